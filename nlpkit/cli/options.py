@@ -1,0 +1,109 @@
+"""What several verbs share: how the model is found, and how tables look."""
+
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from nlpkit.metrics import ClassificationReport
+    from nlpkit.tasks.classification import TextClassifier
+
+T = TypeVar("T")
+
+Model = Annotated[
+    Path | None,
+    typer.Option("--model", "-m", help="A bundle's folder.", show_default="the newest under ./models"),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+TextColumn = Annotated[str | None, typer.Option(help="The column with the text, where it is not clear.")]
+LabelColumn = Annotated[str | None, typer.Option(help="The column with the label, where it is not clear.")]
+
+
+def note(message: str) -> None:
+    """Talk goes to standard error, so that standard output pipes cleanly."""
+    print(message, file=sys.stderr)
+
+
+def load_model(folder: Path | None, task: str = "classification") -> "TextClassifier":
+    """The model in `folder`, or in the newest bundle of the task under ./models, which is then named."""
+    from nlpkit.bundle import newest_bundle
+    from nlpkit.tasks import load
+
+    if folder is None:
+        folder = newest_bundle(task)
+        note(f"model: {folder}")
+    return load(folder)
+
+
+def print_json(value: Any) -> None:
+    import json
+
+    print(json.dumps(value, ensure_ascii=False, indent=2))
+
+
+def plain_table(*columns: str, right: int = 0) -> "Table":
+    """A table without lines; the last `right` columns hold figures."""
+    from rich.table import Table
+
+    table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
+    for i, column in enumerate(columns):
+        table.add_column(column, justify="right" if i >= len(columns) - right else "left", overflow="fold")
+    return table
+
+
+@contextmanager
+def waiting(what: str) -> Iterator[None]:
+    """Says on a terminal's standard error what is being waited for, with a spinner."""
+    from rich.console import Console
+
+    with Console(stderr=True).status(what):
+        yield
+
+
+def watched(items: Iterable[T], what: str) -> Iterator[T]:
+    """Passes items on, counting them with their rate on a terminal's standard error."""
+    from rich.console import Console
+    from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    console = Console(stderr=True)
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        MofNCompleteColumn(),
+        TextColumn("{task.speed:,.0f}/s"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        yield from progress.track(items, description=what)
+
+
+def print_report(title: str, report: "ClassificationReport") -> None:
+    """One evaluation: its figures, the classes, and which were taken for which."""
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console(highlight=False)
+    console.print(
+        f"[bold]{title}[/]: {report.examples:,} texts  accuracy [bold]{report.accuracy:.4f}[/]  "
+        f"macro F1 {report.macro_f1:.4f}  log loss {report.log_loss:.4f}  "
+        f"calibration error {report.calibration_error:.4f}",
+        soft_wrap=True,
+    )
+    table = plain_table("label", "precision", "recall", "F1", "texts", right=4)
+    for scores in report.classes:
+        figures = (scores.precision, scores.recall, scores.f1)
+        table.add_row(scores.label, *(f"{figure:.4f}" for figure in figures), f"{scores.support:,}")
+    console.print(table)
+    if len(report.classes) > 12:
+        return  # too wide to read
+    table = plain_table("true \\ predicted", *(s.label for s in report.classes), right=len(report.classes))
+    for i, row in enumerate(report.confusion):
+        styles = ["green" if i == j else "red" if count else "dim" for j, count in enumerate(row)]
+        table.add_row(report.classes[i].label, *(Text(f"{n:,}", style) for n, style in zip(row, styles, strict=True)))
+    console.print(table)

@@ -1,0 +1,145 @@
+"""`nlpkit train`: from a recipe to a bundle."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from nlpkit.cli.options import (
+    Json,
+    LabelColumn,
+    TextColumn,
+    note,
+    plain_table,
+    print_json,
+    print_report,
+    waiting,
+)
+from nlpkit.errors import Interrupted
+
+if TYPE_CHECKING:
+    from nlpkit.metrics import ClassificationReport
+    from nlpkit.recipe import Recipe
+    from nlpkit.tasks.classification import TextClassifier
+
+_MODELS = Path("models")
+
+
+def train(
+    recipe: str = typer.Argument("sentiment", help="A recipe's name or path."),
+    data: str = typer.Option(None, help="A data set or a path.", show_default="the recipe's"),
+    text_column: TextColumn = None,
+    label_column: LabelColumn = None,
+    epochs: int = typer.Option(None, help="At most so many passes over the data.", show_default="the recipe's"),
+    seed: int = typer.Option(None, help="What every random draw follows from.", show_default="the recipe's"),
+    settings: list[str] = typer.Option(
+        [], "--set", metavar="SECTION.KEY=VALUE", help="Any key of the recipe, such as model.units=64."
+    ),
+    output: Path = typer.Option(None, "--output", "-o", help="The bundle's folder.", show_default="models/RECIPE-DATA"),
+    overwrite: bool = typer.Option(False, help="Replace a bundle, or an unfinished run, that is there already."),
+    resume: bool = typer.Option(False, help="Go on with an unfinished run in the output folder."),
+    dry_run: bool = typer.Option(False, help="Print the plan and stop."),
+    baseline: bool = typer.Option(False, help="Also fit TF-IDF bigrams with logistic regression, to compare."),
+    tensorboard: Path = typer.Option(None, help="Write TensorBoard's logs into this folder."),
+    as_json: Json = False,
+) -> None:
+    """Train a model on a laptop and keep it as a bundle."""
+    from nlpkit.recipe import load_recipe
+
+    chosen = load_recipe(
+        recipe,
+        settings,
+        {
+            "data.source": data,
+            "data.text_column": text_column,
+            "data.label_column": label_column,
+            "training.epochs": epochs,
+            "training.seed": seed,
+        },
+    )
+    folder = output or _MODELS / f"{Path(recipe).stem}-{_short(chosen.data.source)}"
+    if dry_run:
+        _print_plan(chosen, as_json)
+        return
+
+    from nlpkit.bundle import CHECKPOINT, check_output
+    from nlpkit.tasks.classification import TextClassifier
+    from nlpkit.training.run import begin_run
+
+    check_output(folder, overwrite=overwrite or resume)
+    if baseline:
+        from nlpkit.baseline import require_sklearn
+
+        require_sklearn()
+    checkpoint = folder / CHECKPOINT
+    begin_run(checkpoint, chosen, resume=resume, overwrite=overwrite)
+    classifier = TextClassifier(chosen)
+    note(f"training {Path(recipe).stem} on {chosen.data.source} into {folder}")
+    try:
+        classifier.fit(checkpoint=checkpoint, resume=resume, tensorboard=tensorboard)
+    except Interrupted:
+        raise Interrupted(f"stopped, and saved in {checkpoint}; the same command with --resume goes on") from None
+    classifier.save(folder, overwrite=True)
+    linear = _baseline(classifier) if baseline else {}
+    if as_json:
+        metrics = classifier.metadata["metrics"]
+        print_json(
+            {
+                "bundle": str(folder),
+                "metrics": metrics,
+                **({"baseline": {split: report.to_dict() for split, report in linear.items()}} if baseline else {}),
+            }
+        )
+    else:
+        for split, report in classifier.reports.items():
+            print_report(split, report)
+        if baseline:
+            _print_comparison(classifier.reports, linear)
+    size = sum(file.stat().st_size for file in folder.iterdir())
+    note(f'saved {folder} ({size / 1e6:.1f} MB); next: nlpkit predict "I loved every minute" --model {folder}')
+
+
+def _short(source: str) -> str:
+    """A data set's name as a part of a folder's: `imdb`, `ag_news_subset`, `mails` for ../mails.csv."""
+    return Path(source.removeprefix("tfds:").rstrip("/")).resolve().stem or "data"
+
+
+def _baseline(classifier: "TextClassifier") -> "dict[str, ClassificationReport]":
+    from nlpkit.baseline import fit_baseline
+
+    with waiting("fitting TF-IDF bigrams with logistic regression"):
+        return fit_baseline(
+            classifier.prepared(),
+            {split: classifier.examples(split=split)[1] for split in classifier.reports},
+        )
+
+
+def _print_comparison(ours: "dict[str, ClassificationReport]", linear: "dict[str, ClassificationReport]") -> None:
+    from rich.console import Console
+
+    table = plain_table("accuracy", *ours, right=len(ours))
+    table.add_row("LSTM", *(f"{report.accuracy:.4f}" for report in ours.values()))
+    table.add_row("TF-IDF bigrams + logistic regression", *(f"{r.accuracy:.4f}" for r in linear.values()))
+    Console(highlight=False).print(table)
+
+
+def _print_plan(recipe: "Recipe", as_json: bool) -> None:
+    from rich.console import Console
+
+    from nlpkit.tasks.classification import TextClassifier
+
+    with waiting("preparing the data and timing a few steps"):
+        plan = TextClassifier(recipe).plan()
+    if as_json:
+        print_json(plan.to_dict())
+        return
+    table = plain_table("", "")
+    table.show_header = False
+    table.add_row("data", f"{plan.train:,} texts to train on, {plan.validation:,} held out")
+    table.add_row("labels", ", ".join(plan.labels))
+    table.add_row("tokens", f"{plan.tokens_per_epoch:,} an epoch of {plan.vocabulary:,} different ones")
+    table.add_row("padding", f"{plan.padding:.1%} of the computed steps")
+    table.add_row("parameters", f"{plan.parameters:,}")
+    table.add_row("steps", f"{plan.steps_per_epoch:,} an epoch, {plan.epochs} epochs")
+    table.add_row("expected time", f"{plan.seconds / 60:.1f} min of training on this machine")
+    Console(highlight=False).print(table)

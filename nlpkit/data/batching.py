@@ -1,0 +1,113 @@
+"""Rows into batches: length buckets of few fixed shapes, a token budget, and a seeded order."""
+
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from nlpkit.tokenizer import PAD, UNK
+
+Truncation = Literal["head", "tail", "middle"]
+
+BUCKETS = 12  # shapes in an epoch; each costs a compilation on backends that compile for shapes
+_LEAST_BATCHES = 32
+_STEP = 8  # widths are multiples of this
+
+
+class Batch(NamedTuple):
+    """Which rows go together, and the shape they are padded to: [shape_rows, width]."""
+
+    rows: np.ndarray
+    shape_rows: int
+    width: int
+
+
+def truncate(ids: np.ndarray, max_length: int, truncation: Truncation) -> np.ndarray:
+    """At most `max_length` ids: the first, the last, or a quarter from the start and the rest from the end."""
+    if len(ids) <= max_length:
+        return ids
+    if truncation == "head":
+        return ids[:max_length]
+    if truncation == "tail":
+        return ids[len(ids) - max_length :]
+    start = max_length // 4
+    return np.concatenate([ids[:start], ids[len(ids) - (max_length - start) :]])
+
+
+def bucket_widths(lengths: np.ndarray, buckets: int = BUCKETS) -> np.ndarray:
+    """At most `buckets` ascending widths, multiples of 8, that pad rows of these lengths least.
+
+    Exact, by dynamic programming over the cut points; the widest holds the longest row.
+    """
+    widths, counts = np.unique(-(-np.maximum(lengths, 1) // _STEP) * _STEP, return_counts=True)
+    if len(widths) > 256:  # long texts: coarser cut points keep this instant
+        keep = np.unique(np.linspace(0, len(widths) - 1, 256).round().astype(int))
+        counts = np.add.reduceat(counts, np.concatenate([[0], keep[:-1] + 1]))
+        widths = widths[keep]
+    rows_up_to = np.concatenate([[0], np.cumsum(counts)])
+    # cost[j]: steps computed for the j narrowest widths; first bucket, then one more each round
+    cost = np.concatenate([[0], widths * rows_up_to[1:]]).astype(np.float64)
+    cuts = []
+    for _ in range(min(buckets, len(widths)) - 1):
+        # options[i, j]: the widths i..j-1 make up the last bucket
+        options = cost[:-1, None] + (rows_up_to[None, 1:] - rows_up_to[:-1, None]) * widths[None, :]
+        options[np.tril_indices(len(widths), -1)] = np.inf
+        cuts.append(options.argmin(0))
+        cost = np.concatenate([[0], options.min(0)])
+    chosen, end = [], len(widths)
+    for cut in reversed(cuts):
+        chosen.append(widths[end - 1])
+        end = int(cut[end - 1])
+        if end == 0:
+            return np.array(chosen[::-1])
+    return np.array([widths[end - 1], *chosen[::-1]])
+
+
+def plan_epoch(lengths: np.ndarray, batch_size: int, batch_tokens: int, rng: np.random.Generator) -> list[Batch]:
+    """One epoch: every row once, in an order drawn from `rng`.
+
+    A batch has at most `batch_size` rows and `batch_tokens` steps, padding counted, and a small data set's has
+    fewer, so that an epoch still has some `_LEAST_BATCHES` of them to learn in. Rows that do not fill a batch of their bucket move up to the next wider one, so only the widest bucket
+    ends in a batch with rows of padding; the number of shapes is that of the buckets.
+    """
+    widths = bucket_widths(lengths)
+    bucket = np.searchsorted(widths, lengths)
+    order = rng.permutation(len(lengths))
+    batch_size = min(batch_size, max(4, len(lengths) // _LEAST_BATCHES))
+    batches: list[Batch] = []
+    left = np.empty(0, dtype=order.dtype)
+    for number, width in enumerate(widths.tolist()):
+        rows = np.concatenate([left, order[bucket[order] == number]])
+        size = max(1, min(batch_size, batch_tokens // width))
+        full = len(rows) // size * size
+        batches += [Batch(part, size, width) for part in rows[:full].reshape(-1, size)]
+        left = rows[full:]
+    if len(left):
+        batches.append(Batch(left, size, width))
+    return [batches[i] for i in rng.permutation(len(batches))]
+
+
+def sorted_batches(lengths: Sequence[int], batch_tokens: int) -> list[np.ndarray]:
+    """Row numbers in batches of like length, for prediction: at most `batch_tokens` steps each, padding counted."""
+    order = np.argsort(lengths, kind="stable")
+    batches, start = [], 0
+    for end in range(1, len(order) + 1):
+        # the row at `end` would be the longest of its batch
+        if end == len(order) or (end - start + 1) * lengths[order[end]] > batch_tokens:
+            batches.append(order[start:end])
+            start = end
+    return batches
+
+
+def pad(rows: Sequence[np.ndarray], *, shape_rows: int = 0, width: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """(ids int32 [batch, width], lengths int32 [batch]), padded on the right.
+
+    A text of no tokens, and rows beyond the given ones, come out as one unknown token.
+    """
+    lengths = np.ones(max(len(rows), shape_rows), dtype=np.int32)
+    lengths[: len(rows)] = [max(1, len(row)) for row in rows]
+    ids = np.full((len(lengths), max(width, int(lengths.max(initial=1)))), PAD, dtype=np.int32)
+    ids[:, 0] = UNK
+    for target, row in zip(ids, rows, strict=False):
+        target[: len(row)] = row
+    return ids, lengths

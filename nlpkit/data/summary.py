@@ -1,0 +1,44 @@
+"""A data set at a glance."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from nlpkit.data.dataset import Example
+from nlpkit.errors import DataError
+
+_SAMPLE = 4  # examples shown
+_PERCENTILES = {"shortest": 0, "median": 50, "90 %": 90, "99 %": 99, "longest": 100}
+
+
+@dataclass(frozen=True)
+class Summary:
+    """One split: its size, texts of each label, words a text at some percentiles, and a few examples."""
+
+    examples: int
+    labels: dict[str, int]
+    words: dict[str, int]
+    sample: list[tuple[str, str]]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The same as plain JSON values."""
+        return asdict(self)
+
+
+def summarize(examples: Iterable[Example]) -> Summary:
+    """Reads a split once. The examples shown are the first of each label."""
+    counts: Counter[str] = Counter()
+    words: list[int] = []
+    sample: list[tuple[str, str]] = []
+    for text, label in examples:
+        if label not in counts and len(sample) < _SAMPLE:
+            sample.append((text, label))
+        counts[label] += 1
+        words.append(len(text.split()))
+    if not words:
+        raise DataError("the data is empty")
+    percentiles = np.percentile(words, list(_PERCENTILES.values())).astype(int).tolist()
+    return Summary(len(words), dict(counts.most_common()), dict(zip(_PERCENTILES, percentiles, strict=True)), sample)

@@ -1,0 +1,35 @@
+"""The errors that people see: one line that says what is wrong, where, and what to do."""
+
+
+class NlpkitError(Exception):
+    """Something that the person running nlpkit can mend; the command line prints it and exits with 1."""
+
+    exit_code = 1
+
+
+class UsageError(NlpkitError):
+    """A command, option or recipe that cannot be meant as it stands; exits with 2."""
+
+    exit_code = 2
+
+
+class DataError(NlpkitError):
+    """Data that cannot be read, or not as asked."""
+
+
+class BundleError(NlpkitError):
+    """A folder that is no bundle, or a damaged one."""
+
+
+class Interrupted(NlpkitError):
+    """Training was stopped from outside, its state saved."""
+
+    exit_code = 130  # as shells report SIGINT
+
+
+def did_you_mean(word: str, candidates: list[str] | tuple[str, ...]) -> str:
+    """`; did you mean X?` for the nearest candidate, or the empty string when none is near."""
+    from difflib import get_close_matches
+
+    near = get_close_matches(word, candidates, n=1, cutoff=0.6)
+    return f"; did you mean {near[0]}?" if near else ""

@@ -1,0 +1,68 @@
+"""How good a classifier's answers are."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class ClassScores:
+    """One class: of those called it how many are it, of those that are it how many were called it."""
+
+    label: str
+    precision: float
+    recall: float
+    f1: float
+    support: int
+
+
+@dataclass(frozen=True)
+class ClassificationReport:
+    """The figures of one evaluation. `confusion[i][j]`: texts of class i that were called class j."""
+
+    examples: int
+    accuracy: float
+    macro_f1: float
+    log_loss: float
+    calibration_error: float
+    classes: list[ClassScores]
+    confusion: list[list[int]]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The same as plain JSON values."""
+        return asdict(self)
+
+
+def classification_report(
+    probabilities: np.ndarray, truth: np.ndarray, labels: tuple[str, ...]
+) -> ClassificationReport:
+    """Compares probabilities [examples, classes] with class ids int [examples]; there must be one at least."""
+    called = probabilities.argmax(-1)
+    confusion = np.zeros((len(labels), len(labels)), dtype=np.int64)
+    np.add.at(confusion, (truth, called), 1)
+    hits = confusion.diagonal()
+    # a class that never occurs, or is never called, scores zero rather than dividing by it
+    precision = hits / np.maximum(confusion.sum(0), 1)
+    recall = hits / np.maximum(confusion.sum(1), 1)
+    f1 = 2 * hits / np.maximum(confusion.sum(0) + confusion.sum(1), 1)
+    return ClassificationReport(
+        examples=len(truth),
+        accuracy=float(hits.sum() / len(truth)),
+        macro_f1=float(f1.mean()),
+        log_loss=float(-np.log(np.maximum(probabilities[np.arange(len(truth)), truth], 1e-12)).mean()),
+        calibration_error=calibration_error(probabilities.max(-1), called == truth),
+        classes=[
+            ClassScores(label, float(precision[i]), float(recall[i]), float(f1[i]), int(confusion[i].sum()))
+            for i, label in enumerate(labels)
+        ],
+        confusion=confusion.tolist(),
+    )
+
+
+def calibration_error(confidence: np.ndarray, correct: np.ndarray, bins: int = 15) -> float:
+    """Expected calibration error: how far confidence is from accuracy, averaged over equal-width bins by
+    their share of the examples (Naeini et al., 2015; Guo et al., 2017)."""
+    bin_of = np.minimum((confidence * bins).astype(int), bins - 1)
+    gap = np.bincount(bin_of, weights=confidence - correct, minlength=bins)
+    return float(np.abs(gap).sum() / len(confidence))

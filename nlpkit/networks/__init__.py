@@ -1,0 +1,1 @@
+"""The Keras models behind the tasks. Importing this imports Keras."""

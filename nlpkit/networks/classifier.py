@@ -1,0 +1,235 @@
+"""The classifier's network, embedding, LSTMStack, pooling and class scores, and how it is trained."""
+
+import csv
+import io
+import tempfile
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+import keras
+import numpy as np
+from keras import ops
+
+from nlpkit.bundle import Bundle
+from nlpkit.data.batching import Batch, pad, plan_epoch, truncate
+from nlpkit.data.corpus import PreparedData
+from nlpkit.data.dataset import Dataset
+from nlpkit.errors import NlpkitError
+from nlpkit.layers.dropout import WordDropout
+from nlpkit.layers.lstm import LSTMStack
+from nlpkit.layers.pooling import Pooling
+from nlpkit.metrics import classification_report
+from nlpkit.recipe import ClassificationRecipe, ClassifierSection, recipe_to_toml
+from nlpkit.runtime.classify import predict_rows
+from nlpkit.runtime.graph import classifier_graph
+from nlpkit.runtime.session import Session
+from nlpkit.training.fit import fit
+from nlpkit.training.progress import Row, TrainingDisplay
+from nlpkit.training.schedule import make_optimizer
+
+TOLERANCE = 1e-4  # how far the exported graph's probabilities may be from the network's
+_LIBRARIES = ("nlpkit-lstm", "keras", "tensorflow", "sentencepiece", "onnx", "onnxruntime", "numpy")
+
+
+def build_classifier(section: ClassifierSection, vocab_size: int, classes: int) -> keras.Model:
+    """From {"ids": int32 [batch, steps], "lengths": int32 [batch]} to logits [batch, classes]."""
+    ids = keras.Input((None,), dtype="int32", name="ids")
+    lengths = keras.Input((), dtype="int32", name="lengths")
+    x = WordDropout(section.word_dropout, name="word_dropout")(ids)
+    x = keras.layers.Embedding(vocab_size, section.embedding_size, name="embedding")(x)
+    # whole features, the same at every step of a text (variational: Gal & Ghahramani, 2016)
+    x = keras.layers.SpatialDropout1D(section.embedding_dropout, name="embedding_dropout")(x)
+    x = LSTMStack(
+        section.cell,
+        section.units,
+        section.layers,
+        bidirectional=section.bidirectional,
+        recurrent_dropout=section.recurrent_dropout,
+        dropout=section.output_dropout,
+        name="stack",
+    )(x, lengths)
+    x = Pooling(section.pooling, bidirectional=section.bidirectional, name="pooling")(x, lengths)
+    x = keras.layers.Dropout(section.output_dropout, name="output_dropout")(x)
+    logits = keras.layers.Dense(classes, name="logits")(x)
+    return keras.Model({"ids": ids, "lengths": lengths}, logits, name="classifier")
+
+
+def export_classifier(network: keras.Model, section: ClassifierSection) -> bytes:
+    """The network as an ONNX model that gives probabilities [batch, classes]."""
+
+    def arrays(layer: keras.layers.Layer) -> list[np.ndarray]:
+        return [ops.convert_to_numpy(weight) for weight in layer.weights]
+
+    (embedding,) = arrays(network.get_layer("embedding"))
+    attention = arrays(network.get_layer("pooling"))
+    dense_kernel, dense_bias = arrays(network.get_layer("logits"))
+    return classifier_graph(
+        embedding=embedding,
+        layers=network.get_layer("stack").recurrent_weights(),
+        cell=section.cell,
+        pooling=section.pooling,
+        attention=(attention[0], attention[1]) if attention else None,
+        logits=(dense_kernel, dense_bias),
+    )
+
+
+def compile_classifier(recipe: ClassificationRecipe, data: PreparedData, epochs: "TrainingBatches") -> keras.Model:
+    """A fresh network for the data, seeded and ready to train."""
+    keras.utils.set_random_seed(recipe.training.seed)
+    network = build_classifier(recipe.model, len(data.tokenizer), len(data.labels))
+    network.compile(
+        optimizer=make_optimizer(recipe.training, len(epochs.plan(0)) * recipe.training.epochs),
+        loss=keras.losses.CategoricalCrossentropy(
+            from_logits=True,
+            label_smoothing=recipe.training.label_smoothing,
+            reduction="mean_with_sample_weight",
+        ),
+        weighted_metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
+        jit_compile=keras.backend.backend() == "jax",  # XLA on TensorFlow's CPU was half as fast
+    )
+    return network
+
+
+def train_classifier(
+    recipe: ClassificationRecipe,
+    data: PreparedData,
+    display: TrainingDisplay,
+    *,
+    checkpoint: Path | None = None,
+    resume: bool = False,
+    tensorboard: Path | None = None,
+) -> tuple[keras.Model, list[Row]]:
+    """The trained network, at its best epoch on the validation split, and a row of figures for each epoch."""
+    epochs = TrainingBatches(recipe, data)
+    network = compile_classifier(recipe, data, epochs)
+    callbacks = [keras.callbacks.TensorBoard(str(tensorboard))] if tensorboard else []
+    history = fit(network, epochs, recipe.training, display, checkpoint=checkpoint, resume=resume, callbacks=callbacks)
+    return network, history
+
+
+def bundle_network(
+    network: keras.Model,
+    recipe: ClassificationRecipe,
+    dataset: Dataset,
+    data: PreparedData,
+    history: list[Row],
+) -> Bundle:
+    """Everything a bundle holds but its figures and its card.
+
+    Raises NlpkitError when the exported graph and the network disagree by more than `TOLERANCE`.
+    """
+    graph = export_classifier(network, recipe.model)
+    _hold_to_network(graph, network, recipe, data)
+    metadata = {
+        "task": recipe.task,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "labels": list(data.labels),
+        "data": {
+            "source": recipe.data.source,
+            "fingerprint": dataset.fingerprint,
+            "train": len(data.train),
+            "validation": len(data.validation),
+        },
+        "vocabulary": len(data.tokenizer),
+        "parameters": network.count_params(),
+        "epochs": len(history),
+        "training_seconds": round(history[-1]["seconds"], 1),
+        "metrics": {},
+        "versions": {name: version(name) for name in _LIBRARIES},
+    }
+    files = {
+        "recipe.toml": recipe_to_toml(recipe).encode(),
+        "tokenizer.model": data.tokenizer.model,
+        "model.onnx": graph,
+        "model.weights.h5": _weights_file(network, recipe, data),
+        "history.csv": _history_file(history),
+    }
+    return Bundle(metadata, files)
+
+
+def _hold_to_network(graph: bytes, network: keras.Model, recipe: ClassificationRecipe, data: PreparedData) -> None:
+    lengths = data.validation.lengths()
+    # short and long side by side, so that padding counts
+    sample = np.argsort(lengths, kind="stable")[:: max(1, len(lengths) // 16)][:16]
+    section = recipe.tokenizer
+    ids, counts = pad([truncate(data.validation.row(row), section.max_length, section.truncation) for row in sample])
+    expected = keras.ops.softmax(network.predict_on_batch({"ids": ids, "lengths": counts}))
+    off = float(np.abs(Session(graph).run(ids, counts) - keras.ops.convert_to_numpy(expected)).max())
+    if not off <= TOLERANCE:  # also when it is not a number
+        raise NlpkitError(
+            f"the exported graph is {off:.1e} off the network, more than {TOLERANCE:.0e}, so it is not kept; "
+            "training may have diverged: try a lower training.learning_rate"
+        )
+
+
+def _weights_file(network: keras.Model, recipe: ClassificationRecipe, data: PreparedData) -> bytes:
+    # a compiled network would save its optimizer too, at three times the size
+    bare = build_classifier(recipe.model, len(data.tokenizer), len(data.labels))
+    bare.set_weights(network.get_weights())
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.weights.h5"
+        bare.save_weights(path)
+        return path.read_bytes()
+
+
+def _history_file(history: list[Row]) -> bytes:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, fieldnames=list(history[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(history)
+    return text.getvalue().encode()
+
+
+class TrainingBatches:
+    """The training split as batches of arrays."""
+
+    def __init__(self, recipe: ClassificationRecipe, data: PreparedData) -> None:
+        self.recipe, self.data = recipe, data
+        self.lengths = np.minimum(data.train.lengths(), recipe.tokenizer.max_length)
+        counts = np.bincount(data.train.labels, minlength=len(data.labels))
+        balanced = recipe.training.class_weights == "balanced"
+        # balanced: every class weighs the same in all, and the average example weighs one
+        self.class_weights = (
+            counts.sum() / (len(counts) * np.maximum(counts, 1)) if balanced else np.ones(len(counts))
+        ).astype(np.float32)
+
+    def plan(self, epoch: int) -> list[Batch]:
+        rng = np.random.default_rng([self.recipe.training.seed, epoch])
+        section = self.recipe.training
+        return plan_epoch(self.lengths, section.batch_size, section.batch_tokens, rng)
+
+    def collate(self, epoch: int, batch: Batch) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
+        section, corpus = self.recipe.tokenizer, self.data.train
+        if section.sampling:
+            seed = int(np.random.default_rng([self.recipe.training.seed, epoch, batch.rows[0]]).integers(2**31))
+            texts = [corpus.text(row) for row in batch.rows]
+            sampled = self.data.tokenizer.sample(texts, section.sampling, seed=seed)
+            rows = [np.array(ids, np.int32) for ids in sampled]
+        else:
+            rows = [corpus.row(row) for row in batch.rows]
+        rows = [truncate(ids, section.max_length, section.truncation) for ids in rows]
+        ids, lengths = pad(rows, shape_rows=batch.shape_rows, width=batch.width)
+        targets = np.zeros((batch.shape_rows, len(self.data.labels)), np.float32)
+        weights = np.zeros(batch.shape_rows, np.float32)  # rows of padding weigh nothing
+        labels = corpus.labels[batch.rows]
+        targets[np.arange(len(labels)), labels] = 1
+        weights[: len(labels)] = self.class_weights[labels]
+        return {"ids": ids, "lengths": lengths}, targets, weights
+
+    def tokens(self, batch: Batch) -> int:
+        return int(self.lengths[batch.rows].sum())
+
+    def validate(self, network: keras.Model) -> Row:
+        session = Session(export_classifier(network, self.recipe.model))
+        corpus = self.data.validation
+        probabilities = predict_rows(session, map(corpus.row, range(len(corpus))), self.recipe.tokenizer)
+        report = classification_report(probabilities, corpus.labels, self.data.labels)
+        # where rare labels weigh as much as common ones in training, they do so in choosing the epoch too
+        balanced = self.recipe.training.class_weights == "balanced"
+        score = np.mean([scores.recall for scores in report.classes]) if balanced else report.accuracy
+        return {
+            "val_loss": report.log_loss,
+            "val_accuracy": report.accuracy,
+            "score": float(score) - 1e-6 * report.log_loss,  # of equals, the surer one
+        }

@@ -1,0 +1,265 @@
+"""The recipe: the typed and closed description of one run, read from TOML and written back to it.
+
+A value is looked for in this order: a command-line flag, `--set section.key=value`, the recipe's file, the
+default below. Whatever is not a key of the schema is refused, with the key that was probably meant.
+"""
+
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from nlpkit.errors import UsageError, did_you_mean
+
+Fraction = Annotated[float, Field(ge=0, lt=1)]
+Pooling = Literal["last", "mean", "max", "attention"]
+
+
+class Section(BaseModel):
+    """A closed group of keys: unknown keys and wrong types are errors."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class DataSection(Section):
+    source: str = "reviews"
+    text_column: str | None = None
+    label_column: str | None = None
+    skip_empty: bool = False
+    validation_fraction: Annotated[float, Field(gt=0, le=0.5)] = 0.1
+    limit: Annotated[int, Field(ge=1)] | None = None
+
+
+class TokenizerSection(Section):
+    kind: Literal["unigram", "bpe", "char"] = "bpe"
+    vocab_size: Annotated[int, Field(ge=8, le=1_000_000)] = 8000
+    lowercase: bool = False
+    byte_fallback: bool = True
+    max_length: Annotated[int, Field(ge=4, le=1_000_000)] = 800
+    truncation: Literal["head", "tail", "middle"] = "middle"
+    sampling: Fraction = 0.0
+
+
+class StackSection(Section):
+    """The backbone, the same for every task."""
+
+    cell: Literal["lstm", "gru", "rnn"] = "lstm"
+    units: Annotated[int, Field(ge=1, le=8192)] = 128
+    layers: Annotated[int, Field(ge=1, le=16)] = 1
+    bidirectional: bool = True
+    embedding_size: Annotated[int, Field(ge=1, le=8192)] = 128
+    word_dropout: Fraction = 0.0
+    embedding_dropout: Fraction = 0.0
+    recurrent_dropout: Fraction = 0.0
+    output_dropout: Fraction = 0.0
+
+
+class ClassifierSection(StackSection):
+    pooling: Annotated[list[Pooling], Field(min_length=1)] = ["max", "mean"]
+
+
+class TrainingSection(Section):
+    epochs: Annotated[int, Field(ge=1, le=100_000)] = 5
+    batch_size: Annotated[int, Field(ge=1, le=100_000)] = 64
+    batch_tokens: Annotated[int, Field(ge=16, le=10_000_000)] = 32_768
+    learning_rate: Annotated[float, Field(gt=0, le=10)] = 0.004
+    weight_decay: Annotated[float, Field(ge=0, le=10)] = 0.0
+    warmup: Fraction = 0.1
+    schedule: Literal["cosine", "constant"] = "cosine"
+    clip_norm: Annotated[float, Field(gt=0)] = 1.0
+    ema_momentum: Fraction = 0.995
+    patience: Annotated[int, Field(ge=0)] = 0
+    checkpoint_minutes: Annotated[float, Field(gt=0)] = 2.0
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = 1
+
+
+class ClassifierTraining(TrainingSection):
+    label_smoothing: Fraction = 0.0
+    class_weights: Literal["none", "balanced"] = "none"
+
+
+class ClassificationRecipe(Section):
+    task: Literal["classification"] = "classification"
+    description: str = ""
+    data: DataSection = DataSection()
+    tokenizer: TokenizerSection = TokenizerSection()
+    model: ClassifierSection = ClassifierSection()
+    training: ClassifierTraining = ClassifierTraining()
+
+
+Recipe = ClassificationRecipe  # a second task makes this a union
+RECIPES: dict[str, type[Recipe]] = {"classification": ClassificationRecipe}
+
+
+@dataclass(frozen=True)
+class RecipeFile:
+    """A recipe on disk: its name, where it lies and the line that describes it."""
+
+    name: str
+    path: Path
+    description: str
+    task: str
+
+
+def find_recipe(reference: str) -> Path:
+    """The file that a name or a path means: a path, `recipes/NAME.toml` here, or the package's own.
+
+    Raises UsageError when there is none.
+    """
+    path = Path(reference)
+    if path.suffix == ".toml" or len(path.parts) > 1:
+        if path.is_file():
+            return path
+        raise UsageError(f"no recipe file at {reference}; `nlpkit recipes` lists the recipes there are")
+    files = _recipe_files()
+    if reference not in files:
+        hint = did_you_mean(reference, list(files))
+        raise UsageError(f"no recipe called {reference}{hint}; `nlpkit recipes` lists them")
+    return files[reference]
+
+
+def list_recipes() -> list[RecipeFile]:
+    """Every recipe that can be named from here, by name."""
+    found = []
+    for name, path in sorted(_recipe_files().items()):
+        table = _read_toml(path)
+        found.append(
+            RecipeFile(name, path, str(table.get("description", "")), str(table.get("task", "classification")))
+        )
+    return found
+
+
+def load_recipe(reference: str | Path, settings: Iterable[str] = (), flags: Mapping[str, Any] | None = None) -> Recipe:
+    """The recipe that a name or path means, with `a.b=c` settings and then `{"a.b": value}` flags laid over it.
+
+    Raises UsageError that names the file or setting, the key and what was probably meant.
+    """
+    path = find_recipe(str(reference))
+    table = _read_toml(path)
+    origin: dict[str, str] = {}
+    for setting in settings:
+        key, value = _parse_setting(setting)
+        _assign(table, key, value, f"--set {setting}")
+        origin[key] = f"--set {setting}"
+    for key, value in (flags or {}).items():
+        if value is not None:
+            _assign(table, key, value, key)
+            origin[key] = f"--{key.rsplit('.', 1)[-1].replace('_', '-')} {value}"
+    return parse_recipe(table, str(path), origin)
+
+
+def setting_key(name: str) -> str:
+    """The dotted key of a bare one, as Python's keyword arguments give it: `epochs` is `training.epochs`.
+
+    Raises UsageError for a key that no section has.
+    """
+    keys = {key.rpartition(".")[2]: key for key in _keys(Recipe) if "." in key}
+    if name not in keys:
+        raise UsageError(f"no section of a recipe has a key {name}{did_you_mean(name, list(keys))}")
+    return keys[name]
+
+
+def parse_recipe(table: Mapping[str, Any], where: str, origin: Mapping[str, str] | None = None) -> Recipe:
+    """A validated recipe; `where` and `origin` (dotted key to its source) tell errors whom to blame."""
+    task = table.get("task", "classification")
+    if task not in RECIPES:
+        hint = did_you_mean(str(task), list(RECIPES))
+        raise UsageError(f"{where}: task: there is no task {task!r}{hint}; there are {', '.join(RECIPES)}")
+    try:
+        return RECIPES[task].model_validate(dict(table))
+    except ValidationError as error:
+        raise UsageError(_explain(error, RECIPES[task], where, origin or {})) from None
+
+
+def recipe_to_toml(recipe: Recipe) -> str:
+    """The recipe with every key spelled out, as TOML."""
+    import tomli_w
+
+    return tomli_w.dumps(recipe.model_dump(exclude_none=True))
+
+
+def recipe_from_toml(text: str, where: str) -> Recipe:
+    """Reads back what `recipe_to_toml` wrote."""
+    return parse_recipe(_parse_toml(text, where), where)
+
+
+def packaged_recipes() -> Path:
+    """The folder of the recipes that come with nlpkit: inside an installed package, beside it in a checkout."""
+    package = Path(__file__).parent
+    inside = package / "recipes"
+    return inside if inside.is_dir() else package.parent / "recipes"
+
+
+def _recipe_files() -> dict[str, Path]:
+    folders = [packaged_recipes(), Path("recipes")]  # the nearer one wins
+    return {path.stem: path for folder in folders for path in sorted(folder.glob("*.toml"))}
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        return _parse_toml(path.read_text(encoding="utf-8"), str(path))
+    except UnicodeDecodeError:
+        raise UsageError(f"{path} is not UTF-8 text, so it is no recipe") from None
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}") from None
+
+
+def _parse_toml(text: str, where: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"{where} is not valid TOML: {error}") from None
+
+
+def _parse_setting(setting: str) -> tuple[str, Any]:
+    key, equals, text = setting.partition("=")
+    key, text = key.strip(), text.strip()
+    if not equals or not key:
+        raise UsageError(f"--set {setting}: write it as section.key=value, such as training.epochs=3")
+    try:
+        return key, tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return key, text  # a bare word is a string
+
+
+def _assign(table: dict[str, Any], key: str, value: Any, where: str) -> None:
+    *sections, last = key.split(".")
+    for section in sections:
+        table = table.setdefault(section, {})
+        if not isinstance(table, dict):
+            raise UsageError(f"{where}: {section} is a key, not a section")
+    table[last] = value
+
+
+def _explain(error: ValidationError, schema: type[BaseModel], where: str, origin: Mapping[str, str]) -> str:
+    """The first thing wrong, in one line; how many more there are, if any."""
+    first = error.errors()[0]
+    # pydantic appends its own steps to the location (list indexes, union members); keys come first
+    key = ".".join(str(part) for part in first["loc"][:2])
+    place = origin.get(key, where)
+    if first["type"] == "extra_forbidden":
+        known = _keys(schema)
+        section = key.rpartition(".")[0]
+        siblings = [name for name in known if name.rpartition(".")[0] == section]
+        hint = did_you_mean(key, siblings) or did_you_mean(key, known)
+        message = f"{place}: there is no key {key}{hint}"
+        if not hint:
+            message += f"; the keys there are: {', '.join(name.rpartition('.')[2] for name in siblings)}"
+    else:
+        given = first["input"]
+        reason = first["msg"][0].lower() + first["msg"][1:]
+        message = f"{place}: {key}: {reason}, not {given!r}"
+    others = error.error_count() - 1
+    return message + (f" (and {others} more)" if others else "")
+
+
+def _keys(schema: type[BaseModel], prefix: str = "") -> list[str]:
+    keys = []
+    for name, field in schema.model_fields.items():
+        keys.append(prefix + name)
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            keys += _keys(field.annotation, f"{prefix}{name}.")
+    return keys

@@ -1,0 +1,55 @@
+"""Class probabilities from an ONNX session: the one path by which every text is classified."""
+
+import logging
+import os
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+
+from nlpkit.data.batching import pad, sorted_batches, truncate
+from nlpkit.recipe import TokenizerSection
+from nlpkit.runtime.session import Session
+from nlpkit.tokenizer import Tokenizer
+
+logger = logging.getLogger("nlpkit")
+
+_WINDOW_TEXTS = 2_048  # sorted by length together; a window is all that is held in memory
+_WINDOW_CHARACTERS = 4_000_000
+_BATCH_TOKENS = 8_192
+
+
+def predict_texts(
+    session: Session, tokenizer: Tokenizer, texts: Iterable[str], section: TokenizerSection
+) -> Iterator[np.ndarray]:
+    """Probabilities float32 [classes] for each text, in order, in constant memory."""
+    cut = 0
+    for window in _windows(texts):
+        encoded = tokenizer.encode(window, threads=os.cpu_count() or 1)
+        cut += sum(len(ids) > section.max_length for ids in encoded)
+        yield from predict_rows(session, [np.array(ids, np.int32) for ids in encoded], section)
+    if cut:
+        logger.info("of texts longer than %d tokens only as many were read: %d", section.max_length, cut)
+
+
+def predict_rows(session: Session, rows: Iterable[np.ndarray], section: TokenizerSection) -> np.ndarray:
+    """Probabilities float32 [rows, classes] for rows of token ids, batched by length, in the order given."""
+    cut = [truncate(ids, section.max_length, section.truncation) for ids in rows]
+    batches = sorted_batches([max(1, len(ids)) for ids in cut], _BATCH_TOKENS)
+    answers = [session.run(*pad([cut[i] for i in batch])) for batch in batches]
+    probabilities = np.empty((len(cut), answers[0].shape[1]), np.float32)
+    for batch, answer in zip(batches, answers, strict=True):
+        probabilities[batch] = answer
+    return probabilities
+
+
+def _windows(texts: Iterable[str]) -> Iterator[list[str]]:
+    window: list[str] = []
+    characters = 0
+    for text in texts:
+        window.append(text)
+        characters += len(text)
+        if len(window) == _WINDOW_TEXTS or characters > _WINDOW_CHARACTERS:
+            yield window
+            window, characters = [], 0
+    if window:
+        yield window

@@ -1,0 +1,179 @@
+"""Keras weights to an ONNX graph with real LSTM, GRU and RNN nodes.
+
+Keras' own exporter turns a recurrent layer into a loop, which is several times slower and knows no lengths.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import onnx
+
+OPSET = 17
+IR_VERSION = 8  # what goes with the opset; older runtimes refuse newer ones
+
+_OPERATORS = {"lstm": "LSTM", "gru": "GRU", "rnn": "RNN"}
+# where each ONNX gate stands among Keras' gates: LSTM i, o, f, c from i, f, c, o; GRU z, r, h in both
+_GATES = {"lstm": (0, 3, 1, 2), "gru": (0, 1, 2), "rnn": (0,)}
+
+
+@dataclass(frozen=True)
+class RecurrentWeights:
+    """One direction of one layer in Keras' layout.
+
+    kernel: [features, gates * units]; recurrent_kernel: [units, gates * units]; bias: [gates * units], and for a
+    GRU [2, gates * units]: that of the input and that of the state.
+    """
+
+    kernel: np.ndarray
+    recurrent_kernel: np.ndarray
+    bias: np.ndarray
+
+
+@dataclass
+class GraphBuilder:
+    """Collects nodes and constants; every method that adds a node gives the name of its first output."""
+
+    nodes: list["onnx.NodeProto"] = field(default_factory=list)
+    constants: list["onnx.TensorProto"] = field(default_factory=list)
+
+    def constant(self, value: Any) -> str:
+        """A constant of the graph, of the value's own type."""
+        from onnx import numpy_helper
+
+        name = f"c{len(self.constants)}"
+        self.constants.append(numpy_helper.from_array(np.ascontiguousarray(value), name))
+        return name
+
+    def add(self, operator: str, *inputs: str, outputs: int = 1, **attributes: Any) -> str:
+        """A node; an input of "" is one left out. Its further outputs are called like the first, with `.1` …"""
+        from onnx import helper
+
+        name = f"n{len(self.nodes)}"
+        names = [name, *(f"{name}.{i}" for i in range(1, outputs))]
+        self.nodes.append(helper.make_node(operator, list(inputs), names, name=name, **attributes))
+        return name
+
+
+def recurrent_layer(
+    graph: GraphBuilder, x: str, lengths: str, directions: Sequence[RecurrentWeights], cell: str
+) -> tuple[str, str]:
+    """One layer, forward or in both directions, over x [steps, batch, features].
+
+    Gives the outputs at every step [steps, batch, directions * units], zero at padding, and the final states
+    [batch, directions * units]: that of the backward direction is the one at each row's first step.
+    """
+    units = directions[0].recurrent_kernel.shape[0]
+    extra: dict[str, Any] = {"linear_before_reset": 1} if cell == "gru" else {}
+    node = graph.add(
+        _OPERATORS[cell],
+        x,
+        graph.constant(np.stack([_reorder(w.kernel, cell).T for w in directions])),
+        graph.constant(np.stack([_reorder(w.recurrent_kernel, cell).T for w in directions])),
+        graph.constant(np.stack([_biases(w.bias, cell) for w in directions])),
+        lengths,
+        outputs=2,
+        hidden_size=units,
+        direction="bidirectional" if len(directions) == 2 else "forward",
+        **extra,
+    )
+    size = units * len(directions)
+    # [steps, directions, batch, units] and [directions, batch, units]
+    outputs = graph.add("Transpose", node, perm=[0, 2, 1, 3])
+    outputs = graph.add("Reshape", outputs, graph.constant(np.array([0, 0, size], np.int64)))
+    states = graph.add("Transpose", f"{node}.1", perm=[1, 0, 2])
+    return outputs, graph.add("Reshape", states, graph.constant(np.array([0, size], np.int64)))
+
+
+def classifier_graph(
+    *,
+    embedding: np.ndarray,
+    layers: Sequence[Sequence[RecurrentWeights]],
+    cell: str,
+    pooling: Sequence[str],
+    attention: tuple[np.ndarray, np.ndarray] | None,
+    logits: tuple[np.ndarray, np.ndarray],
+) -> bytes:
+    """A classifier as a serialized ONNX model.
+
+    embedding: [vocabulary, features]; layers: each with its one or two directions; attention and logits: a dense
+    kernel and its bias. The model takes ids int32 [batch, steps] and lengths int32 [batch], each at least 1, and
+    gives probabilities float32 [batch, classes], on which padding has no influence.
+    """
+    from onnx import TensorProto, helper
+
+    graph = GraphBuilder()
+    x = graph.add("Gather", graph.constant(embedding), graph.add("Transpose", "ids", perm=[1, 0]))
+    for directions in layers:
+        x, states = recurrent_layer(graph, x, "lengths", directions, cell)
+    real = _real_steps(graph, x)
+    pooled = [_pool(graph, kind, x, states, real, attention) for kind in pooling]
+    features = graph.add("Concat", *pooled, axis=-1)
+    scores = graph.add("Gemm", features, *map(graph.constant, logits))
+    graph.nodes.append(helper.make_node("Softmax", [scores], ["probabilities"], axis=-1))
+    model = helper.make_model(
+        helper.make_graph(
+            graph.nodes,
+            "classifier",
+            [
+                helper.make_tensor_value_info("ids", TensorProto.INT32, ["batch", "steps"]),
+                helper.make_tensor_value_info("lengths", TensorProto.INT32, ["batch"]),
+            ],
+            [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["batch", logits[1].shape[0]])],
+            graph.constants,
+        ),
+        opset_imports=[helper.make_opsetid("", OPSET)],
+        ir_version=IR_VERSION,
+        producer_name="nlpkit",
+    )
+    serialized: bytes = model.SerializeToString()
+    return serialized
+
+
+def _real_steps(graph: GraphBuilder, x: str) -> str:
+    """Which steps are real: bool [steps, batch, 1], for x [steps, batch, features]."""
+    zero, one = graph.constant(np.int64(0)), graph.constant(np.int64(1))
+    steps = graph.add("Gather", graph.add("Shape", x), zero)
+    position = graph.add("Unsqueeze", graph.add("Range", zero, steps, one), graph.constant(np.array([1, 2])))
+    lengths = graph.add("Cast", "lengths", to=7)  # int64
+    return graph.add("Less", position, graph.add("Unsqueeze", lengths, graph.constant(np.array([0, 2]))))
+
+
+def _pool(
+    graph: GraphBuilder,
+    kind: str,
+    x: str,
+    states: str,
+    real: str,
+    attention: tuple[np.ndarray, np.ndarray] | None,
+) -> str:
+    """One pooling over the steps of x: [batch, features]."""
+    far = graph.constant(np.float32(-1e9))
+    if kind == "last":
+        return states
+    if kind == "max":
+        return graph.add("ReduceMax", graph.add("Where", real, x, far), axes=[0], keepdims=0)
+    steps = graph.constant(np.array([0], np.int64))
+    if kind == "mean":  # outputs at padding are zero
+        lengths = graph.add("Cast", graph.add("Unsqueeze", "lengths", graph.constant(np.array([1]))), to=1)
+        return graph.add("Div", graph.add("ReduceSum", x, steps, keepdims=0), lengths)
+    assert attention is not None, kind
+    kernel, bias = map(graph.constant, attention)
+    scores = graph.add("Add", graph.add("MatMul", x, kernel), bias)
+    weights = graph.add("Softmax", graph.add("Where", real, scores, far), axis=0)
+    return graph.add("ReduceSum", graph.add("Mul", x, weights), steps, keepdims=0)
+
+
+def _reorder(array: np.ndarray, cell: str) -> np.ndarray:
+    """Keras' order of gates to ONNX', on the last axis."""
+    gates = np.split(array, len(_GATES[cell]), axis=-1)
+    return np.concatenate([gates[i] for i in _GATES[cell]], axis=-1)
+
+
+def _biases(bias: np.ndarray, cell: str) -> np.ndarray:
+    """ONNX adds two biases, the input's and the state's; only a GRU has the second in Keras."""
+    of_input, of_state = bias if cell == "gru" else (bias, np.zeros_like(bias))
+    return np.concatenate([_reorder(of_input, cell), _reorder(of_state, cell)])

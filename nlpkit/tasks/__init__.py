@@ -1,0 +1,27 @@
+"""The tasks, by name. A new one is a file here, a line in `TASKS`, a recipe and a test file."""
+
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nlpkit.bundle import read_bundle
+from nlpkit.errors import BundleError
+
+if TYPE_CHECKING:
+    from nlpkit.tasks.classification import TextClassifier
+
+TASKS = {"classification": ("nlpkit.tasks.classification", "TextClassifier")}
+
+
+def load(folder: str | Path) -> "TextClassifier":
+    """The model in a bundle, ready to answer. Loads no training framework.
+
+    Raises BundleError when the folder is no bundle, is damaged, or was made by a newer nlpkit.
+    """
+    bundle = read_bundle(Path(folder))
+    task = bundle.metadata.get("task")
+    if task not in TASKS:
+        raise BundleError(f"{folder} holds a model for the task {task!r}, which this nlpkit does not know")
+    module, name = TASKS[task]
+    model: TextClassifier = getattr(import_module(module), name).from_bundle(bundle)
+    return model

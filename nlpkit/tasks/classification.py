@@ -1,0 +1,259 @@
+"""Text classification: one label a text."""
+
+import logging
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+from nlpkit.bundle import Bundle, write_bundle
+from nlpkit.data.catalog import open_dataset
+from nlpkit.data.corpus import PreparedData, prepare
+from nlpkit.data.dataset import IN_MEMORY, Dataset, Example, dataset_from_lists
+from nlpkit.errors import DataError, UsageError
+from nlpkit.metrics import ClassificationReport, classification_report
+from nlpkit.model_card import model_card
+from nlpkit.quiet import import_keras
+from nlpkit.recipe import ClassificationRecipe, load_recipe, recipe_from_toml, setting_key
+from nlpkit.runtime.classify import predict_texts
+from nlpkit.runtime.session import Session
+from nlpkit.tokenizer import Tokenizer
+
+if TYPE_CHECKING:
+    import keras
+
+    from nlpkit.networks.plan import TrainingPlan
+    from nlpkit.training.progress import TrainingDisplay
+
+logger = logging.getLogger("nlpkit")
+
+
+class TextClassifier:
+    """Gives a text one of the labels it was trained on.
+
+    >>> classifier = TextClassifier(epochs=2).fit(texts, labels)
+    >>> classifier.predict(["I loved every minute"])
+    ['positive']
+    """
+
+    task = "classification"
+
+    def __init__(self, recipe: ClassificationRecipe | str | Path = "sentiment", **settings: Any) -> None:
+        """`recipe` is one, or the name or path of one; `settings` are keys of its sections: `epochs=2`.
+
+        Raises UsageError for a key or a value that the schema does not have.
+        """
+        if not isinstance(recipe, ClassificationRecipe):
+            recipe = load_recipe(recipe, flags={setting_key(name): value for name, value in settings.items()})
+        elif settings:
+            raise UsageError("settings go with the name or path of a recipe, not with a finished one")
+        self.recipe = recipe
+        self.reports: dict[str, ClassificationReport] = {}  # what fit ended with, by split
+        self._bundle: Bundle | None = None
+
+    # -- training
+
+    def fit(
+        self,
+        texts: Sequence[str] | None = None,
+        labels: Sequence[str] | None = None,
+        *,
+        data: str | Path | None = None,
+        display: "TrainingDisplay | None" = None,
+        checkpoint: Path | None = None,
+        resume: bool = False,
+        tensorboard: Path | None = None,
+    ) -> Self:
+        """Trains on `texts` and `labels`, or on the data set that `data` names, or on the recipe's own.
+
+        A part is held out to choose the best epoch by. Progress goes to standard error. With `checkpoint`, a
+        folder, SIGINT saves the state there and raises Interrupted, and `resume` goes on from it.
+        Raises DataError for data that cannot be trained on.
+        """
+        from nlpkit.training.progress import TrainingDisplay
+
+        dataset = _lists(texts, labels)
+        source = IN_MEMORY if dataset else str(data) if data is not None else self.recipe.data.source
+        section = self.recipe.data.model_copy(update={"source": source})
+        self.recipe = self.recipe.model_copy(update={"data": section})
+        dataset = dataset or self._named(source)
+        with display or TrainingDisplay() as shown:
+            prepared = prepare(dataset, self.recipe, shown.report)
+            shown.report("loading Keras", 0, None)
+            import_keras()
+            from nlpkit.networks.classifier import bundle_network, train_classifier
+
+            network, history = train_classifier(
+                self.recipe, prepared, shown, checkpoint=checkpoint, resume=resume, tensorboard=tensorboard
+            )
+            bundle = bundle_network(network, self.recipe, dataset, prepared, history)
+            self._open(bundle)
+            self.reports = {"validation": self.compare(_held_examples(prepared, "validation"))}
+            if "test" in dataset.splits:
+                shown.report("evaluating test", 0, None)
+                try:
+                    self.reports["test"] = self.compare(dataset.read("test"))
+                except DataError as error:  # no reason to throw the model away
+                    logger.warning("the test split could not be evaluated: %s", error)
+        bundle.metadata["metrics"] = {split: report.to_dict() for split, report in self.reports.items()}
+        return self
+
+    def prepared(self) -> PreparedData:
+        """The recipe's data, split and tokenized, from the cache where it was prepared before."""
+        return prepare(self._named(self.recipe.data.source), self.recipe)
+
+    def plan(self) -> "TrainingPlan":
+        """What `fit` on the recipe's data will come to: sizes, steps and the time expected."""
+        data = self.prepared()
+        import_keras()
+        from nlpkit.networks.plan import plan_training
+
+        return plan_training(self.recipe, data)
+
+    def save(self, folder: str | Path, *, overwrite: bool = False) -> None:
+        """Writes the bundle, whole or not at all. An existing one is kept unless `overwrite`.
+
+        Raises UsageError when the folder is taken, BundleError when it cannot be written.
+        """
+        folder, bundle = Path(folder), self._trained()
+        card = model_card(folder.resolve().name, bundle.metadata, self.recipe)
+        files = bundle.files | {"README.md": card.encode()}
+        write_bundle(folder, Bundle(bundle.metadata, files), overwrite=overwrite)
+
+    @classmethod
+    def from_bundle(cls, bundle: Bundle) -> Self:
+        """The classifier in a bundle; `nlpkit.load` reads one from a folder."""
+        classifier = cls(recipe_from_toml(bundle.files["recipe.toml"].decode(), "the bundle's recipe.toml"))
+        classifier._open(bundle)
+        return classifier
+
+    # -- answering
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """What is known of the model: its labels, data, figures, libraries and size."""
+        return self._trained().metadata
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The labels, in the order of the columns of `predict_proba`."""
+        return tuple(self.metadata["labels"])
+
+    def predict(self, texts: Sequence[str]) -> list[str]:
+        """The likeliest label of each text."""
+        labels = self.labels
+        return [labels[row.argmax()] for row in self.predict_stream(_sequence(texts))]
+
+    def predict_proba(self, texts: Sequence[str]) -> np.ndarray:
+        """Each label's probability for each text: float32 [texts, labels]."""
+        rows = list(self.predict_stream(_sequence(texts)))
+        return np.array(rows, np.float32).reshape(len(rows), len(self.labels))
+
+    def predict_stream(self, texts: Iterable[str]) -> Iterator[np.ndarray]:
+        """Each label's probability for each text, in order, float32 [labels]; holds some 2,000 texts at a time."""
+        self._trained()
+        return predict_texts(self._session, self._tokenizer, texts, self.recipe.tokenizer)
+
+    def evaluate(
+        self,
+        texts: Sequence[str] | None = None,
+        labels: Sequence[str] | None = None,
+        *,
+        data: str | Path | None = None,
+        split: str | None = None,
+    ) -> ClassificationReport:
+        """How well the model does on `texts` and `labels`, or on a split of a data set.
+
+        The data set is the one it was trained on unless `data` names another; the split is `test` where there
+        is one, else what was held out of the data trained on, or all of another. Raises DataError for a label
+        that the model does not have, UsageError for a split that the data does not have.
+        """
+        given = _lists(texts, labels)
+        return self.compare(given.read("train") if given else self.examples(data, split)[1])
+
+    def compare(self, examples: Iterable[Example]) -> ClassificationReport:
+        """The model's answers against the labels of a stream of examples."""
+        ids = {label: i for i, label in enumerate(self.labels)}
+        truth: list[int] = []
+
+        def texts() -> Iterator[str]:
+            for text, label in examples:
+                if label not in ids:
+                    raise DataError(
+                        f"the data has the label {label!r}, which the model does not; it knows {', '.join(ids)}"
+                    )
+                truth.append(ids[label])
+                yield text
+
+        probabilities = np.array(list(self.predict_stream(texts())), np.float32)
+        if not truth:
+            raise DataError("there is nothing to evaluate on: the data is empty")
+        return classification_report(probabilities, np.array(truth), self.labels)
+
+    def examples(
+        self, data: str | Path | None = None, split: str | None = None, **columns: str | None
+    ) -> tuple[str, Iterable[Example]]:
+        """The split that `evaluate` takes, by name, and its examples; `columns` as `open_dataset` takes them."""
+        if data is None and self.recipe.data.source == IN_MEMORY:
+            raise UsageError("the model was trained on texts in memory; name the data to evaluate on")
+        source = self.recipe.data.source if data is None else str(data)
+        dataset = self._named(source, **columns)
+        if source == self.recipe.data.source and split in (None, "train", "validation"):
+            split = split or ("test" if "test" in dataset.splits else "validation")
+            if split != "test":
+                return split, _held_examples(prepare(dataset, self.recipe), split)
+        split = split or next(name for name in ("test", "validation", "train") if name in dataset.splits)
+        return split, dataset.read(split)
+
+    def network(self) -> "keras.Model":
+        """The Keras network with the model's weights, to look into or to train on. Imports Keras."""
+        from nlpkit.networks.classifier import build_classifier
+
+        weights = self._trained().files["model.weights.h5"]
+        network = build_classifier(self.recipe.model, len(self._tokenizer), len(self.labels))
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "model.weights.h5"
+            path.write_bytes(weights)
+            network.load_weights(path)
+        return network
+
+    # -- within
+
+    def _open(self, bundle: Bundle) -> None:
+        self._bundle = bundle
+        self._tokenizer = Tokenizer(bundle.files["tokenizer.model"])
+        self._session = Session(bundle.files["model.onnx"])
+
+    def _trained(self) -> Bundle:
+        if self._bundle is None:
+            raise UsageError("this classifier is not trained yet; call fit first, or nlpkit.load a bundle")
+        return self._bundle
+
+    def _named(self, source: str, **columns: str | None) -> Dataset:
+        section = self.recipe.data
+        return open_dataset(
+            source,
+            text_column=columns.get("text_column") or section.text_column,
+            label_column=columns.get("label_column") or section.label_column,
+            skip_empty=section.skip_empty,
+        )
+
+
+def _sequence(texts: Sequence[str]) -> Sequence[str]:
+    if isinstance(texts, str):
+        raise UsageError("give a list of texts, not one string: predict([text])")
+    return texts
+
+
+def _lists(texts: Sequence[str] | None, labels: Sequence[str] | None) -> Dataset | None:
+    if (texts is None) != (labels is None):
+        raise UsageError("texts and labels go together: one label for each text")
+    return None if texts is None or labels is None else dataset_from_lists(texts, labels)
+
+
+def _held_examples(prepared: PreparedData, split: str) -> Iterator[Example]:
+    corpus = prepared.train if split == "train" else prepared.validation
+    for row, label in enumerate(corpus.labels):
+        yield Example(corpus.text(row), prepared.labels[label])

@@ -1,0 +1,108 @@
+"""Text to token ids and back, by one SentencePiece model: unigram, BPE or characters."""
+
+import io
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+
+import sentencepiece
+
+from nlpkit.errors import DataError, UsageError
+from nlpkit.recipe import TokenizerSection
+
+PAD, UNK, BOS, EOS = 0, 1, 2, 3
+
+# SentencePiece learns from at most this many stretches of text: more cost minutes and change few pieces.
+_MAX_STRETCHES = 500_000
+_STRETCH = 4_000  # characters; it would silently skip a longer line than its limit
+
+
+class Tokenizer:
+    """A SentencePiece model. Ids: padding 0, unknown 1, beginning 2, end 3; then bytes, if any, and pieces.
+
+    `decode(encode(text)) == text` for any text when trained with byte fallback, and for text of characters
+    seen in training without; but not when trained to lower case, and U+2581 comes back as a space, because
+    that is how SentencePiece writes one.
+    """
+
+    def __init__(self, model: bytes) -> None:
+        self.model = model
+        self._processor = sentencepiece.SentencePieceProcessor()
+        try:
+            self._processor.LoadFromSerializedProto(model)
+        except RuntimeError:
+            raise DataError("tokenizer.model is not a SentencePiece model") from None
+
+    def __len__(self) -> int:
+        """The number of ids."""
+        return int(self._processor.GetPieceSize())
+
+    def encode(self, texts: Sequence[str], *, threads: int = 1) -> list[list[int]]:
+        """The ids of each text."""
+        ids: list[list[int]] = self._processor.Encode(list(texts), num_threads=threads)
+        return ids
+
+    def sample(self, texts: Sequence[str], alpha: float, *, seed: int) -> list[list[int]]:
+        """The ids of one random segmentation of each text; the same for the same seed and texts.
+
+        BPE skips each merge with probability `alpha` (BPE-dropout, Provilkov et al., 2020); unigram draws
+        from its lattice, smoothed by `alpha` (subword regularization, Kudo, 2018).
+        """
+        sentencepiece.set_random_generator_seed(seed)
+        ids: list[list[int]] = self._processor.Encode(
+            list(texts), enable_sampling=True, alpha=alpha, nbest_size=-1, num_threads=1
+        )
+        return ids
+
+    def decode(self, ids: Iterable[int]) -> str:
+        """The text of token ids; padding, beginning and end are left out."""
+        text: str = self._processor.Decode([int(i) for i in ids if i not in (PAD, BOS, EOS)])
+        return text
+
+    def pieces(self, ids: Iterable[int]) -> list[str]:
+        """The piece behind each id, as SentencePiece spells it."""
+        return [self._processor.IdToPiece(int(i)) for i in ids]
+
+
+def train_tokenizer(texts: Iterable[str], section: TokenizerSection) -> Tokenizer:
+    """Learns the pieces from `texts`, read once. A small corpus gets fewer pieces than asked for.
+
+    Raises UsageError when `vocab_size` has no room for the characters, DataError when there is no text.
+    """
+    buffer = io.BytesIO()
+    # with byte fallback the rarest characters are spelt in bytes, which leaves room for longer pieces
+    coverage = 0.9995 if section.byte_fallback and section.kind != "char" else 1.0
+    try:
+        sentencepiece.SentencePieceTrainer.Train(
+            sentence_iterator=islice(_stretches(texts), _MAX_STRETCHES),
+            model_writer=buffer,
+            model_type=section.kind,
+            vocab_size=section.vocab_size,
+            hard_vocab_limit=False,
+            normalization_rule_name="nmt_nfkc_cf" if section.lowercase else "identity",
+            remove_extra_whitespaces=section.lowercase,
+            byte_fallback=section.byte_fallback,
+            character_coverage=coverage,
+            max_sentence_length=_STRETCH * 4 + 4,  # in bytes
+            pad_id=PAD,
+            unk_id=UNK,
+            bos_id=BOS,
+            eos_id=EOS,
+            num_threads=os.cpu_count() or 1,
+            minloglevel=2,
+        )
+    except RuntimeError as error:
+        reason = str(error)
+        if "required_chars" in reason or "vocab" in reason.lower():
+            raise UsageError(
+                f"tokenizer.vocab_size={section.vocab_size} is too small for the characters of this text; "
+                "try --set tokenizer.vocab_size=1000"
+            ) from None
+        raise DataError("there is no text to train the tokenizer on") from None
+    return Tokenizer(buffer.getvalue())
+
+
+def _stretches(texts: Iterable[str]) -> Iterator[str]:
+    for text in texts:
+        for start in range(0, len(text), _STRETCH):
+            yield text[start : start + _STRETCH]

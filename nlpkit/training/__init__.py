@@ -1,0 +1,1 @@
+"""Training through Keras' own `fit`: schedule, checkpoint and resume, progress."""

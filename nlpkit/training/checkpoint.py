@@ -1,0 +1,58 @@
+"""Everything an interrupted run needs to go on as if nothing had happened, in one file."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from nlpkit.errors import NlpkitError
+from nlpkit.training.run import STATE
+
+
+def save_checkpoint(folder: Path, network: keras.Model, progress: dict[str, Any], best: list[np.ndarray]) -> None:
+    """Writes the network's weights, its optimizer, metrics and random seeds, `progress` (JSON) and `best`.
+
+    Written whole or not at all. Raises NlpkitError when it cannot be written; the one before stays.
+    """
+    arrays = {f"state_{i}": ops.convert_to_numpy(v) for i, v in enumerate(_state(network))}
+    arrays |= {f"best_{i}": array for i, array in enumerate(best)}
+    arrays["progress"] = np.frombuffer(json.dumps(progress).encode(), dtype=np.uint8)
+    path = folder / STATE
+    partial = folder / f".{STATE}.partial"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with partial.open("wb") as file:
+            np.savez(file, **arrays)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise NlpkitError(
+            f"the checkpoint cannot be written to {folder}: {error.strerror}; make room and go on with --resume"
+        ) from error
+
+
+def restore_checkpoint(folder: Path, network: keras.Model) -> tuple[dict[str, Any], list[np.ndarray]]:
+    """Puts the state back into a network built and compiled alike; gives `progress` and `best`."""
+    path = folder / STATE
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            state = _state(network)
+            for i, variable in enumerate(state):
+                variable.assign(arrays[f"state_{i}"])
+            best = [arrays[f"best_{i}"] for i in range(sum(name.startswith("best_") for name in arrays))]
+            return json.loads(arrays["progress"].tobytes()), best
+    except (OSError, ValueError, KeyError, EOFError) as error:
+        raise NlpkitError(f"{path} is damaged or of another network ({error}); start over with --overwrite") from error
+
+
+def _state(network: keras.Model) -> list[keras.Variable]:
+    if hasattr(network, "jax_state_sync"):
+        network.jax_state_sync()  # on JAX, `fit` keeps the state to itself
+    variables = [*network.variables, *network.optimizer.variables, *network.metrics_variables]
+    return list({id(variable): variable for variable in variables}.values())

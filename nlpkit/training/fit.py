@@ -1,0 +1,206 @@
+"""The training loop around Keras' `fit`: an epoch a call, with validation, the best kept, and resume."""
+
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+from typing import Any, Protocol
+
+import keras
+import numpy as np
+from keras import ops
+
+from nlpkit.data.batching import Batch
+from nlpkit.errors import Interrupted
+from nlpkit.recipe import TrainingSection
+from nlpkit.training.checkpoint import restore_checkpoint, save_checkpoint
+from nlpkit.training.progress import Row, TrainingDisplay
+from nlpkit.training.run import STATE
+
+
+class Epochs(Protocol):
+    """What the loop asks of a task."""
+
+    def plan(self, epoch: int) -> list[Batch]:
+        """The batches of an epoch: the same for the same epoch, whatever ran before."""
+        ...
+
+    def collate(self, epoch: int, batch: Batch) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
+        """A batch's inputs, targets and sample weights."""
+        ...
+
+    def tokens(self, batch: Batch) -> int:
+        """Real tokens in a batch: what its speed is counted in."""
+        ...
+
+    def validate(self, network: keras.Model) -> Row:
+        """The figures on the validation split, "score" among them, which is better when higher."""
+        ...
+
+
+@dataclass
+class Progress:
+    """How far a run is. `step` counts the batches done in `epoch`; `seconds` those of earlier processes."""
+
+    epoch: int = 0
+    step: int = 0
+    seconds: float = 0.0
+    best_score: float = float("-inf")
+    best_epoch: int = -1
+    history: list[Row] = field(default_factory=list)
+
+
+def fit(
+    network: keras.Model,
+    epochs: Epochs,
+    section: TrainingSection,
+    display: TrainingDisplay,
+    *,
+    checkpoint: Path | None = None,
+    resume: bool = False,
+    callbacks: list[keras.callbacks.Callback] | None = None,
+) -> list[Row]:
+    """Trains a compiled network, leaves its best averaged weights in it, and gives the history.
+
+    With a `checkpoint` folder the state is saved there after each epoch, every `checkpoint_minutes` and when
+    SIGINT or SIGTERM comes, which raises Interrupted; `resume` continues from it to the same weights.
+    """
+    progress, best = Progress(), _weights(network)
+    network.optimizer.build(network.trainable_variables)
+    if resume and checkpoint is not None and (checkpoint / STATE).is_file():
+        saved, best = restore_checkpoint(checkpoint, network)
+        progress = Progress(**saved)
+    started = time.monotonic() - progress.seconds
+
+    def save() -> None:
+        if checkpoint is not None:
+            progress.seconds = time.monotonic() - started
+            save_checkpoint(checkpoint, network, vars(progress), best)
+
+    with _stop_requests() as stop_requested:
+        while progress.epoch < section.epochs and not _out_of_patience(progress, section.patience):
+            epoch = progress.epoch
+            plan = epochs.plan(epoch)
+            display.epoch_begins(epoch, section.epochs, len(plan), progress.step)
+
+            steps = _Steps(progress, plan, epochs, display, save, stop_requested, section.checkpoint_minutes * 60)
+            logs = network.fit(
+                _dataset(epochs, epoch, plan[progress.step :]),
+                initial_epoch=epoch,
+                epochs=epoch + 1,
+                shuffle=False,  # the plan is
+                verbose=0,
+                callbacks=[steps, *(callbacks or [])],
+            ).history
+            # `fit` has just replaced the weights by their moving average, if there is one: these are judged
+            figures = epochs.validate(network)
+            score = figures.pop("score")
+            if score > progress.best_score:
+                progress.best_score, progress.best_epoch, best = score, epoch, _weights(network)
+            _assign(network, steps.raw_weights)
+            seconds = time.monotonic() - started
+            row = {"epoch": epoch + 1, **{k: v[-1] for k, v in logs.items()}, **figures, "seconds": seconds}
+            progress.history.append(row)
+            progress.epoch, progress.step = epoch + 1, 0
+            save()
+            display.epoch_ends(row)
+            if stop_requested() and progress.epoch < section.epochs:
+                raise Interrupted("training was stopped")
+    _assign(network, best)
+    return progress.history
+
+
+class _Steps(keras.callbacks.Callback):
+    """Counts steps, tells the display, saves now and then, and stops when asked to."""
+
+    def __init__(
+        self,
+        progress: Progress,
+        plan: list[Batch],
+        epochs: Epochs,
+        display: TrainingDisplay,
+        save: Callable[[], None],
+        stop_requested: Callable[[], bool],
+        save_every: float,
+    ) -> None:
+        super().__init__()
+        self.progress, self.plan, self.epochs, self.display = progress, plan, epochs, display
+        self.save, self.stop_requested, self.save_every = save, stop_requested, save_every
+        self.saved_at = time.monotonic()
+        self.raw_weights: list[np.ndarray] = []
+
+    def set_model(self, model: keras.Model) -> None:
+        super().set_model(model)
+        # `fit` resets the metrics when an epoch begins; one that is resumed half-way goes on counting
+        self.metric_values = [ops.convert_to_numpy(v) for v in model.metrics_variables]
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        if self.progress.step:
+            for variable, value in zip(self.model.metrics_variables, self.metric_values, strict=True):
+                variable.assign(value)
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        done = self.plan[self.progress.step]
+        self.progress.step += 1
+        self.display.batch_ends(len(done.rows), self.epochs.tokens(done), float(logs["loss"]))
+        if self.progress.step == len(self.plan):
+            return  # the epoch's end is worked out and saved first
+        if self.stop_requested():
+            self.save()
+            raise Interrupted("training was stopped")
+        if time.monotonic() - self.saved_at > self.save_every:
+            self.save()
+            self.saved_at = time.monotonic()
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        self.raw_weights = _weights(self.model)
+
+
+def _dataset(epochs: Epochs, epoch: int, batches: list[Batch]) -> Any:
+    """The batches, collated a few ahead in the background."""
+    import tensorflow as tf
+
+    first = epochs.collate(epoch, batches[0])
+    signature = tf.nest.map_structure(lambda a: tf.TensorSpec([None] * a.ndim, a.dtype), first)
+    dataset = tf.data.Dataset.from_generator(
+        lambda: (epochs.collate(epoch, batch) for batch in batches), output_signature=signature
+    )
+    return dataset.apply(tf.data.experimental.assert_cardinality(len(batches))).prefetch(4)
+
+
+def _out_of_patience(progress: Progress, patience: int) -> bool:
+    return patience > 0 and progress.epoch - 1 - progress.best_epoch >= patience
+
+
+def _weights(network: keras.Model) -> list[np.ndarray]:
+    # copied: on some backends the array is a view of the variable
+    return [np.array(ops.convert_to_numpy(weight)) for weight in network.weights]
+
+
+def _assign(network: keras.Model, values: list[np.ndarray]) -> None:
+    for weight, value in zip(network.weights, values, strict=True):
+        weight.assign(value)
+
+
+@contextmanager
+def _stop_requests() -> Iterator[Callable[[], bool]]:
+    """SIGINT and SIGTERM become a question to ask after each step; a second one acts at once."""
+    received: list[int] = []
+
+    def remember(number: int, frame: FrameType | None) -> None:
+        if received:
+            raise KeyboardInterrupt
+        received.append(number)
+
+    try:
+        previous = {number: signal.signal(number, remember) for number in (signal.SIGINT, signal.SIGTERM)}
+    except ValueError:  # not the main thread, which is the only one that may
+        previous = {}
+    try:
+        yield lambda: bool(received)
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)

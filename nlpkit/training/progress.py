@@ -1,0 +1,105 @@
+"""Training as people see it: bars on a terminal, a plain line an epoch elsewhere; always on standard error."""
+
+import time
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+)
+
+Row = dict[str, float]
+"""One epoch's figures: a row of history.csv."""
+
+
+class TrainingDisplay:
+    """Shows data being prepared and epochs going by. Use it as a context."""
+
+    def __init__(self, console: Console | None = None) -> None:
+        self.console = console or Console(stderr=True)
+        self.progress = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=28),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[figures]}"),
+            console=self.console,
+            transient=True,
+            disable=not self.console.is_terminal,
+        )
+        self._task: TaskID | None = None
+        self._stage = ""
+
+    def __enter__(self) -> Self:
+        self.progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.progress.stop()
+
+    def report(self, stage: str, done: int, total: int | None) -> None:
+        """A stage of preparation: `done` of `total`, where that is known."""
+        if stage != self._stage:
+            self._stage = stage
+            self._start(stage, total)
+            if not self.console.is_terminal:
+                self.console.print(stage, highlight=False)
+        if self._task is not None:
+            self.progress.update(self._task, completed=done)
+
+    def epoch_begins(self, epoch: int, epochs: int, batches: int, done: int) -> None:
+        self._name = f"epoch {epoch + 1}/{epochs}"
+        self._batches, self._done = batches, done
+        self._batches_left = batches * (epochs - epoch) - done
+        self._examples = self._tokens = self._steps = 0
+        self._began = time.monotonic()
+        self._start(self._name, batches, done)
+
+    def batch_ends(self, examples: int, tokens: int, loss: float) -> None:
+        self._examples += examples
+        self._tokens += tokens
+        self._steps += 1
+        seconds = time.monotonic() - self._began
+        left = (self._batches_left - self._steps) * seconds / self._steps
+        figures = (
+            f"loss {loss:.3f}  {self._examples / seconds:,.0f} examples/s  {self._tokens / seconds:,.0f} tokens/s  "
+            f"{_duration(left)} left"
+        )
+        if self._task is not None:
+            self.progress.update(self._task, advance=1, figures=figures)
+
+    def epoch_ends(self, row: Row) -> None:
+        speed = self._tokens / (time.monotonic() - self._began)
+        figures = "  ".join(
+            f"{name.replace('_', ' ')} {value:.4f}" for name, value in row.items() if name not in ("epoch", "seconds")
+        )
+        self._drop()
+        self.console.print(
+            f"{self._name}  {figures}  {speed:,.0f} tokens/s  {_duration(row['seconds'])}",
+            highlight=False,
+            soft_wrap=True,
+        )
+
+    def _start(self, description: str, total: int | None, completed: int = 0) -> None:
+        self._drop()
+        self._task = self.progress.add_task(description, total=total, completed=completed, figures="")
+
+    def _drop(self) -> None:
+        if self._task is not None:
+            self.progress.remove_task(self._task)
+            self._task = None
+
+
+def _duration(seconds: float) -> str:
+    minutes, seconds = divmod(round(seconds), 60)
+    return f"{minutes}:{seconds:02d}"

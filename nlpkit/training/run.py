@@ -1,0 +1,43 @@
+"""The folder of a run that is not finished: which recipe it follows, and whether it may be gone on with."""
+
+import shutil
+from pathlib import Path
+
+from nlpkit.errors import NlpkitError, UsageError
+from nlpkit.recipe import Recipe, recipe_from_toml, recipe_to_toml
+
+STATE = "state.npz"
+_RECIPE = "recipe.toml"
+
+
+def begin_run(checkpoint: Path, recipe: Recipe, *, resume: bool, overwrite: bool) -> None:
+    """Makes a checkpoint folder for the recipe, or with `resume` sees that the one there is of the same recipe.
+
+    Raises UsageError when there is nothing to go on with, or something that would be lost.
+    """
+    saved = checkpoint / _RECIPE
+    folder = checkpoint.parent
+    try:
+        if resume:
+            if not saved.is_file():
+                raise UsageError(f"there is no unfinished run in {folder} to go on with; leave --resume out")
+            _compare(recipe_from_toml(saved.read_text(encoding="utf-8"), str(saved)), recipe, folder)
+            return
+        if saved.is_file() and not overwrite:
+            raise UsageError(f"{folder} holds an unfinished run; --resume goes on with it, --overwrite starts over")
+        shutil.rmtree(checkpoint, ignore_errors=True)
+        checkpoint.mkdir(parents=True)
+        saved.write_text(recipe_to_toml(recipe), encoding="utf-8")
+    except OSError as error:
+        raise NlpkitError(f"{folder} cannot be written: {error.strerror}; pick another --output") from error
+
+
+def _compare(saved: Recipe, wanted: Recipe, folder: Path) -> None:
+    before, now = saved.model_dump(), wanted.model_dump()
+    for section in ("data", "tokenizer", "model", "training"):
+        for key, value in before[section].items():
+            if now[section][key] != value:
+                raise UsageError(
+                    f"the unfinished run in {folder} has {section}.{key} = {value!r}, not {now[section][key]!r}; "
+                    "give the same options with --resume, or start over with --overwrite"
+                )

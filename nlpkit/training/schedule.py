@@ -1,0 +1,41 @@
+"""The learning rate over a run."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from nlpkit.recipe import TrainingSection
+
+_EMA_SHARE = 0.03  # of the steps, at most, is what the moving average looks back on
+
+
+@keras.saving.register_keras_serializable("nlpkit")
+class WarmUp(keras.optimizers.schedules.LearningRateSchedule):
+    """A straight rise from zero over `warmup` of the `steps`, then the peak or half a cosine down to zero."""
+
+    def __init__(self, peak: float, steps: int, warmup: float, cosine: bool) -> None:
+        self.peak, self.steps, self.warmup, self.cosine = peak, steps, warmup, cosine
+
+    def __call__(self, step: Any) -> Any:
+        done = ops.minimum((ops.cast(step, "float32") + 1) / self.steps, 1.0)
+        rise = done / self.warmup if self.warmup else ops.ones_like(done)
+        fall = ops.maximum(done - self.warmup, 0.0) / (1 - self.warmup)
+        after = (ops.cos(fall * 3.141592653589793) + 1) / 2 if self.cosine else ops.ones_like(done)
+        return self.peak * ops.where(done < self.warmup, rise, after)
+
+    def get_config(self) -> dict[str, Any]:
+        return {"peak": self.peak, "steps": self.steps, "warmup": self.warmup, "cosine": self.cosine}
+
+
+def make_optimizer(section: TrainingSection, steps: int) -> keras.optimizers.Optimizer:
+    """AdamW (Loshchilov & Hutter, 2019), which without weight decay is Adam, for a run of `steps`."""
+    return keras.optimizers.AdamW(
+        WarmUp(section.learning_rate, steps, section.warmup, section.schedule == "cosine"),
+        weight_decay=section.weight_decay,
+        beta_2=0.99,  # runs are of hundreds of steps, and the usual 0.999 remembers a thousand
+        global_clipnorm=section.clip_norm,
+        use_ema=section.ema_momentum > 0,
+        # a short run averages less far back, or its first weights would weigh in
+        ema_momentum=min(section.ema_momentum, 1 - 1 / max(1.0, _EMA_SHARE * steps)),
+    )
