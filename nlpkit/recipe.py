@@ -244,7 +244,9 @@ def _explain(error: ValidationError, schema: type[BaseModel], where: str, origin
         known = _keys(schema)
         section = key.rpartition(".")[0]
         siblings = [name for name in known if name.rpartition(".")[0] == section]
+        elsewhere = [name for name in known if name.rpartition(".")[2] == key.rpartition(".")[2]]
         hint = did_you_mean(key, siblings) or did_you_mean(key, known)
+        hint = f"; did you mean {elsewhere[0]}?" if elsewhere else hint
         message = f"{place}: there is no key {key}{hint}"
         if not hint:
             message += f"; the keys there are: {', '.join(name.rpartition('.')[2] for name in siblings)}"

@@ -3,8 +3,9 @@
 import io
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
+from itertools import islice, pairwise
 
+import numpy as np
 import sentencepiece
 
 from nlpkit.errors import DataError, UsageError
@@ -39,25 +40,35 @@ class Tokenizer:
 
     def encode(self, texts: Sequence[str], *, threads: int = 1) -> list[list[int]]:
         """The ids of each text."""
-        ids: list[list[int]] = self._processor.Encode(list(texts), num_threads=threads)
+        # a space before the text makes its first word like any other; SentencePiece is told not to add its own
+        spaced = [f" {text}" if text else "" for text in texts]
+        ids: list[list[int]] = self._processor.Encode(spaced, num_threads=threads)
         return ids
 
-    def sample(self, texts: Sequence[str], alpha: float, *, seed: int) -> list[list[int]]:
+    def sample(self, texts: Sequence[str], rate: float, *, seed: int) -> list[list[int]]:
         """The ids of one random segmentation of each text; the same for the same seed and texts.
 
-        BPE skips each merge with probability `alpha` (BPE-dropout, Provilkov et al., 2020); unigram draws
-        from its lattice, smoothed by `alpha` (subword regularization, Kudo, 2018).
+        Between any two characters no piece may reach across with probability `rate`: the aim of BPE-dropout
+        (Provilkov et al., 2020) and subword regularization (Kudo, 2018). SentencePiece's own sampling gives
+        other draws in every process, so that no run could be repeated or resumed.
         """
-        sentencepiece.set_random_generator_seed(seed)
-        ids: list[list[int]] = self._processor.Encode(
-            list(texts), enable_sampling=True, alpha=alpha, nbest_size=-1, num_threads=1
-        )
+        rng = np.random.default_rng(seed)
+        fragments, owners = [], []
+        for owner, text in enumerate(texts):
+            spaced = f" {text}" if text else ""
+            cuts = np.flatnonzero(rng.random(len(spaced)) < rate).tolist()
+            for start, end in pairwise([0, *(cut for cut in cuts if cut), len(spaced)]):
+                fragments.append(spaced[start:end])
+                owners.append(owner)
+        ids: list[list[int]] = [[] for _ in texts]
+        for owner, pieces in zip(owners, self._processor.Encode(fragments), strict=True):
+            ids[owner] += pieces
         return ids
 
     def decode(self, ids: Iterable[int]) -> str:
         """The text of token ids; padding, beginning and end are left out."""
         text: str = self._processor.Decode([int(i) for i in ids if i not in (PAD, BOS, EOS)])
-        return text
+        return text.removeprefix(" ")
 
     def pieces(self, ids: Iterable[int]) -> list[str]:
         """The piece behind each id, as SentencePiece spells it."""
@@ -80,10 +91,11 @@ def train_tokenizer(texts: Iterable[str], section: TokenizerSection) -> Tokenize
             vocab_size=section.vocab_size,
             hard_vocab_limit=False,
             normalization_rule_name="nmt_nfkc_cf" if section.lowercase else "identity",
-            remove_extra_whitespaces=section.lowercase,
+            remove_extra_whitespaces=False,
+            add_dummy_prefix=False,
             byte_fallback=section.byte_fallback,
             character_coverage=coverage,
-            max_sentence_length=_STRETCH * 4 + 4,  # in bytes
+            max_sentence_length=_STRETCH * 4 + 8,  # in bytes
             pad_id=PAD,
             unk_id=UNK,
             bos_id=BOS,
@@ -105,4 +117,4 @@ def train_tokenizer(texts: Iterable[str], section: TokenizerSection) -> Tokenize
 def _stretches(texts: Iterable[str]) -> Iterator[str]:
     for text in texts:
         for start in range(0, len(text), _STRETCH):
-            yield text[start : start + _STRETCH]
+            yield f" {text[start : start + _STRETCH]}"

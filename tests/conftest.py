@@ -5,7 +5,7 @@ import os
 import random
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -35,21 +35,23 @@ def tfds_data() -> Iterator[Path]:
         yield folder
 
 
+FILLER = ("the", "film", "was", "shown", "on", "a", "rainy", "day", "and", "we", "all", "went", "with", "friends")
+
+
 def made_reviews(count: int, seed: int = 0) -> list[tuple[str, str]]:
     """Reviews whose label follows from one of their words, wherever it stands."""
     rng = random.Random(seed)
     words = {"negative": ["dull", "awful", "tedious"], "positive": ["lovely", "superb", "moving"]}
-    filler = "the film was shown on a rainy day and we all went there with some friends of ours".split()
     rows = []
     for i in range(count):
         label = ("negative", "positive")[i % 2]
-        text = rng.choices(filler, k=rng.randint(2, 30))
+        text = rng.choices(FILLER, k=rng.randint(2, 30))
         text.insert(rng.randrange(len(text) + 1), rng.choice(words[label]))
         rows.append((" ".join(text), label))
     return rows
 
 
-def write_csv(path: Path, rows: list[tuple[str, ...]], header: tuple[str, ...] = ("text", "label")) -> Path:
+def write_csv(path: Path, rows: Sequence[tuple[str, ...]], header: tuple[str, ...] = ("text", "label")) -> Path:
     with path.open("w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows([header, *rows])
     return path
@@ -68,9 +70,7 @@ def nlpkit() -> Command:
     def run(*arguments: str | Path, stdin: str | bytes = "", **options: object) -> subprocess.CompletedProcess[str]:
         given = stdin.encode() if isinstance(stdin, str) else stdin
         environment = os.environ | dict(options.pop("env", {}))  # type: ignore[call-overload]
-        done = subprocess.run(
-            [command, *map(os.fspath, arguments)], input=given, capture_output=True, env=environment, **options
-        )  # type: ignore[call-overload]
+        done = subprocess.run([command, *arguments], input=given, capture_output=True, env=environment, **options)  # type: ignore[call-overload]
         return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
 
     return run

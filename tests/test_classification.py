@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,7 +22,7 @@ from tests.task_checks import (
     check_same_seed_same_history,
 )
 
-SMALL = {
+SMALL: dict[str, Any] = {
     "vocab_size": 400,
     "units": 12,
     "embedding_size": 12,
@@ -39,7 +40,7 @@ def model() -> TextClassifier:
     return TextClassifier(epochs=6, **SMALL).fit(TEXTS, LABELS)
 
 
-def small(**settings: object) -> TextClassifier:
+def small(**settings: Any) -> TextClassifier:
     return TextClassifier(**(SMALL | settings))
 
 
@@ -70,14 +71,20 @@ def test_padding_changes_nothing(model: TextClassifier) -> None:
 @pytest.mark.slow
 def test_same_seed_same_history() -> None:
     # every source of randomness at once
-    random = {"word_dropout": 0.1, "recurrent_dropout": 0.1, "sampling": 0.1, "layers": 2, "epochs": 2}
+    random: dict[str, Any] = {"word_dropout": 0.1, "recurrent_dropout": 0.1, "sampling": 0.1, "layers": 2, "epochs": 2}
     check_same_seed_same_history(lambda display: small(**random).fit(TEXTS, LABELS, display=display))
 
 
 @pytest.mark.slow
 def test_resumes_to_the_same_weights(tmp_path: Path) -> None:
     def fit(display: TrainingDisplay, checkpoint: Path | None, resume: bool) -> TextClassifier:
-        random = {"word_dropout": 0.1, "recurrent_dropout": 0.1, "sampling": 0.1, "layers": 2, "epochs": 3}
+        random: dict[str, Any] = {
+            "word_dropout": 0.1,
+            "recurrent_dropout": 0.1,
+            "sampling": 0.1,
+            "layers": 2,
+            "epochs": 3,
+        }
         return small(**random).fit(TEXTS, LABELS, display=display, checkpoint=checkpoint, resume=resume)
 
     # in the middle of the first epoch, then in the middle of the second
@@ -88,7 +95,7 @@ def test_resumes_to_the_same_weights(tmp_path: Path) -> None:
 @pytest.mark.parametrize("cell", ["lstm", "gru", "rnn"])
 @pytest.mark.parametrize("pooling", [["last"], ["attention", "mean"]])
 def test_every_cell_and_pooling_learns(cell: str, pooling: list[str]) -> None:
-    settings = {"cell": cell, "pooling": pooling, "epochs": 6, "learning_rate": 0.01}
+    settings: dict[str, Any] = {"cell": cell, "pooling": pooling, "epochs": 6, "learning_rate": 0.01}
     texts = [text.split()[0] + " " + word for text, word in zip(TEXTS, ["dull", "lovely"] * 120, strict=True)]
     report = small(**settings).fit(texts, LABELS).reports["validation"]
     assert report.accuracy == 1.0

@@ -2,7 +2,6 @@
 
 import io
 import logging
-import os
 import sys
 
 import typer
@@ -26,14 +25,20 @@ app.add_typer(recipes.app, name="recipes")
 app.add_typer(data.app, name="data")
 
 
-@app.callback()
-def options(
-    version: bool = typer.Option(False, "--version", help="Print the version and stop."),
-    debug: bool = typer.Option(False, "--debug", help="Show the traceback of an error; goes with any command."),
-) -> None:
-    if version:
+def _print_version(asked: bool) -> None:
+    if asked:
         print(nlpkit.__version__)
         raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: bool = typer.Option(
+        False, "--version", is_eager=True, callback=_print_version, help="Print the version and stop."
+    ),
+    debug: bool = typer.Option(False, "--debug", help="Show the traceback of an error; goes with any command."),
+) -> None:
+    pass
 
 
 def main() -> None:
@@ -56,9 +61,6 @@ def main() -> None:
     except (KeyboardInterrupt, typer.Abort):
         print("interrupted", file=sys.stderr)
         code = 130
-    except BrokenPipeError:  # whoever read our output has had enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 0
     except Exception as error:
         if debug:
             raise

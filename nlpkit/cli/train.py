@@ -64,7 +64,7 @@ def train(
 
     from nlpkit.bundle import CHECKPOINT, check_output
     from nlpkit.tasks.classification import TextClassifier
-    from nlpkit.training.run import begin_run
+    from nlpkit.training.run import check_run
 
     check_output(folder, overwrite=overwrite or resume)
     if baseline:
@@ -72,7 +72,7 @@ def train(
 
         require_sklearn()
     checkpoint = folder / CHECKPOINT
-    begin_run(checkpoint, chosen, resume=resume, overwrite=overwrite)
+    check_run(checkpoint, chosen, resume=resume, overwrite=overwrite)
     classifier = TextClassifier(chosen)
     note(f"training {Path(recipe).stem} on {chosen.data.source} into {folder}")
     try:

@@ -9,7 +9,7 @@ from nlpkit.tokenizer import PAD, UNK
 
 Truncation = Literal["head", "tail", "middle"]
 
-BUCKETS = 12  # shapes in an epoch; each costs a compilation on backends that compile for shapes
+BUCKETS = 24  # shapes in an epoch; each costs a compilation on backends that compile for shapes
 _LEAST_BATCHES = 32
 _STEP = 8  # widths are multiples of this
 
@@ -66,9 +66,9 @@ def bucket_widths(lengths: np.ndarray, buckets: int = BUCKETS) -> np.ndarray:
 def plan_epoch(lengths: np.ndarray, batch_size: int, batch_tokens: int, rng: np.random.Generator) -> list[Batch]:
     """One epoch: every row once, in an order drawn from `rng`.
 
-    A batch has at most `batch_size` rows and `batch_tokens` steps, padding counted, and a small data set's has
-    fewer, so that an epoch still has some `_LEAST_BATCHES` of them to learn in. Rows that do not fill a batch of their bucket move up to the next wider one, so only the widest bucket
-    ends in a batch with rows of padding; the number of shapes is that of the buckets.
+    A batch has at most `batch_size` rows and `batch_tokens` steps, padding counted, and fewer where the data
+    are few, so that an epoch has some `_LEAST_BATCHES` batches to learn in. Rows that do not fill a batch of
+    their bucket move up to the next wider one, so that only the widest ends in a batch with rows of padding.
     """
     widths = bucket_widths(lengths)
     bucket = np.searchsorted(widths, lengths)

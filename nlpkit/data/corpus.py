@@ -21,7 +21,7 @@ from nlpkit.errors import DataError
 from nlpkit.recipe import ClassificationRecipe
 from nlpkit.tokenizer import Tokenizer, train_tokenizer
 
-_LAYOUT = 1  # raise when the files below change, so that older caches are left alone
+_LAYOUT = 2  # raise when the files below change, so that older caches are left alone
 _CHUNK = 2_000  # texts tokenized at a time
 
 Report = Callable[[str, int, int | None], None]

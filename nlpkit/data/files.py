@@ -4,7 +4,6 @@ import csv
 import hashlib
 import json
 import logging
-import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -100,9 +99,11 @@ def _folder_splits(folder: Path, columns: Columns, skip_empty: bool) -> dict[str
     split_folders = [entry for entry in folders if entry.name.lower() in _SPLITS]
     readers: dict[str, Callable[[], Iterator[Example]]]
     if files:
-        readers = {_SPLITS[file.stem.lower()]: _table_reader(file, columns, skip_empty) for file in files}
+        named = _by_split(folder, files)
+        readers = {split: _table_reader(file, columns, skip_empty) for split, file in named.items()}
     elif split_folders:
-        readers = {_SPLITS[entry.name.lower()]: _class_reader(entry, skip_empty) for entry in split_folders}
+        named = _by_split(folder, split_folders)
+        readers = {split: _class_reader(entry, skip_empty) for split, entry in named.items()}
     elif folders:
         readers = {"train": _class_reader(folder, skip_empty)}
     else:
@@ -112,6 +113,18 @@ def _folder_splits(folder: Path, columns: Columns, skip_empty: bool) -> dict[str
     if "train" not in readers and len(readers) > 1:
         raise UsageError(f"{folder} has {' and '.join(readers)} but no train split")
     return readers
+
+
+def _by_split(folder: Path, entries: list[Path]) -> dict[str, Path]:
+    named: dict[str, Path] = {}
+    for entry in entries:
+        split = _SPLITS[(entry.name if entry.is_dir() else entry.stem).lower()]
+        if split in named:
+            raise UsageError(
+                f"{folder}: {named[split].name} and {entry.name} are both the {split} split; keep one, or join them"
+            )
+        named[split] = entry
+    return named
 
 
 def _class_reader(folder: Path, skip_empty: bool) -> Callable[[], Iterator[Example]]:
@@ -149,11 +162,14 @@ def _read_table(path: Path) -> Iterator[tuple[int, Row]]:
 
 
 def _read_csv(path: Path, delimiter: str) -> Iterator[tuple[int, Row]]:
-    csv.field_size_limit(sys.maxsize)
+    csv.field_size_limit(2**31 - 1)  # the most that every platform takes
     reader = csv.DictReader((line for _, line in _lines(path, keep_ends=True)), delimiter=delimiter, strict=True)
     try:
         if not reader.fieldnames:
-            raise DataError(f"{path} is empty; its first line should name the columns")
+            raise DataError(f"{path} is empty, or its first line is; that line should name the columns")
+        if len(set(reader.fieldnames)) < len(reader.fieldnames):
+            names = ", ".join(map(repr, reader.fieldnames))
+            raise DataError(f"{path} line 1: two columns have the same name; rename one of {names}")
         for row in reader:
             if None in row or None in row.values():
                 found = sum(value is not None for value in row.values()) - (None in row) + len(row.get(None) or ())
@@ -163,7 +179,7 @@ def _read_csv(path: Path, delimiter: str) -> Iterator[tuple[int, Row]]:
                 )
             yield reader.line_num, row
     except csv.Error as error:
-        raise DataError(f"{path} line {reader.line_num}: {error}; is a quotation mark left open?") from None
+        raise DataError(f"{path} line {reader.reader.line_num}: {error}; is a quotation mark left open?") from None
 
 
 def _read_jsonl(path: Path) -> Iterator[tuple[int, Row]]:
@@ -172,6 +188,8 @@ def _read_jsonl(path: Path) -> Iterator[tuple[int, Row]]:
             continue
         try:
             row = json.loads(line)
+            if "\\ud" in line.lower():  # half of a character's escape parses, but is no text
+                json.dumps(row, ensure_ascii=False).encode()
         except (ValueError, RecursionError) as error:
             raise DataError(f"{path} line {number}: not JSON ({error}); each line should be an object") from None
         if not isinstance(row, dict):
@@ -220,6 +238,8 @@ def _choose_pair(path: Path, names: list[str], columns: Columns) -> tuple[str, s
                 return names[i], names[1 - i]
     text = _choose(path, names, columns.text, _TEXT_NAMES, "--text-column")
     label = _choose(path, names, columns.label, _LABEL_NAMES, "--label-column")
+    if text == label:
+        raise UsageError(f"{path}: the column {text!r} cannot be both the text and the label; name another")
     return text, label
 
 
@@ -240,7 +260,11 @@ def _choose(path: Path, names: list[str], wanted: str | None, known: tuple[str, 
 def _cell(path: Path, number: int, row: Row, column: str) -> Any:
     if column not in row:
         raise DataError(f"{path} line {number}: there is no {column!r}")
-    return row[column]
+    value = row[column]
+    if isinstance(value, list | dict | bytes):
+        kind = type(value).__name__
+        raise DataError(f"{path} line {number}: {column!r} holds a {kind}; it should hold text or a number")
+    return None if value != value else value  # NaN is how tables of numbers say that there is none
 
 
 def _label(path: Path, number: int, value: Any) -> str:

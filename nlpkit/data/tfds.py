@@ -41,7 +41,7 @@ def open_tfds(name: str, columns: Columns = Columns(), *, rename: Mapping[str, s
 
             decoders = tensorflow_datasets.decode.PartialDecoding({text: True, label: True})
             rows = iter(tensorflow_datasets.as_numpy(builder.as_dataset(split, decoders=decoders)))
-        for row in rows:
+        for row in _whole(name, builder, rows):
             if row[label] < 0:  # TFDS' way to say that there is none
                 raise DataError(f"{name}: a row of the split {split} has no label")
             said = names[row[label]]
@@ -94,6 +94,18 @@ def _features(name: str, builder: Any, columns: Columns) -> tuple[str, str]:
             raise UsageError(f"{name}: which feature is the {kind} is not clear; {have}")
         chosen.append(wanted)
     return chosen[0], chosen[1]
+
+
+def _whole(name: str, builder: Any, rows: Iterator[Any]) -> Iterator[Any]:
+    import tensorflow
+
+    try:
+        yield from rows
+    except tensorflow.errors.OpError as error:
+        raise DataError(
+            f"{name}: its prepared files in {builder.data_dir} cannot be read ({type(error).__name__}); "
+            "remove that folder and prepare it again"
+        ) from error
 
 
 def _download(name: str, builder: Any) -> None:

