@@ -83,7 +83,8 @@ def compile_classifier(recipe: ClassificationRecipe, data: PreparedData, epochs:
         loss=keras.losses.CategoricalCrossentropy(
             from_logits=True,
             label_smoothing=recipe.training.label_smoothing,
-            reduction="mean_with_sample_weight",
+            # over rows, not over their weights: a batch without a rare label must not weigh as much as one with
+            reduction="sum_over_batch_size",
         ),
         weighted_metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
         jit_compile=keras.backend.backend() == "jax",  # XLA on TensorFlow's CPU was half as fast
