@@ -4,6 +4,7 @@ import json
 import os
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import keras
 import numpy as np
@@ -41,13 +42,13 @@ def restore_checkpoint(folder: Path, network: keras.Model) -> tuple[dict[str, An
     """Puts the state back into a network built and compiled alike; gives `progress` and `best`."""
     path = folder / STATE
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             state = _state(network)
             for i, variable in enumerate(state):
                 variable.assign(arrays[f"state_{i}"])
             best = [arrays[f"best_{i}"] for i in range(sum(name.startswith("best_") for name in arrays))]
             return json.loads(arrays["progress"].tobytes()), best
-    except (OSError, ValueError, KeyError, EOFError) as error:
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
         raise NlpkitError(f"{path} is damaged or of another network ({error}); start over with --overwrite") from error
 
 

@@ -1,5 +1,6 @@
 """The training loop around Keras' `fit`: an epoch a call, with validation, the best kept, and resume."""
 
+import math
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -14,7 +15,7 @@ import numpy as np
 from keras import ops
 
 from nlpkit.data.batching import Batch
-from nlpkit.errors import Interrupted
+from nlpkit.errors import Interrupted, NlpkitError
 from nlpkit.recipe import TrainingSection
 from nlpkit.training.checkpoint import restore_checkpoint, save_checkpoint
 from nlpkit.training.progress import Row, TrainingDisplay
@@ -95,6 +96,11 @@ def fit(
                 verbose=0,
                 callbacks=[steps, *(callbacks or [])],
             ).history
+            if not math.isfinite(logs["loss"][-1]):
+                raise NlpkitError(
+                    f"training diverged in epoch {epoch + 1}: the loss is not a number; "
+                    "try a lower training.learning_rate"
+                )
             # `fit` has just replaced the weights by their moving average, if there is one: these are judged
             figures = epochs.validate(network)
             score = figures.pop("score")

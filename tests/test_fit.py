@@ -1,0 +1,105 @@
+"""The training loop on a network of one weight, whose every step can be worked out."""
+
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from nlpkit.data.batching import Batch
+from nlpkit.errors import NlpkitError
+from nlpkit.recipe import TrainingSection
+from nlpkit.training.checkpoint import restore_checkpoint, save_checkpoint
+from nlpkit.training.fit import fit
+from nlpkit.training.progress import Row, TrainingDisplay
+from nlpkit.training.schedule import WarmUp
+
+
+class Scripted:
+    """Two batches an epoch, and validation scores as given."""
+
+    def __init__(self, scores: list[float], target: float = 1.0) -> None:
+        self.scores, self.target = scores, target
+        self.judged: list[float] = []
+
+    def plan(self, epoch: int) -> list[Batch]:
+        return [Batch(np.arange(4), 4, 1)] * 2
+
+    def collate(self, epoch: int, batch: Batch) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
+        ones = np.ones((4, 1), np.float32)
+        return {"x": ones}, ones * self.target, np.ones(4, np.float32)
+
+    def tokens(self, batch: Batch) -> int:
+        return 4
+
+    def validate(self, network: keras.Model) -> Row:
+        self.judged.append(weight(network))
+        return {"score": self.scores[len(self.judged) - 1]}
+
+
+def weight(network: keras.Model) -> float:
+    return float(network.get_weights()[0].item())
+
+
+def compiled(ema: float = 0.0) -> keras.Model:
+    x = keras.Input((1,), name="x")
+    dense = keras.layers.Dense(1, use_bias=False, kernel_initializer="zeros")
+    network = keras.Model({"x": x}, dense(x))
+    network.compile(keras.optimizers.SGD(0.1, use_ema=ema > 0, ema_momentum=ema), "mse", jit_compile=False)
+    return network
+
+
+def section(epochs: int, patience: int = 0) -> TrainingSection:
+    return TrainingSection(epochs=epochs, patience=patience)
+
+
+def test_the_best_epoch_is_left_in_the_network() -> None:
+    network, epochs = compiled(), Scripted([0.1, 0.9, 0.5])
+    history = fit(network, epochs, section(3), TrainingDisplay())
+    assert [row["epoch"] for row in history] == [1, 2, 3]
+    assert epochs.judged == pytest.approx([1 - 0.8**2, 1 - 0.8**4, 1 - 0.8**6])  # w += 0.2 * (1 - w) each step
+    assert weight(network) == pytest.approx(epochs.judged[1])
+
+
+def test_the_average_is_judged_and_the_raw_weights_train_on() -> None:
+    network, epochs = compiled(ema=0.5), Scripted([0.1, 0.2])
+    fit(network, epochs, section(2), TrainingDisplay())
+    raw = [1 - 0.8**n for n in range(1, 5)]
+    average = [raw[0]]
+    for value in raw[1:]:
+        average.append(0.5 * average[-1] + 0.5 * value)
+    assert epochs.judged == pytest.approx([average[1], average[3]])
+    assert weight(network) == pytest.approx(average[3])
+
+
+@pytest.mark.parametrize(("patience", "epochs_run"), [(0, 6), (1, 3), (2, 4)])
+def test_patience(patience: int, epochs_run: int) -> None:
+    epochs = Scripted([0.5, 0.9, 0.8, 0.7, 0.6, 0.5])
+    assert len(fit(compiled(), epochs, section(6, patience), TrainingDisplay())) == epochs_run
+
+
+def test_a_run_that_diverges_says_so() -> None:
+    with pytest.raises(NlpkitError, match=r"diverged in epoch 1.*learning_rate"):
+        fit(compiled(), Scripted([0.1], target=float("nan")), section(1), TrainingDisplay())
+
+
+def test_a_damaged_checkpoint(tmp_path: Path) -> None:
+    network = compiled()
+    network.optimizer.build(network.trainable_variables)
+    save_checkpoint(tmp_path, network, {"epoch": 1}, network.get_weights())
+    assert restore_checkpoint(tmp_path, network)[0] == {"epoch": 1}
+    assert [path.name for path in tmp_path.iterdir()] == ["state.npz"]
+    content = (tmp_path / "state.npz").read_bytes()
+    (tmp_path / "state.npz").write_bytes(content[: len(content) // 2])
+    with pytest.raises(NlpkitError, match="damaged"):
+        restore_checkpoint(tmp_path, network)
+
+
+def test_the_schedule_rises_and_falls() -> None:
+    cosine = WarmUp(2.0, 100, 0.1, cosine=True)
+    assert float(cosine(4)) == pytest.approx(1.0)
+    assert float(cosine(9)) == pytest.approx(2.0, abs=1e-3)
+    assert float(cosine(54)) == pytest.approx(1.0, abs=1e-3)
+    assert float(cosine(99)) == pytest.approx(0.0, abs=1e-6)
+    assert float(WarmUp(2.0, 100, 0.1, cosine=False)(60)) == 2.0
+    assert float(WarmUp(2.0, 100, 0.0, cosine=True)(0)) > 1.9
