@@ -111,3 +111,8 @@ def test_what_is_not_installed_is_not_ready(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr("nlpkit.data.catalog.reviews_file", lambda: None)
     assert not CATALOG["reviews"].ready()
     assert all("\n" not in entry.about for entry in CATALOG.values())
+
+
+def test_named_data_has_no_columns_to_choose() -> None:
+    with pytest.raises(UsageError, match=r"reviews has no columns.*--text-column"):
+        open_dataset("reviews", text_column="body")

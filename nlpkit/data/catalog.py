@@ -54,6 +54,8 @@ def open_dataset(
     if source and path.exists():
         return open_local(path, columns, skip_empty=skip_empty)
     if source in CATALOG:
+        if columns != Columns():
+            raise UsageError(f"{source} has no columns to choose from; leave --text-column and --label-column out")
         return CATALOG[source].open()
     if source.startswith("tfds:"):
         return open_tfds(source.removeprefix("tfds:"), columns)

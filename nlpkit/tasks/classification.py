@@ -236,12 +236,11 @@ class TextClassifier:
 
     def _named(self, source: str, **columns: str | None) -> Dataset:
         section = self.recipe.data
-        return open_dataset(
-            source,
-            text_column=columns.get("text_column") or section.text_column,
-            label_column=columns.get("label_column") or section.label_column,
-            skip_empty=section.skip_empty,
-        )
+        if source == section.source:
+            columns = {"text_column": section.text_column, "label_column": section.label_column} | {
+                name: value for name, value in columns.items() if value
+            }
+        return open_dataset(source, skip_empty=section.skip_empty, **columns)
 
 
 def _sequence(texts: Sequence[str]) -> Sequence[str]:
