@@ -14,17 +14,19 @@ if TYPE_CHECKING:
     from nlpkit.recipe import load_recipe as load_recipe
     from nlpkit.tasks import load as load
     from nlpkit.tasks.classification import TextClassifier as TextClassifier
+    from nlpkit.tasks.generation import TextGenerator as TextGenerator
 
 __version__ = "0.1.0"
 
 _PUBLIC = {
     "NlpkitError": "nlpkit.errors",
     "TextClassifier": "nlpkit.tasks.classification",
+    "TextGenerator": "nlpkit.tasks.generation",
     "load": "nlpkit.tasks",
     "load_recipe": "nlpkit.recipe",
 }
 
-__all__ = ["NlpkitError", "TextClassifier", "load", "load_recipe"]
+__all__ = ["NlpkitError", "TextClassifier", "TextGenerator", "load", "load_recipe"]
 
 
 def __getattr__(name: str) -> object:

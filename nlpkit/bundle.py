@@ -121,18 +121,21 @@ def read_bundle(folder: Path) -> Bundle:
     return Bundle(metadata, files)
 
 
-def newest_bundle(task: str, root: Path = Path("models")) -> Path:
-    """The bundle of a task under `root` that was made last. Raises BundleError when there is none."""
+def newest_bundle(task: str | None, root: Path = Path("models")) -> Path:
+    """The bundle, of a task where one is given, under `root` that was made last. Raises BundleError when there is
+    none."""
     found = []
     for path in root.glob(f"[!.]*/{METADATA}"):
         try:
             metadata = json.loads(path.read_text(encoding="utf-8"))
-            if metadata["task"] == task:
+            if task in (None, metadata["task"]):
                 found.append((metadata["created"], path.parent))
         except (OSError, ValueError, TypeError, KeyError):
             continue  # not ours, or damaged: opening it by name tells why
     if not found:
-        raise BundleError(f"there is no {task} model under {root}/; train one, or name one with --model")
+        raise BundleError(
+            f"there is no {task + ' ' if task else ''}model under {root}/; train one, or name one with --model"
+        )
     return max(found)[1]
 
 

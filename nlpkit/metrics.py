@@ -1,4 +1,4 @@
-"""How good a classifier's answers are."""
+"""How good a model's answers are."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -66,3 +66,30 @@ def calibration_error(confidence: np.ndarray, correct: np.ndarray, bins: int = 1
     bin_of = np.minimum((confidence * bins).astype(int), bins - 1)
     gap = np.bincount(bin_of, weights=confidence - correct, minlength=bins)
     return float(np.abs(gap).sum() / len(confidence))
+
+
+@dataclass(frozen=True)
+class GenerationReport:
+    """How well a text was foretold: the mean surprise, -log p, of its characters and of its tokens."""
+
+    characters: int
+    tokens: int
+    nats_per_character: float
+    bits_per_character: float
+    perplexity_per_token: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """The same as plain JSON values."""
+        return asdict(self)
+
+
+def generation_report(nats: np.ndarray, characters: int) -> GenerationReport:
+    """The figures of tokens' surprises, in nats [tokens], that together spell so many characters, one at least."""
+    total = float(nats.sum())
+    return GenerationReport(
+        characters=characters,
+        tokens=len(nats),
+        nats_per_character=total / characters,
+        bits_per_character=total / characters / float(np.log(2)),
+        perplexity_per_token=float(np.exp(total / len(nats))),
+    )

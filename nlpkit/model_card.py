@@ -2,67 +2,95 @@
 
 from typing import Any
 
-from nlpkit.recipe import ClassificationRecipe
+from nlpkit.recipe import ClassificationRecipe, Recipe
 
 
-def model_card(name: str, metadata: dict[str, Any], recipe: ClassificationRecipe) -> str:
+def model_card(name: str, metadata: dict[str, Any], recipe: Recipe) -> str:
     """What the model is, what it was trained on, how good it is, and how to use it; Markdown."""
     data, model, training = metadata["data"], recipe.model, recipe.training
-    direction = "bidirectional " if model.bidirectional else ""
+    made = f"made with nlpkit {metadata['versions']['nlpkit-lstm']} on {metadata['created'][:10]}"
+    if isinstance(recipe, ClassificationRecipe):
+        what = (
+            f"A text classifier {made}. It gives each text one of {len(metadata['labels'])} labels: "
+            f"{', '.join(metadata['labels'])}."
+        )
+        command, call = 'nlpkit predict "a text"', 'predict(["a text"])'
+        columns = {"texts": "examples", "accuracy": "accuracy", "macro F1": "macro_f1"}
+        columns |= {"log loss": "log_loss", "calibration error": "calibration_error"}
+        unit = "texts"
+        text = recipe.tokenizer
+        read = f"of a text longer than {text.max_length} pieces the {_kept(text.truncation)} is read"
+        kind = "bidirectional " if recipe.model.bidirectional else ""
+        head = f" under {' and '.join(recipe.model.pooling)} pooling"
+        limits = (
+            "It knows the language and the kind of text that it was trained on, and answers with one of its labels "
+            "whatever it is given. Its probabilities are as good as the calibration error says, on texts like those."
+        )
+    else:
+        what = f"A text generator {made}. It writes on from a prompt in the manner of the text it was trained on."
+        command, call = 'nlpkit generate --prompt "The "', 'generate("The ")'
+        columns = {"characters": "characters", "nats a character": "nats_per_character"}
+        columns |= {"bits a character": "bits_per_character", "perplexity a token": "perplexity_per_token"}
+        unit = "characters"
+        read = "the state is carried from the first to the last"
+        kind, head = "", ""
+        limits = (
+            "It has learned which characters follow which, not what is true: what it writes may be false, may offend, "
+            "and may repeat what it was trained on word for word."
+        )
+    rows = (
+        f"| {split} | " + " | ".join(_figure(scores[key]) for key in columns.values()) + " |"
+        for split, scores in metadata["metrics"].items()
+    )
     lines = [
         f"# {name}",
         "",
-        f"A text classifier made with nlpkit {metadata['versions']['nlpkit-lstm']} on {metadata['created'][:10]}. It "
-        f"gives each text one of {len(metadata['labels'])} labels: {', '.join(metadata['labels'])}.",
+        what,
         "",
         "## Use",
         "",
         "```bash",
-        'nlpkit predict "a text" --model .',
+        f"{command} --model .",
         "```",
         "",
         "```python",
         "import nlpkit",
         "",
-        'nlpkit.load(".").predict(["a text"])',
+        f'nlpkit.load(".").{call}',
         "```",
         "",
         "## How good it is",
         "",
-        "| split | texts | accuracy | macro F1 | log loss | calibration error |",
-        "| --- | ---: | ---: | ---: | ---: | ---: |",
-    ]
-    for split, scores in metadata["metrics"].items():
-        lines.append(
-            f"| {split} | {scores['examples']:,} | {scores['accuracy']:.4f} | {scores['macro_f1']:.4f} "
-            f"| {scores['log_loss']:.4f} | {scores['calibration_error']:.4f} |"
-        )
-    lines += [
+        f"| split | {' | '.join(columns)} |",
+        f"| --- |{' ---: |' * len(columns)}",
+        *rows,
         "",
         "The best epoch was chosen on the validation split, so its figures flatter a little; the test split, where "
         "there is one, was not looked at in training.",
         "",
         "## What it was made from",
         "",
-        f"- Data: `{data['source']}`, {data['train']:,} texts to train on and {data['validation']:,} held out "
+        f"- Data: `{data['source']}`, {data['train']:,} {unit} to train on and {data['validation']:,} held out "
         f"(fingerprint `{data['fingerprint'][:12]}`).",
-        f"- Text: {recipe.tokenizer.kind} pieces, {metadata['vocabulary']:,} of them; of a text longer than "
-        f"{recipe.tokenizer.max_length} pieces the {_kept(recipe.tokenizer.truncation)} is read.",
-        f"- Network: {model.layers} {direction}{model.cell.upper()} layer{'s' if model.layers > 1 else ''} of "
-        f"{model.units} units under {' and '.join(model.pooling)} pooling; {metadata['parameters']:,} parameters.",
+        f"- Text: {recipe.tokenizer.kind} pieces, {metadata['vocabulary']:,} of them; {read}.",
+        f"- Network: {model.layers} {kind}{model.cell.upper()} layer{'s' if model.layers > 1 else ''} of "
+        f"{model.units} units{head}; {metadata['parameters']:,} parameters.",
         f"- Training: {metadata['epochs']} epochs of at most {training.epochs} in "
         f"{metadata['training_seconds'] / 60:.1f} minutes, seed {training.seed}.",
         "- Libraries: " + ", ".join(f"{name} {version}" for name, version in metadata["versions"].items()) + ".",
         "",
         "## Limits",
         "",
-        "It knows the language and the kind of text that it was trained on, and answers with one of its labels "
-        "whatever it is given. Its probabilities are as good as the calibration error says, on texts like those.",
+        limits,
         "",
         "`recipe.toml` trains it again: `nlpkit train recipe.toml`.",
         "",
     ]
     return "\n".join(lines)
+
+
+def _figure(value: float) -> str:
+    return f"{value:,}" if isinstance(value, int) else f"{value:.4f}"
 
 
 def _kept(truncation: str) -> str:

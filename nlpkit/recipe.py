@@ -8,9 +8,9 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from nlpkit.errors import UsageError, did_you_mean
 
@@ -25,12 +25,21 @@ class Section(BaseModel):
 
 
 class DataSection(Section):
-    source: str = "reviews"
+    source: str
     text_column: str | None = None
+    validation_fraction: Annotated[float, Field(gt=0, le=0.5)] = 0.1
+
+
+class ClassifierData(DataSection):
+    source: str = "reviews"
     label_column: str | None = None
     skip_empty: bool = False
-    validation_fraction: Annotated[float, Field(gt=0, le=0.5)] = 0.1
     limit: Annotated[int, Field(ge=1)] | None = None
+
+
+class GeneratorData(DataSection):
+    source: str = "python-docs"
+    documents: Literal["joined", "apart"] = "joined"
 
 
 class TokenizerSection(Section):
@@ -38,9 +47,16 @@ class TokenizerSection(Section):
     vocab_size: Annotated[int, Field(ge=8, le=1_000_000)] = 8000
     lowercase: bool = False
     byte_fallback: bool = True
+
+
+class ClassifierTokenizer(TokenizerSection):
     max_length: Annotated[int, Field(ge=4, le=1_000_000)] = 800
     truncation: Literal["head", "tail", "middle"] = "middle"
     sampling: Fraction = 0.0
+
+
+class GeneratorTokenizer(TokenizerSection):
+    kind: Literal["unigram", "bpe", "char"] = "char"
 
 
 class StackSection(Section):
@@ -49,7 +65,6 @@ class StackSection(Section):
     cell: Literal["lstm", "gru", "rnn"] = "lstm"
     units: Annotated[int, Field(ge=1, le=8192)] = 128
     layers: Annotated[int, Field(ge=1, le=16)] = 1
-    bidirectional: bool = True
     embedding_size: Annotated[int, Field(ge=1, le=8192)] = 128
     word_dropout: Fraction = 0.0
     embedding_dropout: Fraction = 0.0
@@ -58,13 +73,26 @@ class StackSection(Section):
 
 
 class ClassifierSection(StackSection):
+    bidirectional: bool = True
     pooling: Annotated[list[Pooling], Field(min_length=1)] = ["max", "mean"]
+
+
+class GeneratorSection(StackSection):
+    weight_dropout: Fraction = 0.0
+    tie_embeddings: bool = True
+
+    @model_validator(mode="after")
+    def _check_weight_dropout(self) -> Self:
+        if self.weight_dropout and self.cell != "lstm":
+            raise ValueError(f"weight_dropout goes with cell = 'lstm', not {self.cell!r}")
+        if self.weight_dropout and self.recurrent_dropout:
+            raise ValueError("weight_dropout and recurrent_dropout are two ways to the same end; set one of them to 0")
+        return self
 
 
 class TrainingSection(Section):
     epochs: Annotated[int, Field(ge=1, le=100_000)] = 5
     batch_size: Annotated[int, Field(ge=1, le=100_000)] = 64
-    batch_tokens: Annotated[int, Field(ge=16, le=10_000_000)] = 32_768
     learning_rate: Annotated[float, Field(gt=0, le=10)] = 0.004
     weight_decay: Annotated[float, Field(ge=0, le=10)] = 0.0
     warmup: Fraction = 0.1
@@ -77,21 +105,38 @@ class TrainingSection(Section):
 
 
 class ClassifierTraining(TrainingSection):
+    batch_tokens: Annotated[int, Field(ge=16, le=10_000_000)] = 32_768
     label_smoothing: Fraction = 0.0
     class_weights: Literal["none", "balanced"] = "none"
+
+
+class GeneratorTraining(TrainingSection):
+    segment_length: Annotated[int, Field(ge=2, le=100_000)] = 64
+    restarts: Fraction = 0.02
+    activation_penalty: Annotated[float, Field(ge=0)] = 0.0
+    activation_change_penalty: Annotated[float, Field(ge=0)] = 0.0
 
 
 class ClassificationRecipe(Section):
     task: Literal["classification"] = "classification"
     description: str = ""
-    data: DataSection = DataSection()
-    tokenizer: TokenizerSection = TokenizerSection()
+    data: ClassifierData = ClassifierData()
+    tokenizer: ClassifierTokenizer = ClassifierTokenizer()
     model: ClassifierSection = ClassifierSection()
     training: ClassifierTraining = ClassifierTraining()
 
 
-Recipe = ClassificationRecipe  # a second task makes this a union
-RECIPES: dict[str, type[Recipe]] = {"classification": ClassificationRecipe}
+class GenerationRecipe(Section):
+    task: Literal["generation"] = "generation"
+    description: str = ""
+    data: GeneratorData = GeneratorData()
+    tokenizer: GeneratorTokenizer = GeneratorTokenizer()
+    model: GeneratorSection = GeneratorSection()
+    training: GeneratorTraining = GeneratorTraining()
+
+
+Recipe = ClassificationRecipe | GenerationRecipe
+RECIPES: dict[str, type[Recipe]] = {"classification": ClassificationRecipe, "generation": GenerationRecipe}
 
 
 @dataclass(frozen=True)
@@ -151,12 +196,12 @@ def load_recipe(reference: str | Path, settings: Iterable[str] = (), flags: Mapp
     return parse_recipe(table, str(path), origin)
 
 
-def setting_key(name: str) -> str:
+def setting_key(name: str, schema: type[Recipe]) -> str:
     """The dotted key of a bare one, as Python's keyword arguments give it: `epochs` is `training.epochs`.
 
     Raises UsageError for a key that no section has.
     """
-    keys = {key.rpartition(".")[2]: key for key in _keys(Recipe) if "." in key}
+    keys = {key.rpartition(".")[2]: key for key in _keys(schema) if "." in key}
     if name not in keys:
         raise UsageError(f"no section of a recipe has a key {name}{did_you_mean(name, list(keys))}")
     return keys[name]

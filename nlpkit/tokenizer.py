@@ -26,8 +26,11 @@ class Tokenizer:
     that is how SentencePiece writes one.
     """
 
-    def __init__(self, model: bytes) -> None:
+    def __init__(self, model: bytes, *, leading_space: bool = True) -> None:
+        """With `leading_space` a text is read as if a space stood before it, so that its first word is like any
+        other; without, it may begin in the middle of one."""
         self.model = model
+        self._before = " " if leading_space else ""
         self._processor = sentencepiece.SentencePieceProcessor()
         try:
             self._processor.LoadFromSerializedProto(model)
@@ -40,8 +43,8 @@ class Tokenizer:
 
     def encode(self, texts: Sequence[str], *, threads: int = 1) -> list[list[int]]:
         """The ids of each text."""
-        # a space before the text makes its first word like any other; SentencePiece is told not to add its own
-        spaced = [f" {text}" if text else "" for text in texts]
+        # SentencePiece is told not to add a space of its own
+        spaced = [self._before + text if text else "" for text in texts]
         ids: list[list[int]] = self._processor.Encode(spaced, num_threads=threads)
         return ids
 
@@ -55,7 +58,7 @@ class Tokenizer:
         rng = np.random.default_rng(seed)
         fragments, owners = [], []
         for owner, text in enumerate(texts):
-            spaced = f" {text}" if text else ""
+            spaced = self._before + text if text else ""
             cuts = np.flatnonzero(rng.random(len(spaced)) < rate).tolist()
             for start, end in pairwise([0, *(cut for cut in cuts if cut), len(spaced)]):
                 fragments.append(spaced[start:end])
@@ -68,14 +71,26 @@ class Tokenizer:
     def decode(self, ids: Iterable[int]) -> str:
         """The text of token ids; padding, beginning and end are left out."""
         text: str = self._processor.Decode([int(i) for i in ids if i not in (PAD, BOS, EOS)])
-        return text.removeprefix(" ")
+        return text.removeprefix(self._before)
+
+    def spellings(self) -> list[bytes]:
+        """What each id adds to a text in UTF-8: a byte piece its one byte, which may be part of a character."""
+        return [self._spelling(i) for i in range(len(self))]
+
+    def _spelling(self, i: int) -> bytes:
+        if i in (PAD, BOS, EOS):
+            return b""
+        if self._processor.IsUnknown(i):
+            return "\N{REPLACEMENT CHARACTER}".encode()
+        piece: str = self._processor.IdToPiece(i)
+        return bytes([int(piece[3:5], 16)]) if self._processor.IsByte(i) else piece.replace("\u2581", " ").encode()
 
     def pieces(self, ids: Iterable[int]) -> list[str]:
         """The piece behind each id, as SentencePiece spells it."""
         return [self._processor.IdToPiece(int(i)) for i in ids]
 
 
-def train_tokenizer(texts: Iterable[str], section: TokenizerSection) -> Tokenizer:
+def train_tokenizer(texts: Iterable[str], section: TokenizerSection, *, leading_space: bool = True) -> Tokenizer:
     """Learns the pieces from `texts`, read once. A small corpus gets fewer pieces than asked for.
 
     Raises UsageError when `vocab_size` has no room for the characters, DataError when there is no text.
@@ -85,7 +100,7 @@ def train_tokenizer(texts: Iterable[str], section: TokenizerSection) -> Tokenize
     coverage = 0.9995 if section.byte_fallback and section.kind != "char" else 1.0
     try:
         sentencepiece.SentencePieceTrainer.Train(
-            sentence_iterator=islice(_stretches(texts), _MAX_STRETCHES),
+            sentence_iterator=islice(_stretches(texts, " " if leading_space else ""), _MAX_STRETCHES),
             model_writer=buffer,
             model_type=section.kind,
             vocab_size=section.vocab_size,
@@ -111,10 +126,10 @@ def train_tokenizer(texts: Iterable[str], section: TokenizerSection) -> Tokenize
                 "try --set tokenizer.vocab_size=1000"
             ) from None
         raise DataError("there is no text to train the tokenizer on") from None
-    return Tokenizer(buffer.getvalue())
+    return Tokenizer(buffer.getvalue(), leading_space=leading_space)
 
 
-def _stretches(texts: Iterable[str]) -> Iterator[str]:
+def _stretches(texts: Iterable[str], before: str) -> Iterator[str]:
     for text in texts:
         for start in range(0, len(text), _STRETCH):
-            yield f" {text[start : start + _STRETCH]}"
+            yield before + text[start : start + _STRETCH]

@@ -2,42 +2,50 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 import pytest
 
 import nlpkit
 from nlpkit.errors import Interrupted
-from nlpkit.tasks.classification import TextClassifier
+from nlpkit.tasks.base import TrainedTask
 from nlpkit.training.progress import Row, TrainingDisplay
 
-
-def check_overfits_eight_examples(model: TextClassifier, texts: list[str], labels: list[str]) -> None:
-    assert len(texts) == 8
-    model.fit(texts * 4, labels * 4)
-    assert model.predict(texts) == labels
+M = TypeVar("M", bound=TrainedTask[Any])
 
 
-def check_reloads_identically(model: TextClassifier, texts: list[str], folder: Path) -> None:
-    before = model.predict_proba(texts)
+def check_overfits_eight_examples(
+    answers: Callable[[list[str]], list[str]], given: list[str], wanted: list[str]
+) -> None:
+    """`answers` is a model's that was trained on eight examples and nothing else."""
+    assert len(given) == len(wanted) == 8
+    assert answers(given) == wanted
+
+
+def check_reloads_identically(model: M, answers: Callable[[M], Any], folder: Path) -> None:
+    before = answers(model)
     model.save(folder / "first")
     (folder / "first").rename(folder / "elsewhere")
-    np.testing.assert_array_equal(nlpkit.load(folder / "elsewhere").predict_proba(texts), before)
+    np.testing.assert_array_equal(answers(nlpkit.load(folder / "elsewhere")), before)  # type: ignore[arg-type]
 
 
-def check_batch_equals_single(model: TextClassifier, texts: Sequence[str]) -> None:
-    together = model.predict_proba(texts)
-    for text, row in zip(texts, together, strict=True):
-        np.testing.assert_allclose(model.predict_proba([text])[0], row, atol=1e-6)
+def check_batch_equals_single(
+    scores: Callable[[list[str]], Sequence[np.ndarray] | np.ndarray], texts: list[str]
+) -> None:
+    """`scores` gives an array for each text, whatever it stands beside."""
+    for text, together in zip(texts, scores(texts), strict=True):
+        np.testing.assert_allclose(scores([text])[0], together, atol=1e-6)
 
 
-def check_padding_changes_nothing(model: TextClassifier, texts: Sequence[str], long_text: str) -> None:
-    alone = model.predict_proba(texts)
-    beside = model.predict_proba([*texts, long_text])[: len(texts)]
-    np.testing.assert_allclose(beside, alone, atol=1e-6)
+def check_padding_changes_nothing(
+    scores: Callable[[list[str]], Sequence[np.ndarray] | np.ndarray], texts: list[str], long_text: str
+) -> None:
+    for alone, beside in zip(scores(texts), scores([*texts, long_text]), strict=False):
+        np.testing.assert_allclose(beside, alone, atol=1e-6)
 
 
-def check_same_seed_same_history(fit: Callable[[TrainingDisplay], TextClassifier]) -> None:
+def check_same_seed_same_history(fit: Callable[[TrainingDisplay], TrainedTask[Any]]) -> None:
     first, second = Kept(), Kept()
     weights = [model._trained().files["model.onnx"] for model in (fit(first), fit(second))]
     assert len(first.rows) > 1
@@ -46,7 +54,7 @@ def check_same_seed_same_history(fit: Callable[[TrainingDisplay], TextClassifier
 
 
 def check_resumes_to_the_same_weights(
-    fit: Callable[[TrainingDisplay, Path | None, bool], TextClassifier], folder: Path, stop_after: Sequence[int]
+    fit: Callable[[TrainingDisplay, Path | None, bool], TrainedTask[Any]], folder: Path, stop_after: Sequence[int]
 ) -> None:
     """Stops after so many steps of the run, again and again, and compares with a run left alone."""
     whole = Kept()

@@ -1,29 +1,36 @@
 """Data made ready for training: split, tokenized on the training part, cached by content."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from nlpkit.data.batching import plan_epoch
-from nlpkit.data.catalog import open_dataset
-from nlpkit.data.corpus import cache_folder, prepare, split_indexes
-from nlpkit.data.dataset import Dataset, dataset_from_lists
+from nlpkit.data.cache import cache_folder
+from nlpkit.data.catalog import open_labelled
+from nlpkit.data.corpus import prepare, split_indexes
+from nlpkit.data.dataset import Dataset, Example, dataset_from_lists
 from nlpkit.errors import DataError
-from nlpkit.recipe import ClassificationRecipe, load_recipe
+from nlpkit.recipe import ClassificationRecipe, Recipe, load_recipe
 from tests.conftest import made_reviews, write_csv
 
 TEXTS, LABELS = map(list, zip(*made_reviews(200), strict=True))
 
 
 def recipe(*settings: str) -> ClassificationRecipe:
-    return load_recipe("sentiment", ["tokenizer.vocab_size=400", *settings])
+    return typed(load_recipe("sentiment", ["tokenizer.vocab_size=400", *settings]))
+
+
+def typed(loaded: Recipe) -> ClassificationRecipe:
+    assert isinstance(loaded, ClassificationRecipe)
+    return loaded
 
 
 @pytest.mark.slow
 def test_little_of_what_is_computed_on_imdb_is_padding(tfds_data: Path) -> None:
-    chosen = load_recipe("sentiment", flags={"data.source": "imdb"})
-    corpus = prepare(open_dataset("imdb"), chosen).train
+    chosen = typed(load_recipe("sentiment", flags={"data.source": "imdb"}))
+    corpus = prepare(open_labelled("imdb"), chosen).train
     lengths = np.minimum(corpus.lengths(), chosen.tokenizer.max_length)
     section = chosen.training
     batches = plan_epoch(lengths, section.batch_size, section.batch_tokens, np.random.default_rng(0))
@@ -67,10 +74,10 @@ def test_a_second_run_reads_no_text() -> None:
     dataset = dataset_from_lists([text + " twice" for text in TEXTS], LABELS)
     first = prepare(dataset, recipe())
 
-    def refuse() -> None:
+    def refuse() -> Iterator[Example]:
         raise AssertionError("read again")
 
-    again = Dataset(dataset.name, {"train": refuse}, dataset.fingerprint)  # type: ignore[dict-item]
+    again = Dataset(dataset.name, {"train": refuse}, dataset.fingerprint)
     second = prepare(again, recipe("tokenizer.max_length=50", "training.epochs=9"))
     np.testing.assert_array_equal(second.train.ids, first.train.ids)
     with pytest.raises(AssertionError, match="read again"):
@@ -95,6 +102,6 @@ def test_a_cache_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.Monk
 def test_a_split_that_is_there_is_used(tmp_path: Path) -> None:
     write_csv(tmp_path / "train.csv", list(zip(TEXTS, LABELS, strict=True)))
     write_csv(tmp_path / "valid.csv", [("held", "negative"), ("out", "positive")])
-    prepared = prepare(open_dataset(str(tmp_path)), recipe())
+    prepared = prepare(open_labelled(str(tmp_path)), recipe())
     assert len(prepared.train) == 200
     assert [prepared.validation.text(row) for row in range(2)] == ["held", "out"]

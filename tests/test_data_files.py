@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from nlpkit.data.dataset import Dataset, Example, dataset_from_lists
+from nlpkit.data.dataset import Example, dataset_from_lists
 from nlpkit.data.files import Columns, open_local, read_rows
 from nlpkit.errors import DataError, NlpkitError, UsageError
 
@@ -326,7 +326,7 @@ def test_a_path_that_cannot_be_read(tmp_path: Path) -> None:
 
 
 def test_lists_that_a_program_holds() -> None:
-    dataset: Dataset = dataset_from_lists(["good", "bad"], ["1", "0"])
+    dataset = dataset_from_lists(["good", "bad"], ["1", "0"])
     assert list(dataset.read("train")) == [Example("good", "1"), Example("bad", "0")]
     assert dataset.fingerprint == dataset_from_lists(["good", "bad"], ["1", "0"]).fingerprint
     assert dataset.fingerprint != dataset_from_lists(["good", "bad"], ["0", "1"]).fingerprint

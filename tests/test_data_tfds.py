@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from nlpkit.data.catalog import CATALOG, open_dataset
+from nlpkit.data.catalog import CATALOG, open_labelled
 from nlpkit.data.dataset import Example
 from nlpkit.data.tfds import open_tfds
 from nlpkit.errors import DataError, UsageError
@@ -83,7 +83,7 @@ def imdb(prepare: Prepare) -> Path:
 
 
 def test_imdb(imdb: Path) -> None:
-    dataset = open_dataset("imdb")
+    dataset = open_labelled("imdb")
     assert set(dataset.splits) == {"train", "test"}  # what has no label is not a split
     for _ in range(2):
         assert list(dataset.read("train")) == [Example("bad\nfilm", "negative"), Example("café, good", "positive")]
@@ -92,13 +92,13 @@ def test_imdb(imdb: Path) -> None:
 
 @pytest.mark.parametrize("source", ["tfds:imdb_reviews", "tfds:imdb_reviews/plain_text"])
 def test_any_set_by_name_has_its_own_labels(imdb: Path, source: str) -> None:
-    assert [label for _, label in open_dataset(source).read("train")] == ["neg", "pos"]
+    assert [label for _, label in open_labelled(source).read("train")] == ["neg", "pos"]
 
 
 def test_features_and_splits_of_another_set(prepare: Prepare) -> None:
     rows = {"train": [(b"fine", 1)], "validation": [(b"poor", 0)], "test": [(b"hidden", -1)]}
     prepare(rows, "glue", "sst2", "2.0.0", "sentence")
-    dataset = open_dataset("tfds:glue/sst2")
+    dataset = open_labelled("tfds:glue/sst2")
     assert list(dataset.read("train")) == [Example("fine", "positive")]
     assert list(dataset.read("validation")) == [Example("poor", "negative")]
     with pytest.raises(DataError, match="glue/sst2: a row of the split test has no label"):
@@ -119,7 +119,7 @@ def test_what_is_not_clear_is_said_before_any_download(
     data_dir: Path, source: str, options: dict[str, str], said: str
 ) -> None:
     with pytest.raises(UsageError) as caught:
-        open_dataset(source, **options)  # type: ignore[arg-type]
+        open_labelled(source, **options)  # type: ignore[arg-type]
     assert said in str(caught.value)
     assert list(data_dir.iterdir()) == []
 
@@ -133,14 +133,14 @@ def test_names_that_tfds_cannot_open(data_dir: Path, name: str) -> None:
 
 def test_a_text_feature_that_is_named(prepare: Prepare) -> None:
     prepare({"train": [(b"fine", 1)]}, "imdb_reviews", "plain_text", "1.0.0", "text")
-    dataset = open_dataset("tfds:imdb_reviews", text_column="text", label_column="label")
+    dataset = open_labelled("tfds:imdb_reviews", text_column="text", label_column="label")
     assert list(dataset.read("train")) == [Example("fine", "pos")]
 
 
 def test_without_data_and_network(data_dir: Path) -> None:
     assert not CATALOG["imdb"].ready()
     with pytest.raises(DataError) as caught:
-        open_dataset("imdb")
+        open_labelled("imdb")
     for words in ("no network", "TFDS_DATA_DIR", "--data reviews", "your own file"):
         assert words in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -153,7 +153,7 @@ def test_a_download_that_fails(data_dir: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_: [])
     monkeypatch.setattr("tensorflow_datasets.core.DatasetBuilder.download_and_prepare", fail)
     with pytest.raises(DataError, match=r"could not be downloaded: checksum; set TFDS_DATA_DIR .* --data reviews"):
-        open_dataset("imdb")
+        open_labelled("imdb")
 
 
 def test_prepared_data_is_ready(imdb: Path) -> None:
@@ -161,12 +161,12 @@ def test_prepared_data_is_ready(imdb: Path) -> None:
 
 
 def test_fingerprint_follows_the_prepared_files(imdb: Path) -> None:
-    first = open_dataset("imdb").fingerprint
-    assert open_dataset("imdb").fingerprint == first
-    assert open_dataset("tfds:imdb_reviews").fingerprint != first  # other labels
+    first = open_labelled("imdb").fingerprint
+    assert open_labelled("imdb").fingerprint == first
+    assert open_labelled("tfds:imdb_reviews").fingerprint != first  # other labels
     shard = imdb / "imdb_reviews-test.tfrecord-00000-of-00001"
     shard.write_bytes(shard.read_bytes()[::-1])
-    assert open_dataset("imdb").fingerprint != first
+    assert open_labelled("imdb").fingerprint != first
 
 
 @pytest.mark.parametrize("damage", ["cut short", "gone"])
@@ -177,13 +177,13 @@ def test_damaged_prepared_files(imdb: Path, damage: str) -> None:
     else:
         shard.write_bytes(shard.read_bytes()[:-8])
     with pytest.raises(DataError, match=r"imdb_reviews: its prepared files in .* cannot be read") as caught:
-        list(open_dataset("imdb").read("train"))
+        list(open_labelled("imdb").read("train"))
     assert "\n" not in str(caught.value)
 
 
 def test_the_variable_names_the_folder_and_nothing_is_printed(imdb: Path, data_dir: Path) -> None:
     """In a process of its own: the variable counts from the import on, and TensorFlow greets at its import."""
-    code = "from nlpkit.data.catalog import open_dataset; print(len(list(open_dataset('imdb').read('train'))))"
+    code = "from nlpkit.data.catalog import open_labelled; print(len(list(open_labelled('imdb').read('train'))))"
     environment = os.environ | {"TFDS_DATA_DIR": str(data_dir)}
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "2\n", "")
@@ -202,7 +202,7 @@ def test_the_real_imdb(monkeypatch: pytest.MonkeyPatch) -> None:
     if not (SHARED_DATA / "tfds").is_dir():
         pytest.skip("needs the prepared IMDB reviews in ../shared/data/tfds")
     monkeypatch.setattr("tensorflow_datasets.core.constants.DATA_DIR", str(SHARED_DATA / "tfds"))
-    dataset = open_dataset("imdb")
+    dataset = open_labelled("imdb")
     examples = list(islice(dataset.read("train"), 200))
     assert examples[0].text.startswith("This was an absolutely terrible movie.")
     assert {example.label for example in examples} == {"negative", "positive"}

@@ -18,6 +18,8 @@ from nlpkit.training.schedule import WarmUp
 class Scripted:
     """Two batches an epoch, and validation scores as given."""
 
+    unit = "rows"
+
     def __init__(self, scores: list[float], target: float = 1.0) -> None:
         self.scores, self.target = scores, target
         self.judged: list[float] = []

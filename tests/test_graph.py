@@ -8,8 +8,8 @@ import onnx
 import pytest
 
 from nlpkit.errors import BundleError
-from nlpkit.layers.lstm import LSTMStack
 from nlpkit.layers.pooling import Pooling
+from nlpkit.layers.stack import LSTMStack
 from nlpkit.networks.classifier import build_classifier, export_classifier
 from nlpkit.recipe import ClassifierSection
 from nlpkit.runtime.session import Session
@@ -75,17 +75,17 @@ def test_graph_and_network_equal_stock_layers(cell: str, bidirectional: bool, po
     ids, lengths = padded(extra=3)
     ours = keras.ops.softmax(network({"ids": ids, "lengths": lengths}))
     np.testing.assert_allclose(ours, expected, atol=1e-5)
-    answers = Session(export_classifier(network, section)).run(ids, lengths)
+    answers = Session(export_classifier(network, section)).run(ids, lengths)[0]
     np.testing.assert_allclose(answers, expected, atol=1e-5)
 
 
 def test_padding_and_company_change_nothing() -> None:
     network, section = network_and_section(pooling=["max", "mean", "attention", "last"])
     session = Session(export_classifier(network, section))
-    together = session.run(*padded())
-    np.testing.assert_allclose(session.run(*padded(extra=40)), together, atol=1e-6)
+    together = session.run(*padded())[0]
+    np.testing.assert_allclose(session.run(*padded(extra=40))[0], together, atol=1e-6)
     for i, row in enumerate(rows()):
-        np.testing.assert_allclose(session.run(row[None], np.array([len(row)], np.int32))[0], together[i], atol=1e-6)
+        np.testing.assert_allclose(session.run(row[None], np.array([len(row)], np.int32))[0][0], together[i], atol=1e-6)
 
 
 @pytest.mark.parametrize(("cell", "operator"), [("lstm", "LSTM"), ("gru", "GRU"), ("rnn", "RNN")])

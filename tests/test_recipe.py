@@ -44,6 +44,7 @@ def test_a_bare_word_is_a_string(setting: str, value: str) -> None:
 
 def test_lists_and_numbers_in_settings() -> None:
     recipe = load_recipe("sentiment", ['model.pooling=["last", "mean"]', "training.learning_rate=1e-3"])
+    assert isinstance(recipe, ClassificationRecipe)
     assert recipe.model.pooling == ["last", "mean"]
     assert recipe.training.learning_rate == 0.001
 
@@ -127,4 +128,4 @@ def test_every_key_has_a_name_of_its_own() -> None:
         if hasattr(type(section), "model_fields")
     ]
     assert sum(map(len, sections)) == len(set.union(*sections))
-    assert setting_key("units") == "model.units"
+    assert setting_key("units", ClassificationRecipe) == "model.units"

@@ -7,7 +7,7 @@ import sys
 import typer
 
 import nlpkit
-from nlpkit.cli import data, evaluate, info, predict, recipes, train
+from nlpkit.cli import data, evaluate, generate, info, predict, recipes, train
 from nlpkit.errors import NlpkitError
 
 app = typer.Typer(
@@ -20,6 +20,7 @@ app = typer.Typer(
 app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
 app.command("predict")(predict.predict)
+app.command("generate")(generate.generate)
 app.command("info")(info.info)
 app.add_typer(recipes.app, name="recipes")
 app.add_typer(data.app, name="data")

@@ -1,8 +1,13 @@
 """`nlpkit data`: what can be trained on."""
 
+from typing import TYPE_CHECKING, Any
+
 import typer
 
 from nlpkit.cli.options import Json, LabelColumn, TextColumn, plain_table, print_json, watched
+
+if TYPE_CHECKING:
+    from nlpkit.data.summary import DocumentsSummary, Summary
 
 app = typer.Typer(help="List the data sets, or look into one.", invoke_without_command=True)
 
@@ -16,11 +21,17 @@ def data(context: typer.Context) -> None:
 
     from nlpkit.data.catalog import CATALOG
 
-    table = plain_table("data", "here", "what it is")
+    table = plain_table("data", "for", "here", "what it is")
     for name, entry in CATALOG.items():
-        table.add_row(name, "yes" if entry.ready() else "no", entry.about)
-    table.add_row("tfds:NAME", "", "any text-classification set of tensorflow-datasets, such as tfds:ag_news_subset")
-    table.add_row("a path", "", "your own .csv, .tsv, .jsonl or .parquet file, or a folder of classes or of splits")
+        table.add_row(name, entry.task, "yes" if entry.ready() else "no", entry.about)
+    table.add_row("tfds:NAME", "both", "", "any set of tensorflow-datasets with texts, such as tfds:ag_news_subset")
+    table.add_row(
+        "a path",
+        "classification",
+        "",
+        "your own .csv, .tsv, .jsonl or .parquet file, or a folder of classes or of splits",
+    )
+    table.add_row("", "generation", "", "your own text file, a folder of them, or a table with a column of texts")
     Console(highlight=False).print(table)
 
 
@@ -32,31 +43,55 @@ def show(
     as_json: Json = False,
 ) -> None:
     """Print a data set's sizes, label balance, text lengths and a few of its examples."""
-    from nlpkit.data.catalog import open_dataset
-    from nlpkit.data.summary import summarize
+    from nlpkit.data.catalog import is_unlabelled, open_documents, open_labelled
+    from nlpkit.data.summary import summarize, summarize_documents
 
-    dataset = open_dataset(name, text_column=text_column, label_column=label_column)
-    summaries = {split: summarize(watched(dataset.read(split), f"reading {split}")) for split in dataset.splits}
+    summaries: dict[str, Any]
+    if is_unlabelled(name):
+        documents = open_documents(name, text_column=text_column)
+        summaries = {
+            split: summarize_documents(watched(documents.read(split), f"reading {split}")) for split in documents.splits
+        }
+    else:
+        labelled = open_labelled(name, text_column=text_column, label_column=label_column)
+        summaries = {split: summarize(watched(labelled.read(split), f"reading {split}")) for split in labelled.splits}
     if as_json:
         print_json({split: summary.to_dict() for split, summary in summaries.items()})
         return
+    for split, summary in summaries.items():
+        (_show_documents if is_unlabelled(name) else _show_labelled)(split, summary)
 
+
+def _show_documents(split: str, summary: "DocumentsSummary") -> None:
     from rich.console import Console
     from rich.text import Text
 
     console = Console(highlight=False)
-    for split, summary in summaries.items():
-        console.print(f"[bold]{split}[/]: {summary.examples:,} texts")
-        table = plain_table("  label", "texts", "share", "", right=3)
-        table.columns[3].justify = "left"
-        for label, count in summary.labels.items():
-            share = count / summary.examples
-            table.add_row(f"  {label}", f"{count:,}", f"{share:.1%}", "█" * round(share * 30))
-        console.print(table)
-        lengths = "  ".join(f"{name} {value:,}" for name, value in summary.words.items())
-        console.print(f"  words a text: {lengths}")
-        for text, label in summary.sample:
-            line = Text.assemble("  ", (label, "bold"), "  ", " ".join(text.split()))
-            line.truncate(console.width, overflow="ellipsis")
-            console.print(line)
-        console.print()
+    console.print(
+        f"[bold]{split}[/]: {summary.documents:,} document{'s' if summary.documents > 1 else ''}, "
+        f"{summary.characters:,} characters, {summary.alphabet:,} different ones"
+    )
+    line = Text("  " + " ".join(summary.beginning.split()))
+    line.truncate(console.width, overflow="ellipsis")
+    console.print(line, "")
+
+
+def _show_labelled(split: str, summary: "Summary") -> None:
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console(highlight=False)
+    console.print(f"[bold]{split}[/]: {summary.examples:,} texts")
+    table = plain_table("  label", "texts", "share", "", right=3)
+    table.columns[3].justify = "left"
+    for label, count in summary.labels.items():
+        share = count / summary.examples
+        table.add_row(f"  {label}", f"{count:,}", f"{share:.1%}", "█" * round(share * 30))
+    console.print(table)
+    lengths = "  ".join(f"{name} {value:,}" for name, value in summary.words.items())
+    console.print(f"  words a text: {lengths}")
+    for text, label in summary.sample:
+        line = Text.assemble("  ", (label, "bold"), "  ", " ".join(text.split()))
+        line.truncate(console.width, overflow="ellipsis")
+        console.print(line)
+    console.print()

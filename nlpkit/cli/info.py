@@ -23,13 +23,20 @@ def info(bundle: Path = typer.Argument(help="A bundle's folder."), as_json: Json
     table = plain_table("", "")
     table.show_header, table.columns[0].style = False, "bold"
     table.add_row("task", known["task"])
-    table.add_row("labels", ", ".join(known["labels"]))
+    if "labels" in known:
+        table.add_row("labels", ", ".join(known["labels"]))
     table.add_row("made", f"{known['created']} in {known['training_seconds'] / 60:.1f} min, {known['epochs']} epochs")
     data = known["data"]
-    table.add_row("data", f"{data['source']}: {data['train']:,} texts, {data['validation']:,} held out")
+    unit = "texts" if known["task"] == "classification" else "characters"
+    table.add_row("data", f"{data['source']}: {data['train']:,} {unit}, {data['validation']:,} held out")
     table.add_row("size", f"{known['parameters']:,} parameters, {sum(sizes.values()) / 1e6:.1f} MB")
     for split, scores in known["metrics"].items():
-        table.add_row(split, f"accuracy {scores['accuracy']:.4f}, macro F1 {scores['macro_f1']:.4f}")
+        shown = (
+            ("accuracy", "macro_f1")
+            if known["task"] == "classification"
+            else ("nats_per_character", "bits_per_character")
+        )
+        table.add_row(split, ", ".join(f"{name.replace('_', ' ')} {scores[name]:.4f}" for name in shown))
     table.add_row("files", ", ".join(f"{name} {size / 1e3:,.0f} kB" for name, size in sizes.items()))
     table.add_row("made with", ", ".join(f"{name} {version}" for name, version in known["versions"].items()))
     Console(highlight=False).print(table)

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
+from nlpkit.errors import UsageError
+
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from nlpkit.metrics import ClassificationReport
-    from nlpkit.tasks.classification import TextClassifier
+    from nlpkit.metrics import ClassificationReport, GenerationReport
 
 T = TypeVar("T")
 
@@ -30,15 +31,27 @@ def note(message: str) -> None:
     print(message, file=sys.stderr)
 
 
-def load_model(folder: Path | None, task: str = "classification") -> "TextClassifier":
-    """The model in `folder`, or in the newest bundle of the task under ./models, which is then named."""
+def utf8(text: str, what: str) -> str:
+    """A text from the command line. Raises UsageError for bytes that were not UTF-8, which Python passes on so."""
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        raise UsageError(f"{what} on the command line is not UTF-8; check the terminal's encoding")
+    return text
+
+
+def load_model(folder: Path | None, task: str | None = None) -> Any:
+    """The model in `folder`, or in the newest bundle under ./models, which is then named; of the `task`, where only
+    one will do. Raises UsageError for a model of another."""
     from nlpkit.bundle import newest_bundle
     from nlpkit.tasks import load
 
     if folder is None:
         folder = newest_bundle(task)
         note(f"model: {folder}")
-    return load(folder)
+    model = load(folder)
+    if task not in (None, model.task):
+        verb = {"classification": "predict", "generation": "generate"}[model.task]
+        raise UsageError(f"{folder} holds a model for {model.task}; use it with `nlpkit {verb}`")
+    return model
 
 
 def print_json(value: Any) -> None:
@@ -83,12 +96,22 @@ def watched(items: Iterable[T], what: str) -> Iterator[T]:
         yield from progress.track(items, description=what)
 
 
-def print_report(title: str, report: "ClassificationReport") -> None:
-    """One evaluation: its figures, the classes, and which were taken for which."""
+def print_report(title: str, report: "ClassificationReport | GenerationReport") -> None:
+    """One evaluation: its figures, and, of a classifier, the classes and which were taken for which."""
     from rich.console import Console
     from rich.text import Text
 
+    from nlpkit.metrics import GenerationReport
+
     console = Console(highlight=False)
+    if isinstance(report, GenerationReport):
+        console.print(
+            f"[bold]{title}[/]: {report.characters:,} characters  [bold]{report.nats_per_character:.4f}[/] nats and "
+            f"[bold]{report.bits_per_character:.4f}[/] bits a character  "
+            f"perplexity {report.perplexity_per_token:.2f} a token",
+            soft_wrap=True,
+        )
+        return
     console.print(
         f"[bold]{title}[/]: {report.examples:,} texts  accuracy [bold]{report.accuracy:.4f}[/]  "
         f"macro F1 {report.macro_f1:.4f}  log loss {report.log_loss:.4f}  "

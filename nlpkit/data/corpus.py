@@ -5,27 +5,22 @@ trains. It is cached under the hash of the data's content and of every key that 
 reads no text at all.
 """
 
-import hashlib
 import json
 import os
-import shutil
-import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from nlpkit.data.dataset import Dataset
+from nlpkit.data.cache import Report, cached, id_type, map_file
+from nlpkit.data.dataset import Dataset, Example
 from nlpkit.errors import DataError
 from nlpkit.recipe import ClassificationRecipe
 from nlpkit.tokenizer import Tokenizer, train_tokenizer
 
 _LAYOUT = 2  # raise when the files below change, so that older caches are left alone
 _CHUNK = 2_000  # texts tokenized at a time
-
-Report = Callable[[str, int, int | None], None]
-"""Told what is being done, how many are done, and of how many (None where it is not known)."""
 
 
 @dataclass(frozen=True)
@@ -68,27 +63,25 @@ class PreparedData:
     validation: Corpus
 
 
-def prepare(dataset: Dataset, recipe: ClassificationRecipe, report: Report = lambda *_: None) -> PreparedData:
+def prepare(dataset: Dataset[Example], recipe: ClassificationRecipe, report: Report = lambda *_: None) -> PreparedData:
     """The data set under the recipe, from the cache when the same was prepared before.
 
     The tokenizer is trained on the train split only. Raises DataError for data that cannot be trained on.
     """
-    folder = cache_folder() / _key(dataset, recipe)
-    if not (folder / "labels.json").is_file():
-        _build(folder, dataset, recipe, report)
+    shape = {
+        "layout": _LAYOUT,
+        "fingerprint": dataset.fingerprint,
+        "data": recipe.data.model_dump(exclude={"source"}),
+        "tokenizer": recipe.tokenizer.model_dump(exclude={"max_length", "truncation", "sampling"}),
+        "seed": recipe.training.seed,
+    }
+    folder = cached(shape, lambda work: _fill(work, dataset, recipe, report))
     return PreparedData(
         tokenizer=Tokenizer((folder / "tokenizer.model").read_bytes()),
         labels=tuple(json.loads((folder / "labels.json").read_text(encoding="utf-8"))),
         train=_open_corpus(folder, "train"),
         validation=_open_corpus(folder, "validation"),
     )
-
-
-def cache_folder() -> Path:
-    """Where prepared data is kept: `$NLPKIT_CACHE`, else nlpkit under the user's cache folder."""
-    if chosen := os.environ.get("NLPKIT_CACHE"):
-        return Path(chosen)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "nlpkit"
 
 
 def split_indexes(labels: np.ndarray, fraction: float, limit: int | None, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -107,38 +100,7 @@ def split_indexes(labels: np.ndarray, fraction: float, limit: int | None, seed: 
     return np.setdiff1d(order, validation), validation
 
 
-def _key(dataset: Dataset, recipe: ClassificationRecipe) -> str:
-    shape = {
-        "layout": _LAYOUT,
-        "fingerprint": dataset.fingerprint,
-        "data": recipe.data.model_dump(exclude={"source"}),
-        "tokenizer": recipe.tokenizer.model_dump(exclude={"max_length", "truncation", "sampling"}),
-        "seed": recipe.training.seed,
-    }
-    return hashlib.sha256(json.dumps(shape, sort_keys=True).encode()).hexdigest()[:32]
-
-
-def _build(folder: Path, dataset: Dataset, recipe: ClassificationRecipe, report: Report) -> None:
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        work = Path(tempfile.mkdtemp(prefix=".building-", dir=folder.parent))
-        try:
-            _fill(work, dataset, recipe, report)
-            try:
-                work.rename(folder)
-            except OSError:  # another run was quicker
-                if not folder.is_dir():
-                    raise
-        finally:
-            shutil.rmtree(work, ignore_errors=True)
-    except OSError as error:
-        raise DataError(
-            f"prepared data cannot be written under {folder.parent}: {error.strerror}; make room, or name "
-            "another folder in NLPKIT_CACHE"
-        ) from error
-
-
-def _fill(work: Path, dataset: Dataset, recipe: ClassificationRecipe, report: Report) -> None:
+def _fill(work: Path, dataset: Dataset[Example], recipe: ClassificationRecipe, report: Report) -> None:
     names: dict[str, int] = {}
     splits = [split for split in dataset.splits if split != "test"]
     stores = {split: _store_texts(work, dataset, split, names, report) for split in splits}
@@ -195,7 +157,7 @@ class _Texts:
         return _text(self.raw, self.offsets, row)
 
 
-def _store_texts(work: Path, dataset: Dataset, split: str, names: dict[str, int], report: Report) -> _Texts:
+def _store_texts(work: Path, dataset: Dataset[Example], split: str, names: dict[str, int], report: Report) -> _Texts:
     offsets, labels = [0], []
     path = work / f"texts-{split}.bin"
     with path.open("wb") as file:
@@ -204,7 +166,7 @@ def _store_texts(work: Path, dataset: Dataset, split: str, names: dict[str, int]
                 report(f"reading {split}", done, None)
             offsets.append(offsets[-1] + file.write(text.encode()))
             labels.append(names.setdefault(label, len(names)))
-    return _Texts(_map(path, np.uint8), np.array(offsets), np.array(labels, dtype=np.int32))
+    return _Texts(map_file(path, np.uint8), np.array(offsets), np.array(labels, dtype=np.int32))
 
 
 def _write_corpus(
@@ -216,7 +178,7 @@ def _write_corpus(
     tokenizer: Tokenizer,
     report: Report,
 ) -> None:
-    dtype = _id_type(len(tokenizer))
+    dtype = id_type(len(tokenizer))
     offsets, raw_offsets = [0], [0]
     with (work / f"{name}.ids.bin").open("wb") as ids, (work / f"{name}.raw.bin").open("wb") as raw:
         for start in range(0, len(rows), _CHUNK):
@@ -232,21 +194,12 @@ def _write_corpus(
 def _open_corpus(folder: Path, name: str) -> Corpus:
     with np.load(folder / f"{name}.npz", allow_pickle=False) as arrays:
         return Corpus(
-            ids=_map(folder / f"{name}.ids.bin", _id_type(int(arrays["vocab"][0]))),
+            ids=map_file(folder / f"{name}.ids.bin", id_type(int(arrays["vocab"][0]))),
             offsets=arrays["offsets"],
             labels=arrays["labels"],
-            raw=_map(folder / f"{name}.raw.bin", np.uint8),
+            raw=map_file(folder / f"{name}.raw.bin", np.uint8),
             raw_offsets=arrays["raw_offsets"],
         )
-
-
-def _id_type(vocab: int) -> type[np.unsignedinteger]:
-    return np.uint16 if vocab <= 1 << 16 else np.uint32
-
-
-def _map(path: Path, dtype: type[np.generic]) -> np.ndarray:
-    # an empty file cannot be mapped
-    return np.memmap(path, dtype=dtype, mode="r") if path.stat().st_size else np.empty(0, dtype)
 
 
 def _text(raw: np.ndarray, offsets: np.ndarray, row: int) -> str:

@@ -1,13 +1,16 @@
-"""A labelled data set: named splits that are streams, read as often as needed and never held whole."""
+"""A data set: named splits that are streams, read as often as needed and never held whole."""
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Generic, NamedTuple, TypeVar
 
 from nlpkit.errors import DataError, UsageError
 
 IN_MEMORY = "texts in memory"  # what a recipe names as its source when a program gave the texts
+
+
+Row = TypeVar("Row")
 
 
 class Example(NamedTuple):
@@ -18,21 +21,24 @@ class Example(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Dataset:
-    """Splits by name ("train", "validation", "test"), and the SHA-256 of the content behind them."""
+class Dataset(Generic[Row]):
+    """Splits by name ("train", "validation", "test"), and the SHA-256 of the content behind them.
+
+    A row is an `Example` for classification, and for generation the text of one document.
+    """
 
     name: str
-    splits: Mapping[str, Callable[[], Iterator[Example]]]
+    splits: Mapping[str, Callable[[], Iterator[Row]]]
     fingerprint: str
 
-    def read(self, split: str) -> Iterator[Example]:
-        """The examples of a split. Raises UsageError when there is no such split."""
+    def read(self, split: str) -> Iterator[Row]:
+        """The rows of a split. Raises UsageError when there is no such split."""
         if split not in self.splits:
             raise UsageError(f"{self.name} has no split {split!r}; it has {', '.join(self.splits)}")
         return self.splits[split]()
 
 
-def dataset_from_lists(texts: Sequence[str], labels: Sequence[str]) -> Dataset:
+def dataset_from_lists(texts: Sequence[str], labels: Sequence[str]) -> Dataset[Example]:
     """A data set of lists that a program holds. Raises DataError when they do not go together."""
     if isinstance(texts, str) or len(texts) != len(labels):
         raise DataError(f"there are {len(texts):,} texts but {len(labels):,} labels; give one label for each text")
@@ -47,3 +53,15 @@ def dataset_from_lists(texts: Sequence[str], labels: Sequence[str]) -> Dataset:
         return (Example(text, str(label)) for text, label in zip(texts, labels, strict=True))
 
     return Dataset(IN_MEMORY, {"train": read}, digest.hexdigest())
+
+
+def dataset_from_texts(texts: Sequence[str]) -> Dataset[str]:
+    """A data set of documents that a program holds. Raises DataError when there is nothing to read in them."""
+    if isinstance(texts, str):
+        texts = [texts]
+    if not all(isinstance(text, str) for text in texts) or not any(text.strip() for text in texts):
+        raise DataError("there is no text to train on; give a list of strings with something in them")
+    digest = hashlib.sha256()
+    for text in texts:
+        digest.update(repr(text).encode())
+    return Dataset(IN_MEMORY, {"train": lambda: iter(texts)}, digest.hexdigest())

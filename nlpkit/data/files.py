@@ -17,7 +17,7 @@ logger = logging.getLogger("nlpkit")
 Row = dict[str, Any]
 
 TABLES = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
-_SPLITS = {
+SPLITS = {
     "train": "train",
     "training": "train",
     "validation": "validation",
@@ -38,7 +38,7 @@ class Columns:
     label: str | None = None
 
 
-def open_local(path: Path, columns: Columns = Columns(), *, skip_empty: bool = False) -> Dataset:
+def open_local(path: Path, columns: Columns = Columns(), *, skip_empty: bool = False) -> Dataset[Example]:
     """A file of labelled rows, or a folder: of split files, of class folders, or of splits of class folders.
 
     With `skip_empty`, rows without text are left out and counted, instead of refused. Raises UsageError when
@@ -49,7 +49,7 @@ def open_local(path: Path, columns: Columns = Columns(), *, skip_empty: bool = F
         splits = _folder_splits(path, columns, skip_empty)
     else:
         splits = {"train": _table_reader(path, columns, skip_empty)}
-    return Dataset(str(path), splits, _fingerprint(path, columns, skip_empty))
+    return Dataset(str(path), splits, fingerprint(path, columns, skip_empty))
 
 
 def read_rows(path: Path, text_column: str | None = None) -> Iterator[tuple[Row, str]]:
@@ -94,9 +94,9 @@ def _table_reader(path: Path, columns: Columns, skip_empty: bool) -> Callable[[]
 
 def _folder_splits(folder: Path, columns: Columns, skip_empty: bool) -> dict[str, Callable[[], Iterator[Example]]]:
     entries = sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
-    files = [entry for entry in entries if entry.suffix.lower() in TABLES and entry.stem.lower() in _SPLITS]
+    files = [entry for entry in entries if entry.suffix.lower() in TABLES and entry.stem.lower() in SPLITS]
     folders = [entry for entry in entries if entry.is_dir()]
-    split_folders = [entry for entry in folders if entry.name.lower() in _SPLITS]
+    split_folders = [entry for entry in folders if entry.name.lower() in SPLITS]
     readers: dict[str, Callable[[], Iterator[Example]]]
     if files:
         named = _by_split(folder, files)
@@ -118,7 +118,7 @@ def _folder_splits(folder: Path, columns: Columns, skip_empty: bool) -> dict[str
 def _by_split(folder: Path, entries: list[Path]) -> dict[str, Path]:
     named: dict[str, Path] = {}
     for entry in entries:
-        split = _SPLITS[(entry.name if entry.is_dir() else entry.stem).lower()]
+        split = SPLITS[(entry.name if entry.is_dir() else entry.stem).lower()]
         if split in named:
             raise UsageError(
                 f"{folder}: {named[split].name} and {entry.name} are both the {split} split; keep one, or join them"
@@ -288,7 +288,8 @@ def _tell_left_out(path: Path, count: int) -> None:
         logger.warning("left out %d rows without text in %s", count, path)
 
 
-def _fingerprint(path: Path, columns: Columns, skip_empty: bool) -> str:
+def fingerprint(path: Path, columns: Columns, skip_empty: bool) -> str:
+    """The SHA-256 of a file, or of the names and content of a folder's files, and of how they are read."""
     digest = hashlib.sha256(repr((columns, skip_empty)).encode())
     add_files(digest, sorted(path.rglob("*")) if path.is_dir() else [path], path)
     return digest.hexdigest()

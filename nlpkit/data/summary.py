@@ -42,3 +42,31 @@ def summarize(examples: Iterable[Example]) -> Summary:
         raise DataError("the data is empty")
     percentiles = np.percentile(words, list(_PERCENTILES.values())).astype(int).tolist()
     return Summary(len(words), dict(counts.most_common()), dict(zip(_PERCENTILES, percentiles, strict=True)), sample)
+
+
+@dataclass(frozen=True)
+class DocumentsSummary:
+    """One split of documents: how many, how many characters and different ones in all, and how the first begins."""
+
+    documents: int
+    characters: int
+    alphabet: int
+    beginning: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """The same as plain JSON values."""
+        return asdict(self)
+
+
+def summarize_documents(documents: Iterable[str]) -> DocumentsSummary:
+    """Reads a split once."""
+    count = characters = 0
+    alphabet: set[str] = set()
+    beginning = ""
+    for text in documents:
+        count, characters = count + 1, characters + len(text)
+        alphabet.update(text)
+        beginning = beginning or text[:100]
+    if not characters:
+        raise DataError("the data is empty")
+    return DocumentsSummary(count, characters, len(alphabet), beginning)

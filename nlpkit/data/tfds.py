@@ -3,58 +3,68 @@
 import hashlib
 import logging
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from nlpkit.data.dataset import Dataset, Example
-from nlpkit.data.files import Columns, add_files
+from nlpkit.data.dataset import Dataset, Example, Row
+from nlpkit.data.files import SPLITS, Columns, add_files
 from nlpkit.errors import DataError, UsageError, did_you_mean
 from nlpkit.quiet import quiet
 
-_SPLITS = {
-    "train": "train",
-    "validation": "validation",
-    "valid": "validation",
-    "dev": "validation",
-    "test": "test",
-}
+logger = logging.getLogger("nlpkit")
 
 
-def open_tfds(name: str, columns: Columns = Columns(), *, rename: Mapping[str, str] | None = None) -> Dataset:
+def open_tfds(
+    name: str,
+    columns: Columns = Columns(),
+    *,
+    rename: Mapping[str, str] | None = None,
+    skip_empty: bool = False,
+) -> Dataset[Example]:
     """A text-classification data set of TFDS, downloaded and prepared first where it is not yet.
 
-    `columns` name the features where there are several texts or labels; `rename` gives labels other names.
-    Raises UsageError for a name that TFDS does not have or features that are not clear, DataError when the
-    data cannot be had.
+    `columns` name the features where there are several texts or labels; `rename` gives labels other names; with
+    `skip_empty` rows without text are left out, instead of refused. Raises UsageError for a name that TFDS does
+    not have or features that are not clear, DataError when the data cannot be had.
     """
-    builder = _builder(name)
-    text, label = _features(name, builder, columns)
-    if not builder.is_prepared():
-        _download(name, builder)
+    builder = _prepared(name)
+    text = _feature(name, builder, "Text", columns.text, 0, "--text-column")
+    label = _feature(name, builder, "ClassLabel", columns.label, 1, "--label-column")
     names = builder.info.features[label].names
 
     def reader(split: str) -> Iterator[Example]:
-        with quiet():
-            import tensorflow_datasets
-
-            decoders = tensorflow_datasets.decode.PartialDecoding({text: True, label: True})
-            rows = iter(tensorflow_datasets.as_numpy(builder.as_dataset(split, decoders=decoders)))
-        for row in _whole(name, builder, rows):
+        left_out = 0
+        for row in _rows(name, builder, split, text, label):
             if row[label] < 0:  # TFDS' way to say that there is none
                 raise DataError(f"{name}: a row of the split {split} has no label")
             said = names[row[label]]
-            yield Example(row[text].decode().replace("<br />", "\n"), (rename or {}).get(said, said))
+            content = _text(row[text])
+            if not content.strip():
+                if not skip_empty:
+                    raise DataError(
+                        f"{name}: a row of the split {split} has no text; leave such rows out with "
+                        "--set data.skip_empty=true"
+                    )
+                left_out += 1
+                continue
+            yield Example(content, (rename or {}).get(said, said))
+        if left_out:
+            logger.warning("left out %d rows without text in %s, %s", left_out, name, split)
 
-    found = {_SPLITS[split]: split for split in builder.info.splits if split in _SPLITS}
-    if "train" not in found:
-        raise UsageError(f"{name} has no train split; it has {', '.join(builder.info.splits)}")
-    digest = hashlib.sha256(repr((name, columns, rename)).encode())
-    folder = Path(str(builder.data_dir))
-    add_files(digest, sorted(folder.rglob("*")), folder)
-    splits = {ours: partial(reader, theirs) for ours, theirs in found.items()}
-    return Dataset(name, splits, digest.hexdigest())
+    return _dataset(name, builder, reader, repr((columns, rename, skip_empty)))
+
+
+def open_tfds_texts(name: str, text_column: str | None = None) -> Dataset[str]:
+    """The texts of a TFDS data set, a document a row. Raises as `open_tfds` does."""
+    builder = _prepared(name)
+    text = _feature(name, builder, "Text", text_column, 0, "--text-column")
+
+    def reader(split: str) -> Iterator[str]:
+        return (_text(row[text]) for row in _rows(name, builder, split, text))
+
+    return _dataset(name, builder, reader, repr(text_column))
 
 
 def is_prepared(name: str) -> bool:
@@ -63,6 +73,8 @@ def is_prepared(name: str) -> bool:
 
 
 def _builder(name: str) -> Any:
+    if not name:
+        raise UsageError("tfds: needs a name after it, such as tfds:ag_news_subset")
     with quiet():
         import tensorflow_datasets
 
@@ -75,25 +87,48 @@ def _builder(name: str) -> Any:
         raise DataError(f"tensorflow-datasets cannot open {name}: {_line(error)}") from error
 
 
-def _features(name: str, builder: Any, columns: Columns) -> tuple[str, str]:
-    features = builder.info.features
-    kinds = {key: type(feature).__name__ for key, feature in features.items()}
-    pair = builder.info.supervised_keys or (None, None)
-    chosen = []
-    for wanted, kind, likely, option in (
-        (columns.text, "Text", pair[0], "--text-column"),
-        (columns.label, "ClassLabel", pair[1], "--label-column"),
-    ):
-        fitting = [key for key in kinds if kinds[key] == kind]
-        if wanted is None and likely in fitting:
-            wanted = likely
-        if wanted is None and len(fitting) == 1:
-            wanted = fitting[0]
-        if wanted is None or wanted not in fitting:
-            have = f"it has {', '.join(fitting)}; name one with {option}" if fitting else "it has none"
-            raise UsageError(f"{name}: which feature is the {kind} is not clear; {have}")
-        chosen.append(wanted)
-    return chosen[0], chosen[1]
+def _prepared(name: str) -> Any:
+    builder = _builder(name)
+    if not builder.is_prepared():
+        _download(name, builder)
+    return builder
+
+
+def _feature(name: str, builder: Any, kind: str, wanted: str | None, place: int, option: str) -> str:
+    """The one feature of a kind: the `wanted`, else the one at a `place` in the supervised pair, else the only one."""
+    fitting = [key for key, feature in builder.info.features.items() if type(feature).__name__ == kind]
+    likely = (builder.info.supervised_keys or (None, None))[place]
+    if wanted is None and likely in fitting:
+        wanted = likely
+    if wanted is None and len(fitting) == 1:
+        wanted = fitting[0]
+    if wanted is None or wanted not in fitting:
+        have = f"it has {', '.join(fitting)}; name one with {option}" if fitting else "it has none"
+        raise UsageError(f"{name}: which feature is the {kind} is not clear; {have}")
+    return wanted
+
+
+def _rows(name: str, builder: Any, split: str, *features: str) -> Iterator[Any]:
+    with quiet():
+        import tensorflow_datasets
+
+        decoders = tensorflow_datasets.decode.PartialDecoding(dict.fromkeys(features, True))
+        rows = iter(tensorflow_datasets.as_numpy(builder.as_dataset(split, decoders=decoders)))
+    return _whole(name, builder, rows)
+
+
+def _text(value: bytes) -> str:
+    return value.decode().replace("<br />", "\n")
+
+
+def _dataset(name: str, builder: Any, reader: Callable[[str], Iterator[Row]], choices: str) -> Dataset[Row]:
+    found = {SPLITS[split]: split for split in builder.info.splits if split in SPLITS}
+    if "train" not in found:
+        raise UsageError(f"{name} has no train split; it has {', '.join(builder.info.splits)}")
+    digest = hashlib.sha256((name + choices).encode())
+    folder = Path(str(builder.data_dir))
+    add_files(digest, sorted(folder.rglob("*")), folder)
+    return Dataset(name, {ours: partial(reader, theirs) for ours, theirs in found.items()}, digest.hexdigest())
 
 
 def _whole(name: str, builder: Any, rows: Iterator[Any]) -> Iterator[Any]:
@@ -118,7 +153,7 @@ def _download(name: str, builder: Any) -> None:
         socket.getaddrinfo("storage.googleapis.com", 443)
     except OSError:
         raise DataError(f"{name} is not on this machine and there is no network to fetch it; {ways_out}") from None
-    logging.getLogger("nlpkit").warning("downloading %s with tensorflow-datasets", name)
+    logger.warning("downloading %s with tensorflow-datasets", name)
     try:
         builder.download_and_prepare()
     except Exception as error:  # its sources fail each in their own way

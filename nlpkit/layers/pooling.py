@@ -6,7 +6,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from nlpkit.layers.lstm import step_mask
+from nlpkit.layers.stack import step_mask
 
 _FAR = -1e9  # stands in for minus infinity
 

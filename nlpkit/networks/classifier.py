@@ -1,10 +1,5 @@
 """The classifier's network, embedding, LSTMStack, pooling and class scores, and how it is trained."""
 
-import csv
-import io
-import tempfile
-from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 
 import keras
@@ -14,22 +9,19 @@ from keras import ops
 from nlpkit.bundle import Bundle
 from nlpkit.data.batching import Batch, pad, plan_epoch, truncate
 from nlpkit.data.corpus import PreparedData
-from nlpkit.data.dataset import Dataset
-from nlpkit.errors import NlpkitError
+from nlpkit.data.dataset import Dataset, Example
 from nlpkit.layers.dropout import WordDropout
-from nlpkit.layers.lstm import LSTMStack
 from nlpkit.layers.pooling import Pooling
+from nlpkit.layers.stack import LSTMStack
 from nlpkit.metrics import classification_report
-from nlpkit.recipe import ClassificationRecipe, ClassifierSection, recipe_to_toml
+from nlpkit.networks.bundling import bundle_network, hold_to_network
+from nlpkit.recipe import ClassificationRecipe, ClassifierSection
 from nlpkit.runtime.classify import predict_rows
 from nlpkit.runtime.graph import classifier_graph
 from nlpkit.runtime.session import Session
 from nlpkit.training.fit import fit
 from nlpkit.training.progress import Row, TrainingDisplay
 from nlpkit.training.schedule import make_optimizer
-
-TOLERANCE = 1e-4  # how far the exported graph's probabilities may be from the network's
-_LIBRARIES = ("nlpkit-lstm", "keras", "tensorflow", "sentencepiece", "onnx", "onnxruntime", "numpy")
 
 
 def build_classifier(section: ClassifierSection, vocab_size: int, classes: int) -> keras.Model:
@@ -109,22 +101,23 @@ def train_classifier(
     return network, history
 
 
-def bundle_network(
+def bundle_classifier(
     network: keras.Model,
     recipe: ClassificationRecipe,
-    dataset: Dataset,
+    dataset: Dataset[Example],
     data: PreparedData,
     history: list[Row],
 ) -> Bundle:
     """Everything a bundle holds but its figures and its card.
 
-    Raises NlpkitError when the exported graph and the network disagree by more than `TOLERANCE`.
+    Raises NlpkitError when the exported graph and the network disagree.
     """
     graph = export_classifier(network, recipe.model)
     _hold_to_network(graph, network, recipe, data)
-    metadata = {
-        "task": recipe.task,
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+    # a compiled network would save its optimizer too, at three times the size
+    bare = build_classifier(recipe.model, len(data.tokenizer), len(data.labels))
+    bare.set_weights(network.get_weights())
+    facts = {
         "labels": list(data.labels),
         "data": {
             "source": recipe.data.source,
@@ -132,21 +125,8 @@ def bundle_network(
             "train": len(data.train),
             "validation": len(data.validation),
         },
-        "vocabulary": len(data.tokenizer),
-        "parameters": network.count_params(),
-        "epochs": len(history),
-        "training_seconds": round(history[-1]["seconds"], 1),
-        "metrics": {},
-        "versions": {name: version(name) for name in _LIBRARIES},
     }
-    files = {
-        "recipe.toml": recipe_to_toml(recipe).encode(),
-        "tokenizer.model": data.tokenizer.model,
-        "model.onnx": graph,
-        "model.weights.h5": _weights_file(network, recipe, data),
-        "history.csv": _history_file(history),
-    }
-    return Bundle(metadata, files)
+    return bundle_network(bare, graph, recipe, data.tokenizer, history, facts)
 
 
 def _hold_to_network(graph: bytes, network: keras.Model, recipe: ClassificationRecipe, data: PreparedData) -> None:
@@ -155,35 +135,14 @@ def _hold_to_network(graph: bytes, network: keras.Model, recipe: ClassificationR
     sample = np.argsort(lengths, kind="stable")[:: max(1, len(lengths) // 16)][:16]
     section = recipe.tokenizer
     ids, counts = pad([truncate(data.validation.row(row), section.max_length, section.truncation) for row in sample])
-    expected = keras.ops.softmax(network.predict_on_batch({"ids": ids, "lengths": counts}))
-    off = float(np.abs(Session(graph).run(ids, counts) - keras.ops.convert_to_numpy(expected)).max())
-    if not off <= TOLERANCE:  # also when it is not a number
-        raise NlpkitError(
-            f"the exported graph is {off:.1e} off the network, more than {TOLERANCE:.0e}, so it is not kept; "
-            "training may have diverged: try a lower training.learning_rate"
-        )
-
-
-def _weights_file(network: keras.Model, recipe: ClassificationRecipe, data: PreparedData) -> bytes:
-    # a compiled network would save its optimizer too, at three times the size
-    bare = build_classifier(recipe.model, len(data.tokenizer), len(data.labels))
-    bare.set_weights(network.get_weights())
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "model.weights.h5"
-        bare.save_weights(path)
-        return path.read_bytes()
-
-
-def _history_file(history: list[Row]) -> bytes:
-    text = io.StringIO()
-    writer = csv.DictWriter(text, fieldnames=list(history[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(history)
-    return text.getvalue().encode()
+    expected = ops.softmax(network.predict_on_batch({"ids": ids, "lengths": counts}))
+    hold_to_network(Session(graph).run(ids, counts), [ops.convert_to_numpy(expected)])
 
 
 class TrainingBatches:
     """The training split as batches of arrays."""
+
+    unit = "texts"
 
     def __init__(self, recipe: ClassificationRecipe, data: PreparedData) -> None:
         self.recipe, self.data = recipe, data

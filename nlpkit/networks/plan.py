@@ -1,24 +1,27 @@
 """What a training run will come to, before it is begun."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import keras
 import numpy as np
 
-from nlpkit.data.corpus import PreparedData
-from nlpkit.networks.classifier import TrainingBatches, compile_classifier
-from nlpkit.recipe import ClassificationRecipe
+from nlpkit.recipe import Recipe
+from nlpkit.training.fit import Epochs
 
 _TIMED = 3  # batches
 
 
 @dataclass(frozen=True)
 class TrainingPlan:
-    """Sizes, and the time expected: that of a few real steps, scaled to the steps that will be computed."""
+    """Sizes, `train` and `validation` in units of `unit`, and the time expected: that of a few real steps, scaled to
+    the steps that will be computed."""
 
     train: int
     validation: int
+    unit: str
     labels: list[str]
     vocabulary: int
     tokens_per_epoch: int
@@ -33,11 +36,19 @@ class TrainingPlan:
         return asdict(self)
 
 
-def plan_training(recipe: ClassificationRecipe, data: PreparedData) -> TrainingPlan:
-    """Builds the network, times a few steps of it, and throws it away."""
-    batches = TrainingBatches(recipe, data)
+def plan_training(
+    network: keras.Model,
+    batches: Epochs,
+    recipe: Recipe,
+    *,
+    train: int,
+    validation: int,
+    vocabulary: int,
+    unit: str,
+    labels: Sequence[str] = (),
+) -> TrainingPlan:
+    """Times a few steps of a compiled network, which is of no use afterwards."""
     plan = batches.plan(0)
-    network = compile_classifier(recipe, data, batches)
     sizes = np.array([batch.shape_rows * batch.width for batch in plan])
     tokens = sum(batches.tokens(batch) for batch in plan)
     network.train_on_batch(*batches.collate(0, plan[0]))  # compiles
@@ -47,13 +58,14 @@ def plan_training(recipe: ClassificationRecipe, data: PreparedData) -> TrainingP
         network.train_on_batch(*batches.collate(0, batch))
     per_step = (time.monotonic() - started) / sizes[: len(timed)].sum()
     return TrainingPlan(
-        train=len(data.train),
-        validation=len(data.validation),
-        labels=list(data.labels),
-        vocabulary=len(data.tokenizer),
+        train=train,
+        validation=validation,
+        unit=unit,
+        labels=list(labels),
+        vocabulary=vocabulary,
         tokens_per_epoch=tokens,
         padding=1 - tokens / int(sizes.sum()),
-        parameters=network.count_params(),
+        parameters=int(sum(np.prod(weight.shape) for weight in network.trainable_weights)),
         steps_per_epoch=len(plan),
         epochs=recipe.training.epochs,
         seconds=float(per_step * sizes.sum() * recipe.training.epochs),

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from nlpkit.data.batching import pad, sorted_batches, truncate
-from nlpkit.recipe import TokenizerSection
+from nlpkit.recipe import ClassifierTokenizer
 from nlpkit.runtime.session import Session
 from nlpkit.tokenizer import Tokenizer
 
@@ -19,7 +19,7 @@ _BATCH_TOKENS = 8_192
 
 
 def predict_texts(
-    session: Session, tokenizer: Tokenizer, texts: Iterable[str], section: TokenizerSection
+    session: Session, tokenizer: Tokenizer, texts: Iterable[str], section: ClassifierTokenizer
 ) -> Iterator[np.ndarray]:
     """Probabilities float32 [classes] for each text, in order, in constant memory."""
     cut = 0
@@ -31,11 +31,11 @@ def predict_texts(
         logger.info("of texts longer than %d tokens only as many were read: %d", section.max_length, cut)
 
 
-def predict_rows(session: Session, rows: Iterable[np.ndarray], section: TokenizerSection) -> np.ndarray:
+def predict_rows(session: Session, rows: Iterable[np.ndarray], section: ClassifierTokenizer) -> np.ndarray:
     """Probabilities float32 [rows, classes] for rows of token ids, batched by length, in the order given."""
     cut = [truncate(ids, section.max_length, section.truncation) for ids in rows]
     batches = sorted_batches([max(1, len(ids)) for ids in cut], _BATCH_TOKENS)
-    answers = [session.run(*pad([cut[i] for i in batch])) for batch in batches]
+    answers = [session.run(*pad([cut[i] for i in batch]))[0] for batch in batches]
     probabilities = np.empty((len(cut), answers[0].shape[1]), np.float32)
     for batch, answer in zip(batches, answers, strict=True):
         probabilities[batch] = answer

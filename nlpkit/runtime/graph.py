@@ -3,7 +3,7 @@
 Keras' own exporter turns a recurrent layer into a loop, which is several times slower and knows no lengths.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 OPSET = 17
 IR_VERSION = 8  # what goes with the opset; older runtimes refuse newer ones
+
+STATES = {"lstm": 2, "gru": 1, "rnn": 1}
+"""How many vectors a cell carries from step to step: an LSTM its output and its memory."""
 
 _OPERATORS = {"lstm": "LSTM", "gru": "GRU", "rnn": "RNN"}
 # where each ONNX gate stands among Keras' gates: LSTM i, o, f, c from i, f, c, o; GRU z, r, h in both
@@ -59,33 +62,34 @@ class GraphBuilder:
 
 
 def recurrent_layer(
-    graph: GraphBuilder, x: str, lengths: str, directions: Sequence[RecurrentWeights], cell: str
-) -> tuple[str, str]:
-    """One layer, forward or in both directions, over x [steps, batch, features].
+    graph: GraphBuilder,
+    x: str,
+    lengths: str,
+    directions: Sequence[RecurrentWeights],
+    cell: str,
+    initial: Sequence[str] = (),
+) -> str:
+    """One layer, forward or in both directions, over x [steps, batch, features], from the `initial` states, if any.
 
-    Gives the outputs at every step [steps, batch, directions * units], zero at padding, and the final states
-    [batch, directions * units]: that of the backward direction is the one at each row's first step.
+    Gives the node's name, which is that of its outputs [steps, directions, batch, units], zero at padding; `.1`
+    and, of an LSTM, `.2` after it are the final states [directions, batch, units], those of the backward direction
+    at each row's first step.
     """
     units = directions[0].recurrent_kernel.shape[0]
     extra: dict[str, Any] = {"linear_before_reset": 1} if cell == "gru" else {}
-    node = graph.add(
+    return graph.add(
         _OPERATORS[cell],
         x,
         graph.constant(np.stack([_reorder(w.kernel, cell).T for w in directions])),
         graph.constant(np.stack([_reorder(w.recurrent_kernel, cell).T for w in directions])),
         graph.constant(np.stack([_biases(w.bias, cell) for w in directions])),
         lengths,
-        outputs=2,
+        *initial,
+        outputs=STATES[cell] + 1,
         hidden_size=units,
         direction="bidirectional" if len(directions) == 2 else "forward",
         **extra,
     )
-    size = units * len(directions)
-    # [steps, directions, batch, units] and [directions, batch, units]
-    outputs = graph.add("Transpose", node, perm=[0, 2, 1, 3])
-    outputs = graph.add("Reshape", outputs, graph.constant(np.array([0, 0, size], np.int64)))
-    states = graph.add("Transpose", f"{node}.1", perm=[1, 0, 2])
-    return outputs, graph.add("Reshape", states, graph.constant(np.array([0, size], np.int64)))
 
 
 def classifier_graph(
@@ -108,21 +112,72 @@ def classifier_graph(
     graph = GraphBuilder()
     x = graph.add("Gather", graph.constant(embedding), graph.add("Transpose", "ids", perm=[1, 0]))
     for directions in layers:
-        x, states = recurrent_layer(graph, x, "lengths", directions, cell)
+        node = recurrent_layer(graph, x, "lengths", directions, cell)
+        size = directions[0].recurrent_kernel.shape[0] * len(directions)
+        outputs = graph.add("Transpose", node, perm=[0, 2, 1, 3])  # [steps, batch, directions, units]
+        x = graph.add("Reshape", outputs, graph.constant(np.array([0, 0, size], np.int64)))
+        states = graph.add("Transpose", f"{node}.1", perm=[1, 0, 2])
+        states = graph.add("Reshape", states, graph.constant(np.array([0, size], np.int64)))
     real = _real_steps(graph, x)
     pooled = [_pool(graph, kind, x, states, real, attention) for kind in pooling]
     features = graph.add("Concat", *pooled, axis=-1)
     scores = graph.add("Gemm", features, *map(graph.constant, logits))
     graph.nodes.append(helper.make_node("Softmax", [scores], ["probabilities"], axis=-1))
+    inputs = {"ids": (TensorProto.INT32, ["batch", "steps"]), "lengths": (TensorProto.INT32, ["batch"])}
+    return _serialized(graph, "classifier", inputs, {"probabilities": ["batch", logits[1].shape[0]]})
+
+
+def generator_graph(
+    *,
+    embedding: np.ndarray,
+    layers: Sequence[RecurrentWeights],
+    cell: str,
+    logits: tuple[np.ndarray, np.ndarray],
+) -> bytes:
+    """A generator as a serialized ONNX model, for one step or for many.
+
+    It takes ids int32 [batch, steps] and a state float32 [layers * STATES[cell], batch, units], zero at a beginning,
+    and gives logits float32 [batch, steps, vocabulary] for the token after each, and the state after the last. Of an
+    LSTM's layer the output comes first in the state, then the memory.
+    """
+    from onnx import TensorProto, helper
+
+    graph = GraphBuilder()
+    x = graph.add("Gather", graph.constant(embedding), graph.add("Transpose", "ids", perm=[1, 0]))
+    size, count = layers[0].recurrent_kernel.shape[0], len(layers) * STATES[cell]
+    parts = graph.add("Split", "state", outputs=count, axis=0)
+    names = [parts, *(f"{parts}.{i}" for i in range(1, count))]
+    final: list[str] = []
+    for number, weights in enumerate(layers):
+        initial = names[number * STATES[cell] : (number + 1) * STATES[cell]]
+        node = recurrent_layer(graph, x, "", [weights], cell, initial)
+        x = graph.add("Squeeze", node, graph.constant(np.array([1], np.int64)))
+        final += [f"{node}.{i}" for i in range(1, STATES[cell] + 1)]
+    graph.nodes.append(helper.make_node("Concat", final, ["next_state"], axis=0))
+    scores = graph.add("Add", graph.add("MatMul", x, graph.constant(logits[0])), graph.constant(logits[1]))
+    graph.nodes.append(helper.make_node("Transpose", [scores], ["logits"], perm=[1, 0, 2]))
+    state = [count, "batch", size]
+    inputs = {"ids": (TensorProto.INT32, ["batch", "steps"]), "state": (TensorProto.FLOAT, state)}
+    return _serialized(
+        graph, "generator", inputs, {"logits": ["batch", "steps", logits[1].shape[0]], "next_state": state}
+    )
+
+
+def _serialized(
+    graph: GraphBuilder,
+    name: str,
+    inputs: Mapping[str, tuple[int, Sequence[int | str]]],
+    outputs: Mapping[str, Sequence[int | str]],
+) -> bytes:
+    """The model around a graph, its inputs by type and shape, its outputs, all float32, by shape."""
+    from onnx import TensorProto, helper
+
     model = helper.make_model(
         helper.make_graph(
             graph.nodes,
-            "classifier",
-            [
-                helper.make_tensor_value_info("ids", TensorProto.INT32, ["batch", "steps"]),
-                helper.make_tensor_value_info("lengths", TensorProto.INT32, ["batch"]),
-            ],
-            [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["batch", logits[1].shape[0]])],
+            name,
+            [helper.make_tensor_value_info(key, kind, shape) for key, (kind, shape) in inputs.items()],
+            [helper.make_tensor_value_info(key, TensorProto.FLOAT, shape) for key, shape in outputs.items()],
             graph.constants,
         ),
         opset_imports=[helper.make_opsetid("", OPSET)],

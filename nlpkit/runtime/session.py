@@ -22,8 +22,15 @@ class Session:
         except Exception as error:  # its exceptions share no base but this
             reason = " ".join(str(error).split())
             raise BundleError(f"model.onnx cannot be opened by onnxruntime: {reason}") from error
+        self._names = [given.name for given in self._session.get_inputs()]
+        ends = [*self._session.get_inputs(), *self._session.get_outputs()]
+        self._shapes = {end.name: end.shape for end in ends}
 
-    def run(self, ids: np.ndarray, lengths: np.ndarray) -> np.ndarray:
-        """Probabilities float32 [batch, classes] of ids int32 [batch, steps] with lengths int32 [batch]."""
-        answers: np.ndarray = self._session.run(None, {"ids": ids, "lengths": lengths})[0]
+    def shape(self, name: str) -> list[int]:
+        """The shape of an input or an output; sizes that may be any are words."""
+        return list(self._shapes[name])
+
+    def run(self, *inputs: np.ndarray) -> list[np.ndarray]:
+        """The model's outputs for its inputs, both in the order in which the graph names them."""
+        answers: list[np.ndarray] = self._session.run(None, dict(zip(self._names, inputs, strict=True)))
         return answers

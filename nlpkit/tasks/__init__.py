@@ -2,18 +2,22 @@
 
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from nlpkit.bundle import read_bundle
 from nlpkit.errors import BundleError
 
 if TYPE_CHECKING:
     from nlpkit.tasks.classification import TextClassifier
+    from nlpkit.tasks.generation import TextGenerator
 
-TASKS = {"classification": ("nlpkit.tasks.classification", "TextClassifier")}
+TASKS = {
+    "classification": ("nlpkit.tasks.classification", "TextClassifier"),
+    "generation": ("nlpkit.tasks.generation", "TextGenerator"),
+}
 
 
-def load(folder: str | Path) -> "TextClassifier":
+def load(folder: str | Path) -> "TextClassifier | TextGenerator":
     """The model in a bundle, ready to answer. Loads no training framework.
 
     Raises BundleError when the folder is no bundle, is damaged, or was made by a newer nlpkit.
@@ -22,6 +26,11 @@ def load(folder: str | Path) -> "TextClassifier":
     task = bundle.metadata.get("task")
     if task not in TASKS:
         raise BundleError(f"{folder} holds a model for the task {task!r}, which this nlpkit does not know")
-    module, name = TASKS[task]
-    model: TextClassifier = getattr(import_module(module), name).from_bundle(bundle)
+    model: TextClassifier | TextGenerator = task_class(task).from_bundle(bundle)
     return model
+
+
+def task_class(task: str) -> Any:
+    """The class of a task in `TASKS`."""
+    module, name = TASKS[task]
+    return getattr(import_module(module), name)

@@ -1,25 +1,21 @@
 """Text classification: one label a text."""
 
 import logging
-import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from nlpkit.bundle import Bundle, write_bundle
-from nlpkit.data.catalog import open_dataset
+from nlpkit.data.catalog import open_labelled
 from nlpkit.data.corpus import PreparedData, prepare
 from nlpkit.data.dataset import IN_MEMORY, Dataset, Example, dataset_from_lists
 from nlpkit.errors import DataError, UsageError
 from nlpkit.metrics import ClassificationReport, classification_report
-from nlpkit.model_card import model_card
 from nlpkit.quiet import import_keras
-from nlpkit.recipe import ClassificationRecipe, load_recipe, recipe_from_toml, setting_key
+from nlpkit.recipe import ClassificationRecipe
 from nlpkit.runtime.classify import predict_texts
-from nlpkit.runtime.session import Session
-from nlpkit.tokenizer import Tokenizer
+from nlpkit.tasks.base import TrainedTask
 from nlpkit.training.run import begin_run
 
 if TYPE_CHECKING:
@@ -31,7 +27,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("nlpkit")
 
 
-class TextClassifier:
+class TextClassifier(TrainedTask[ClassificationRecipe]):
     """Gives a text one of the labels it was trained on.
 
     >>> classifier = TextClassifier(epochs=2).fit(texts, labels)
@@ -42,17 +38,8 @@ class TextClassifier:
     task = "classification"
 
     def __init__(self, recipe: ClassificationRecipe | str | Path = "sentiment", **settings: Any) -> None:
-        """`recipe` is one, or the name or path of one; `settings` are keys of its sections: `epochs=2`.
-
-        Raises UsageError for a key or a value that the schema does not have.
-        """
-        if not isinstance(recipe, ClassificationRecipe):
-            recipe = load_recipe(recipe, flags={setting_key(name): value for name, value in settings.items()})
-        elif settings:
-            raise UsageError("settings go with the name or path of a recipe, not with a finished one")
-        self.recipe = recipe
+        super().__init__(recipe, **settings)
         self.reports: dict[str, ClassificationReport] = {}  # what fit ended with, by split
-        self._bundle: Bundle | None = None
 
     # -- training
 
@@ -77,8 +64,7 @@ class TextClassifier:
 
         dataset = _lists(texts, labels)
         source = IN_MEMORY if dataset else str(data) if data is not None else self.recipe.data.source
-        section = self.recipe.data.model_copy(update={"source": source})
-        self.recipe = self.recipe.model_copy(update={"data": section})
+        self._with_source(source)
         dataset = dataset or self._named(source)
         with display or TrainingDisplay() as shown:
             prepared = prepare(dataset, self.recipe, shown.report)
@@ -86,12 +72,12 @@ class TextClassifier:
                 begin_run(checkpoint, self.recipe)
             shown.report("loading Keras", 0, None)
             import_keras()
-            from nlpkit.networks.classifier import bundle_network, train_classifier
+            from nlpkit.networks.classifier import bundle_classifier, train_classifier
 
             network, history = train_classifier(
                 self.recipe, prepared, shown, checkpoint=checkpoint, resume=resume, tensorboard=tensorboard
             )
-            bundle = bundle_network(network, self.recipe, dataset, prepared, history)
+            bundle = bundle_classifier(network, self.recipe, dataset, prepared, history)
             self._open(bundle)
             self.reports = {"validation": self.compare(_held_examples(prepared, "validation"))}
             if "test" in dataset.splits:
@@ -111,33 +97,22 @@ class TextClassifier:
         """What `fit` on the recipe's data will come to: sizes, steps and the time expected."""
         data = self.prepared()
         import_keras()
+        from nlpkit.networks.classifier import TrainingBatches, compile_classifier
         from nlpkit.networks.plan import plan_training
 
-        return plan_training(self.recipe, data)
-
-    def save(self, folder: str | Path, *, overwrite: bool = False) -> None:
-        """Writes the bundle, whole or not at all. An existing one is kept unless `overwrite`.
-
-        Raises UsageError when the folder is taken, BundleError when it cannot be written.
-        """
-        folder, bundle = Path(folder), self._trained()
-        card = model_card(folder.resolve().name, bundle.metadata, self.recipe)
-        files = bundle.files | {"README.md": card.encode()}
-        write_bundle(folder, Bundle(bundle.metadata, files), overwrite=overwrite)
-
-    @classmethod
-    def from_bundle(cls, bundle: Bundle) -> Self:
-        """The classifier in a bundle; `nlpkit.load` reads one from a folder."""
-        classifier = cls(recipe_from_toml(bundle.files["recipe.toml"].decode(), "the bundle's recipe.toml"))
-        classifier._open(bundle)
-        return classifier
+        batches = TrainingBatches(self.recipe, data)
+        return plan_training(
+            compile_classifier(self.recipe, data, batches),
+            batches,
+            self.recipe,
+            train=len(data.train),
+            validation=len(data.validation),
+            unit="texts",
+            vocabulary=len(data.tokenizer),
+            labels=data.labels,
+        )
 
     # -- answering
-
-    @property
-    def metadata(self) -> dict[str, Any]:
-        """What is known of the model: its labels, data, figures, libraries and size."""
-        return self._trained().metadata
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -198,7 +173,7 @@ class TextClassifier:
     def examples(
         self, data: str | Path | None = None, split: str | None = None, **columns: str | None
     ) -> tuple[str, Iterable[Example]]:
-        """The split that `evaluate` takes, by name, and its examples; `columns` as `open_dataset` takes them."""
+        """The split that `evaluate` takes, by name, and its examples; `columns` as `open_labelled` takes them."""
         if data is None and self.recipe.data.source == IN_MEMORY:
             raise UsageError("the model was trained on texts in memory; name the data to evaluate on")
         source = self.recipe.data.source if data is None else str(data)
@@ -212,35 +187,21 @@ class TextClassifier:
 
     def network(self) -> "keras.Model":
         """The Keras network with the model's weights, to look into or to train on. Imports Keras."""
+        from nlpkit.networks.bundling import network_from_weights
         from nlpkit.networks.classifier import build_classifier
 
-        weights = self._trained().files["model.weights.h5"]
         network = build_classifier(self.recipe.model, len(self._tokenizer), len(self.labels))
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "model.weights.h5"
-            path.write_bytes(weights)
-            network.load_weights(path)
-        return network
+        return network_from_weights(network, self._trained().files["model.weights.h5"])
 
     # -- within
 
-    def _open(self, bundle: Bundle) -> None:
-        self._bundle = bundle
-        self._tokenizer = Tokenizer(bundle.files["tokenizer.model"])
-        self._session = Session(bundle.files["model.onnx"])
-
-    def _trained(self) -> Bundle:
-        if self._bundle is None:
-            raise UsageError("this classifier is not trained yet; call fit first, or nlpkit.load a bundle")
-        return self._bundle
-
-    def _named(self, source: str, **columns: str | None) -> Dataset:
+    def _named(self, source: str, **columns: str | None) -> Dataset[Example]:
         section = self.recipe.data
         if source == section.source:
             columns = {"text_column": section.text_column, "label_column": section.label_column} | {
                 name: value for name, value in columns.items() if value
             }
-        return open_dataset(source, skip_empty=section.skip_empty, **columns)
+        return open_labelled(source, skip_empty=section.skip_empty, **columns)
 
 
 def _sequence(texts: Sequence[str]) -> Sequence[str]:
@@ -249,7 +210,7 @@ def _sequence(texts: Sequence[str]) -> Sequence[str]:
     return texts
 
 
-def _lists(texts: Sequence[str] | None, labels: Sequence[str] | None) -> Dataset | None:
+def _lists(texts: Sequence[str] | None, labels: Sequence[str] | None) -> Dataset[Example] | None:
     if (texts is None) != (labels is None):
         raise UsageError("texts and labels go together: one label for each text")
     return None if texts is None or labels is None else dataset_from_lists(texts, labels)

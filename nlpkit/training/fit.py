@@ -25,6 +25,9 @@ from nlpkit.training.run import STATE
 class Epochs(Protocol):
     """What the loop asks of a task."""
 
+    unit: str
+    """What the rows of a batch are, in the plural."""
+
     def plan(self, epoch: int) -> list[Batch]:
         """The batches of an epoch: the same for the same epoch, whatever ran before."""
         ...
@@ -85,7 +88,7 @@ def fit(
         while progress.epoch < section.epochs and not _out_of_patience(progress, section.patience):
             epoch = progress.epoch
             plan = epochs.plan(epoch)
-            display.epoch_begins(epoch, section.epochs, len(plan), progress.step)
+            display.epoch_begins(epoch, section.epochs, len(plan), progress.step, epochs.unit)
 
             steps = _Steps(progress, plan, epochs, display, save, stop_requested, section.checkpoint_minutes * 60)
             logs = network.fit(

@@ -57,7 +57,8 @@ class TrainingDisplay:
         if self._task is not None:
             self.progress.update(self._task, completed=done)
 
-    def epoch_begins(self, epoch: int, epochs: int, batches: int, done: int) -> None:
+    def epoch_begins(self, epoch: int, epochs: int, batches: int, done: int, unit: str) -> None:
+        self._unit = unit
         self._name = f"epoch {epoch + 1}/{epochs}"
         self._batches, self._done = batches, done
         self._batches_left = batches * (epochs - epoch) - done
@@ -72,7 +73,7 @@ class TrainingDisplay:
         seconds = time.monotonic() - self._began
         left = (self._batches_left - self._steps) * seconds / self._steps
         figures = (
-            f"loss {loss:.3f}  {self._examples / seconds:,.0f} examples/s  {self._tokens / seconds:,.0f} tokens/s  "
+            f"loss {loss:.3f}  {self._examples / seconds:,.0f} {self._unit}/s  {self._tokens / seconds:,.0f} tokens/s  "
             f"{_duration(left)} left"
         )
         if self._task is not None:

@@ -1,0 +1,63 @@
+"""Prepared data on disk, under the hash of everything that shapes it, so that a second run starts in seconds."""
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nlpkit.errors import DataError
+
+Report = Callable[[str, int, int | None], None]
+"""Told what is being done, how many are done, and of how many (None where it is not known)."""
+
+
+def cache_folder() -> Path:
+    """Where prepared data is kept: `$NLPKIT_CACHE`, else nlpkit under the user's cache folder."""
+    if chosen := os.environ.get("NLPKIT_CACHE"):
+        return Path(chosen)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "nlpkit"
+
+
+def cached(shape: Mapping[str, Any], fill: Callable[[Path], None]) -> Path:
+    """The folder that `fill` filled for this `shape` (plain JSON values), now or in an earlier run.
+
+    A folder is there whole or not at all. Raises DataError when it cannot be written.
+    """
+    folder = cache_folder() / hashlib.sha256(json.dumps(shape, sort_keys=True).encode()).hexdigest()[:32]
+    if folder.is_dir():
+        return folder
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        work = Path(tempfile.mkdtemp(prefix=".building-", dir=folder.parent))
+        try:
+            fill(work)
+            try:
+                work.rename(folder)
+            except OSError:  # another run was quicker
+                if not folder.is_dir():
+                    raise
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
+    except OSError as error:
+        raise DataError(
+            f"prepared data cannot be written under {folder.parent}: {error.strerror}; make room, or name "
+            "another folder in NLPKIT_CACHE"
+        ) from error
+    return folder
+
+
+def id_type(vocab: int) -> type[np.unsignedinteger]:
+    """The narrowest type that holds token ids below `vocab`."""
+    return np.uint16 if vocab <= 1 << 16 else np.uint32
+
+
+def map_file(path: Path, dtype: type[np.generic]) -> np.ndarray:
+    """A file's content as an array that stays on disk."""
+    # an empty file cannot be mapped
+    return np.memmap(path, dtype=dtype, mode="r") if path.stat().st_size else np.empty(0, dtype)

@@ -1,0 +1,124 @@
+"""Writing on from a prompt: token by token, in text that can be shown while it grows."""
+
+import codecs
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from nlpkit.decoding.beam import beam_search
+from nlpkit.decoding.sampling import Sampling, draw, probabilities
+from nlpkit.runtime.generate import read, zero_state
+from nlpkit.runtime.session import Session
+from nlpkit.tokenizer import BOS, EOS, PAD, UNK, Tokenizer
+
+RECENT = 64  # tokens that the repetition penalty looks back on
+_NEVER = [PAD, UNK, BOS]
+
+
+def write(
+    session: Session,
+    tokenizer: Tokenizer,
+    prompt: str,
+    options: Sampling,
+    *,
+    length: int,
+    stop: Sequence[str] = (),
+    seed: int = 0,
+    samples: int = 1,
+    ends: bool = False,
+) -> Iterator[list[str]]:
+    """What follows the prompt, as it is written: at each step what it adds to each of the `samples`.
+
+    A sample is done after `length` characters, before the first of the `stop` strings, or, where `ends`, when the
+    model ends the document. The same seed gives the same text, sample by sample, however many there are.
+    """
+    ids = np.array([[BOS, *tokenizer.encode([prompt])[0]]], np.int32)
+    logits, state = read(session, ids, zero_state(session, 1))
+    logits, state = np.repeat(logits, samples, 0), np.repeat(state, samples, 1)
+    recent = np.repeat(ids[:, -RECENT:], samples, 0)
+    spellings = tokenizer.spellings()
+    streams = [np.random.default_rng([seed, sample]) for sample in range(samples)]
+    texts = [_Growing(length, stop) for _ in range(samples)]
+    while True:
+        _forbid(logits, ends)
+        chances = probabilities(logits, options, recent)
+        tokens = draw(chances, np.array([stream.random() for stream in streams]))
+        yield [
+            text.finish() if token == EOS else text.add(spellings[token])
+            for text, token in zip(texts, tokens.tolist(), strict=True)
+        ]
+        if all(text.done for text in texts):
+            return
+        if options.repetition_penalty != 1:
+            recent = np.concatenate([recent, tokens[:, None]], axis=1)[:, -RECENT:]
+        answers, state = session.run(tokens[:, None].astype(np.int32), state)
+        logits = answers[:, 0]
+
+
+def write_likeliest(
+    session: Session,
+    tokenizer: Tokenizer,
+    prompt: str,
+    *,
+    width: int,
+    length: int,
+    stop: Sequence[str] = (),
+    ends: bool = False,
+) -> str:
+    """The likeliest text after the prompt that beam search of a `width` finds: `length` tokens, or characters if
+    fewer, up to the first of the `stop` strings."""
+    ids = np.array([[BOS, *tokenizer.encode([prompt])[0]]], np.int32)
+    logits, state = read(session, ids, zero_state(session, 1))
+
+    def step(parents: np.ndarray, tokens: np.ndarray) -> np.ndarray:
+        nonlocal state
+        answers, state = session.run(tokens[:, None].astype(np.int32), np.ascontiguousarray(state[:, parents]))
+        return log_probabilities(answers[:, 0])
+
+    def log_probabilities(logits: np.ndarray) -> np.ndarray:
+        _forbid(logits, ends)
+        shifted = logits - logits.max(-1, keepdims=True)
+        chances: np.ndarray = shifted - np.log(np.exp(shifted).sum(-1, keepdims=True))
+        return chances
+
+    best = beam_search(log_probabilities(logits)[0], step, width=width, length=length, ends=[EOS] if ends else [])[0]
+    spellings, text = tokenizer.spellings(), _Growing(length, stop)
+    return "".join(text.add(spellings[token]) for token in best.ids) + text.finish()
+
+
+def _forbid(logits: np.ndarray, ends: bool) -> None:
+    logits[:, _NEVER if ends else [*_NEVER, EOS]] = -np.inf
+
+
+class _Growing:
+    """One text as it grows: bytes in, characters out as soon as no stop string can begin in them."""
+
+    def __init__(self, length: int, stop: Sequence[str]) -> None:
+        self.left, self.stop = length, stop
+        self.done = False
+        self._held = ""
+        self._hold = max((len(word) - 1 for word in stop), default=0)
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+
+    def add(self, spelling: bytes) -> str:
+        """What may be shown now that a token has been written."""
+        if self.done:
+            return ""
+        self._held += self._decoder.decode(spelling)
+        found = [at for at in (self._held.find(word) for word in self.stop) if at >= 0]
+        if found:
+            self._held = self._held[: min(found)]
+            return self.finish()
+        if len(self._held) >= self.left:
+            return self.finish()
+        safe = max(0, len(self._held) - self._hold)
+        shown, self._held = self._held[:safe], self._held[safe:]
+        self.left -= len(shown)
+        return shown
+
+    def finish(self) -> str:
+        """What was held back; nothing more comes."""
+        if self.done:
+            return ""
+        self.done = True
+        return self._held[: self.left]

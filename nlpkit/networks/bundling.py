@@ -1,0 +1,88 @@
+"""From a trained network to the files of a bundle."""
+
+import csv
+import io
+import tempfile
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from nlpkit.bundle import Bundle
+from nlpkit.errors import NlpkitError
+from nlpkit.recipe import Recipe, recipe_to_toml
+from nlpkit.tokenizer import Tokenizer
+from nlpkit.training.progress import Row
+
+TOLERANCE = 1e-4  # how far the exported graph's answers may be from the network's
+_LIBRARIES = ("nlpkit-lstm", "keras", "tensorflow", "sentencepiece", "onnx", "onnxruntime", "numpy")
+
+
+def bundle_network(
+    bare: keras.Model,
+    graph: bytes,
+    recipe: Recipe,
+    tokenizer: Tokenizer,
+    history: list[Row],
+    facts: dict[str, Any],
+) -> Bundle:
+    """A bundle without its figures and its card; `facts` are the metadata that the task adds.
+
+    `bare` is the network without an optimizer, whose weights are kept beside the graph.
+    """
+    metadata = {
+        "task": recipe.task,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        **facts,
+        "vocabulary": len(tokenizer),
+        "parameters": bare.count_params(),
+        "epochs": len(history),
+        "training_seconds": round(history[-1]["seconds"], 1),
+        "metrics": {},
+        "versions": {name: version(name) for name in _LIBRARIES},
+    }
+    files = {
+        "recipe.toml": recipe_to_toml(recipe).encode(),
+        "tokenizer.model": tokenizer.model,
+        "model.onnx": graph,
+        "model.weights.h5": _weights_file(bare),
+        "history.csv": _history_file(history),
+    }
+    return Bundle(metadata, files)
+
+
+def hold_to_network(found: list[np.ndarray], expected: list[np.ndarray]) -> None:
+    """Raises NlpkitError when the graph's answers are more than `TOLERANCE` off the network's, or not numbers."""
+    off = max(float(np.abs(ours - theirs).max()) for ours, theirs in zip(found, expected, strict=True))
+    if not off <= TOLERANCE:  # also when it is not a number
+        raise NlpkitError(
+            f"the exported graph is {off:.1e} off the network, more than {TOLERANCE:.0e}, so it is not kept; "
+            "training may have diverged: try a lower training.learning_rate"
+        )
+
+
+def network_from_weights(network: keras.Model, weights: bytes) -> keras.Model:
+    """The network with the weights of a bundle's model.weights.h5."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.weights.h5"
+        path.write_bytes(weights)
+        network.load_weights(path)
+    return network
+
+
+def _weights_file(network: keras.Model) -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.weights.h5"
+        network.save_weights(path)
+        return path.read_bytes()
+
+
+def _history_file(history: list[Row]) -> bytes:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, fieldnames=list(history[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(history)
+    return text.getvalue().encode()

@@ -1,0 +1,211 @@
+"""The generator's network, embedding, LSTMStack and next-token scores, and how it is trained."""
+
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from nlpkit.bundle import Bundle
+from nlpkit.data.batching import Batch
+from nlpkit.data.dataset import Dataset
+from nlpkit.data.stream import PreparedStream
+from nlpkit.errors import DataError
+from nlpkit.layers.dropout import WordDropout
+from nlpkit.layers.penalty import ActivationPenalty
+from nlpkit.layers.stack import LSTMStack
+from nlpkit.networks.bundling import bundle_network, hold_to_network
+from nlpkit.recipe import GenerationRecipe, GeneratorSection
+from nlpkit.runtime.generate import token_nats, zero_state
+from nlpkit.runtime.graph import STATES, generator_graph
+from nlpkit.runtime.session import Session
+from nlpkit.tokenizer import BOS
+from nlpkit.training.fit import fit
+from nlpkit.training.progress import Row, TrainingDisplay
+from nlpkit.training.schedule import make_optimizer
+
+
+def build_generator(recipe: GenerationRecipe, vocab_size: int) -> keras.Model:
+    """From {"ids": int32 [batch, steps], "state": float32 [states, batch, units]} to {"logits", "state"}.
+
+    Logits are [batch, steps, vocabulary]; states are laid out as `LSTMStack` lays them out.
+    """
+    section, training = recipe.model, recipe.training
+    ids = keras.Input((None,), dtype="int32", name="ids")
+    state = keras.Input(batch_shape=(section.layers * STATES[section.cell], None, section.units), name="state")
+    embedding = keras.layers.ReversibleEmbedding(
+        vocab_size, section.embedding_size, embeddings_initializer="glorot_normal", name="embedding"
+    )
+    x = embedding(WordDropout(section.word_dropout, name="word_dropout")(ids))
+    x = keras.layers.SpatialDropout1D(section.embedding_dropout, name="embedding_dropout")(x)
+    outputs, next_state = LSTMStack(
+        section.cell,
+        section.units,
+        section.layers,
+        recurrent_dropout=section.recurrent_dropout,
+        weight_dropout=section.weight_dropout,
+        dropout=section.output_dropout,
+        name="stack",
+    )(x, state=state)
+    x = keras.layers.SpatialDropout1D(section.output_dropout, name="output_dropout")(outputs)
+    x = ActivationPenalty(training.activation_penalty, training.activation_change_penalty, name="penalty")(x, outputs)
+    logits = embedding(x, reverse=True) if _tied(section) else keras.layers.Dense(vocab_size, name="logits")(x)
+    return keras.Model({"ids": ids, "state": state}, {"logits": logits, "state": next_state}, name="generator")
+
+
+@keras.saving.register_keras_serializable("nlpkit")
+class CarryingNetwork(keras.Model):
+    """A generator whose rows go on, batch after batch, from the state that the batch before left them in.
+
+    Takes {"ids": int32 [rows, steps], "carry": float32 [rows]}, where carry is 0 for rows that begin anew and else 1;
+    gives logits [rows, steps, vocabulary]. Gradients stop at the batch's beginning: truncated back-propagation
+    through time.
+    """
+
+    def __init__(self, core: keras.Model, rows: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.core = core
+        states, _, units = core.input["state"].shape
+        self.state = self.add_weight(
+            shape=(states, rows, units), initializer="zeros", trainable=False, name="carried_state"
+        )
+
+    def call(self, inputs: dict[str, Any], training: bool = False) -> Any:
+        state = self.state * inputs["carry"][None, :, None]
+        outputs = self.core({"ids": inputs["ids"], "state": state}, training=training)
+        self.state.assign(outputs["state"])
+        return outputs["logits"]
+
+
+def export_generator(core: keras.Model, section: GeneratorSection) -> bytes:
+    """The network as an ONNX model that takes ids and a state and gives logits and the next state."""
+    embedding = ops.convert_to_numpy(core.get_layer("embedding").embeddings)
+    if _tied(section):
+        logits = np.ascontiguousarray(embedding.T), np.zeros(len(embedding), np.float32)
+    else:
+        kernel, bias = (ops.convert_to_numpy(weight) for weight in core.get_layer("logits").weights)
+        logits = kernel, bias
+    layers = [directions[0] for directions in core.get_layer("stack").recurrent_weights()]
+    return generator_graph(embedding=embedding, layers=layers, cell=section.cell, logits=logits)
+
+
+def compile_generator(recipe: GenerationRecipe, data: PreparedStream, epochs: "StreamBatches") -> CarryingNetwork:
+    """A fresh network for the data, seeded and ready to train."""
+    keras.utils.set_random_seed(recipe.training.seed)
+    network = CarryingNetwork(build_generator(recipe, len(data.tokenizer)), epochs.rows)
+    network.compile(
+        optimizer=make_optimizer(recipe.training, len(epochs.plan(0)) * recipe.training.epochs),
+        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        # every batch has one shape, so XLA compiles once; Keras' own loops it does not take
+        jit_compile=keras.backend.backend() == "jax" or recipe.model.cell == "lstm",
+    )
+    return network
+
+
+def train_generator(
+    recipe: GenerationRecipe,
+    data: PreparedStream,
+    display: TrainingDisplay,
+    *,
+    checkpoint: Path | None = None,
+    resume: bool = False,
+    tensorboard: Path | None = None,
+) -> tuple[keras.Model, list[Row]]:
+    """The trained network, at its best epoch on the validation split, and a row of figures for each epoch."""
+    epochs = StreamBatches(recipe, data)
+    network = compile_generator(recipe, data, epochs)
+    callbacks = [keras.callbacks.TensorBoard(str(tensorboard))] if tensorboard else []
+    history = fit(network, epochs, recipe.training, display, checkpoint=checkpoint, resume=resume, callbacks=callbacks)
+    return network.core, history
+
+
+def bundle_generator(
+    core: keras.Model,
+    recipe: GenerationRecipe,
+    dataset: Dataset[str],
+    data: PreparedStream,
+    history: list[Row],
+) -> Bundle:
+    """Everything a bundle holds but its figures and its card.
+
+    Raises NlpkitError when the exported graph and the network disagree.
+    """
+    graph = export_generator(core, recipe.model)
+    session = Session(graph)
+    ids = np.resize(data.validation.ids if len(data.validation.ids) else data.train.ids, (4, 32)).astype(np.int32)
+    state, found, expected = zero_state(session, len(ids)), [], []
+    for part in (ids[:, :16], ids[:, 16:]):  # twice, so that the state counts
+        answer = core({"ids": part, "state": state}, training=False)
+        expected.append(ops.convert_to_numpy(ops.softmax(answer["logits"])))
+        logits, state = session.run(part, state)
+        found.append(ops.convert_to_numpy(ops.softmax(logits)))
+    hold_to_network(found, expected)
+    facts = {
+        "data": {
+            "source": recipe.data.source,
+            "fingerprint": dataset.fingerprint,
+            "train": data.train.characters,
+            "validation": data.validation.characters,
+        }
+    }
+    return bundle_network(core, graph, recipe, data.tokenizer, history, facts)
+
+
+class StreamBatches:
+    """The training split as rows that read on from batch to batch, each from a place of its own.
+
+    The places move by a random distance every epoch, so that segments begin elsewhere, and the text is taken as
+    a ring, so that every row is equally long. The few segments that are left over come in other epochs. Some segments
+    begin anew, from a zero state and the token for a beginning, as a prompt does.
+    """
+
+    unit = "segments"
+
+    def __init__(self, recipe: GenerationRecipe, data: PreparedStream) -> None:
+        self.recipe, self.data = recipe, data
+        self.steps = recipe.training.segment_length
+        tokens = len(data.train.ids)
+        if tokens < self.steps:
+            raise DataError(
+                f"{recipe.data.source} has {tokens:,} tokens to train on, fewer than one segment of {self.steps:,}; "
+                "give more text, or lower training.segment_length"
+            )
+        # little text: fewer rows, so that each still reads on for a while
+        self.rows = max(1, min(recipe.training.batch_size, tokens // (_LEAST_SEGMENTS * self.steps)))
+
+    def plan(self, epoch: int) -> list[Batch]:
+        first = self._first(epoch)
+        row_length = len(self.data.train.ids) // self.rows
+        starts = first + row_length * np.arange(self.rows)
+        return [Batch(starts + at, self.rows, self.steps) for at in range(0, row_length - self.steps + 1, self.steps)]
+
+    def collate(self, epoch: int, batch: Batch) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
+        # each step is given the token before the one that it is to foretell
+        places = (batch.rows[:, None] + np.arange(-1, self.steps)) % len(self.data.train.ids)
+        tokens = self.data.train.ids[places].astype(np.int32)
+        rng = np.random.default_rng([self.recipe.training.seed, epoch, batch.rows[0]])
+        begins = rng.random(self.rows) < self.recipe.training.restarts
+        begins |= batch.rows[0] == self._first(epoch)
+        tokens[begins, 0] = BOS
+        inputs = {"ids": tokens[:, :-1], "carry": np.where(begins, 0, 1).astype(np.float32)}
+        return inputs, tokens[:, 1:], np.ones((self.rows, self.steps), np.float32)
+
+    def tokens(self, batch: Batch) -> int:
+        return self.rows * self.steps
+
+    def validate(self, network: keras.Model) -> Row:
+        session = Session(export_generator(network.core, self.recipe.model))
+        nats = float(token_nats(session, self.data.validation.ids).sum()) / max(1, self.data.validation.characters)
+        return {"val_nats": nats, "score": -nats}
+
+    def _first(self, epoch: int) -> int:
+        rng = np.random.default_rng([self.recipe.training.seed, epoch])
+        return int(rng.integers(len(self.data.train.ids)))
+
+
+_LEAST_SEGMENTS = 8  # in a row, where the text is long enough
+
+
+def _tied(section: GeneratorSection) -> bool:
+    return section.tie_embeddings and section.embedding_size == section.units

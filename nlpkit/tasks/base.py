@@ -1,0 +1,73 @@
+"""What every task's class does alike: take a recipe, keep a bundle, give it back."""
+
+from pathlib import Path
+from typing import Any, ClassVar, Generic, Self, TypeVar, cast
+
+from nlpkit.bundle import Bundle, write_bundle
+from nlpkit.errors import UsageError
+from nlpkit.model_card import model_card
+from nlpkit.recipe import RECIPES, Recipe, load_recipe, recipe_from_toml, setting_key
+from nlpkit.runtime.session import Session
+from nlpkit.tokenizer import Tokenizer
+
+R = TypeVar("R", bound=Recipe)
+
+
+class TrainedTask(Generic[R]):
+    """A recipe, and, once trained or loaded, the bundle and its open session."""
+
+    task: ClassVar[str]
+    leading_space: ClassVar[bool] = True
+
+    def __init__(self, recipe: R | str | Path, **settings: Any) -> None:
+        """`recipe` is one, or the name or path of one; `settings` are keys of its sections: `epochs=2`.
+
+        Raises UsageError for a key or a value that the schema does not have, or a recipe for another task.
+        """
+        schema = RECIPES[self.task]
+        if isinstance(recipe, str | Path):
+            flags = {setting_key(name, schema): value for name, value in settings.items()}
+            found: Recipe = load_recipe(recipe, flags=flags)
+        elif settings:
+            raise UsageError("settings go with the name or path of a recipe, not with a finished one")
+        else:
+            found = recipe
+        if found.task != self.task:
+            raise UsageError(f"the recipe {recipe} is for {found.task}, and {type(self).__name__} for {self.task}")
+        self.recipe = cast(R, found)
+        self._bundle: Bundle | None = None
+
+    def save(self, folder: str | Path, *, overwrite: bool = False) -> None:
+        """Writes the bundle, whole or not at all. An existing one is kept unless `overwrite`.
+
+        Raises UsageError when the folder is taken, BundleError when it cannot be written.
+        """
+        folder, bundle = Path(folder), self._trained()
+        card = model_card(folder.resolve().name, bundle.metadata, self.recipe)
+        write_bundle(folder, Bundle(bundle.metadata, bundle.files | {"README.md": card.encode()}), overwrite=overwrite)
+
+    @classmethod
+    def from_bundle(cls, bundle: Bundle) -> Self:
+        """The model in a bundle; `nlpkit.load` reads one from a folder."""
+        model = cls(cast(R, recipe_from_toml(bundle.files["recipe.toml"].decode(), "the bundle's recipe.toml")))
+        model._open(bundle)
+        return model
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """What is known of the model: its data, figures, libraries and size."""
+        return self._trained().metadata
+
+    def _open(self, bundle: Bundle) -> None:
+        self._bundle = bundle
+        self._tokenizer = Tokenizer(bundle.files["tokenizer.model"], leading_space=self.leading_space)
+        self._session = Session(bundle.files["model.onnx"])
+
+    def _trained(self) -> Bundle:
+        if self._bundle is None:
+            raise UsageError(f"this {type(self).__name__} is not trained yet; call fit first, or nlpkit.load a bundle")
+        return self._bundle
+
+    def _with_source(self, source: str) -> None:
+        section = self.recipe.data.model_copy(update={"source": source})
+        self.recipe = cast(R, self.recipe.model_copy(update={"data": section}))

@@ -1,0 +1,119 @@
+"""Text to learn to write from: files, folders, tables, and the documentation that Python carries."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from nlpkit.data.builtin import open_python_docs
+from nlpkit.data.catalog import is_unlabelled, open_documents
+from nlpkit.data.dataset import dataset_from_texts
+from nlpkit.data.stream import prepare_stream, token_ids
+from nlpkit.errors import DataError, UsageError
+from nlpkit.recipe import GenerationRecipe, load_recipe
+from nlpkit.tokenizer import BOS, EOS
+from tests.conftest import write_csv
+
+
+def recipe(*settings: str) -> GenerationRecipe:
+    loaded = load_recipe("generate", settings)
+    assert isinstance(loaded, GenerationRecipe)
+    return loaded
+
+
+def test_a_file_is_a_document(tmp_path: Path) -> None:
+    file = tmp_path / "novel.anything"
+    file.write_bytes("\ufeffOne.\r\nTwo.\n".encode())
+    assert list(open_documents(str(file)).read("train")) == ["One.\nTwo.\n"]
+
+
+def test_a_folder_is_a_document_a_file(tmp_path: Path) -> None:
+    (tmp_path / "deep").mkdir()
+    for name, text in (("b.txt", "second"), ("a.md", "first"), ("deep/c.rst", "third"), ("image.png", "no")):
+        (tmp_path / name).write_text(text)
+    assert list(open_documents(str(tmp_path)).read("train")) == ["first", "second", "third"]
+    assert is_unlabelled(str(tmp_path))
+
+
+def test_a_folder_may_hold_splits(tmp_path: Path) -> None:
+    for name in ("train", "validation", "test"):
+        (tmp_path / f"{name}.txt").write_text(f"for {name}")
+    splits = open_documents(str(tmp_path)).splits
+    assert {split: list(read()) for split, read in splits.items()} == {s: [f"for {s}"] for s in splits}
+    assert set(splits) == {"train", "validation", "test"}
+
+
+def test_a_table_is_a_document_a_row(tmp_path: Path) -> None:
+    path = write_csv(tmp_path / "a.csv", [("first", "x"), ("", "y"), ("third", "z")], ("body", "title"))
+    assert list(open_documents(str(path)).read("train")) == ["first", "third"]
+    assert list(open_documents(str(path), text_column="title").read("train")) == ["x", "y", "z"]
+
+
+def test_labelled_data_gives_its_texts() -> None:
+    texts = open_documents("rotten-tomatoes")
+    assert sum(1 for _ in texts.read("train")) == 8_530
+    assert not is_unlabelled("rotten-tomatoes")
+
+
+def test_python_docs_are_the_library_s_own() -> None:
+    dataset = open_python_docs()
+    documents = list(dataset.read("train"))
+    assert len(documents) > 300
+    assert sum(map(len, documents)) > 1_000_000
+    assert any("The *try* statement" in text or 'The "try" statement' in text for text in documents)
+    assert any("Read and write ZIP files." in text for text in documents)  # zipfile's own docstring
+    assert dataset.fingerprint == open_python_docs().fingerprint
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(b"caf\xe9", r"byte 4 is not UTF-8"), (b"a\0b", "zero bytes"), (b"", "has no text"), (b" \n\t", "has no text")],
+)
+def test_files_that_are_not_text(tmp_path: Path, content: bytes, message: str) -> None:
+    file = tmp_path / "a.txt"
+    file.write_bytes(content)
+    with pytest.raises(DataError, match=message):
+        prepare_stream(open_documents(str(file)), recipe())
+
+
+def test_names_that_mean_nothing(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "a.txt").write_text("words")
+    for source, column, message in (
+        ("python-dcos", None, "did you mean python-docs"),
+        ("no/such.txt", None, "there is no file or folder at no/such.txt"),
+        (str(tmp_path / "empty"), None, "holds no text files"),
+        (str(tmp_path / "a.txt"), "text", "no columns to choose from"),
+        ("python-docs", "text", "no columns to choose from"),
+        ("tfds:", None, "needs a name"),
+    ):
+        with pytest.raises(UsageError, match=message):
+            open_documents(source, text_column=column)
+
+
+def test_the_ids_spell_the_text() -> None:
+    text = "Some words,\n\tand a long tail of them. " * 6000  # more than is tokenized at a time
+    for kind in ("char", "bpe"):
+        prepared = prepare_stream(
+            dataset_from_texts([text]), recipe(f"tokenizer.kind={kind}", "tokenizer.vocab_size=400")
+        )
+        assert (
+            prepared.tokenizer.decode(prepared.train.ids) + prepared.tokenizer.decode(prepared.validation.ids) == text
+        )
+        assert prepared.train.characters + prepared.validation.characters == len(text)
+        whole = prepared.tokenizer.encode([text[: prepared.train.characters]])[0]
+        np.testing.assert_array_equal(prepared.train.ids, whole)  # wherever it was cut
+
+
+def test_documents_apart_have_a_beginning_and_an_end() -> None:
+    prepared = prepare_stream(dataset_from_texts(["one two. " * 9, "three. " * 9]), recipe("data.documents=apart"))
+    ids = np.concatenate(list(token_ids(prepared.tokenizer, ["one", "three"], apart=True)))
+    assert [i for i in ids.tolist() if i in (BOS, EOS)] == [BOS, EOS, BOS, EOS]
+    assert (ids[0], ids[4]) == (BOS, EOS)
+    assert prepared.tokenizer.decode(ids) == "onethree"
+
+
+def test_validation_is_the_end_of_one_text(tfds_data: Path) -> None:
+    text = next(open_documents("tiny_shakespeare").read("train"))
+    prepared = prepare_stream(dataset_from_texts([text]), recipe())
+    assert prepared.tokenizer.decode(prepared.validation.ids) == text[round(len(text) * 0.9) :]

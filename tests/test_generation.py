@@ -1,0 +1,263 @@
+"""The generator as a Python program uses it."""
+
+import math
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import nlpkit
+from nlpkit import TextGenerator
+from nlpkit.data.stream import split_documents
+from nlpkit.decoding.sampling import Sampling
+from nlpkit.errors import DataError, UsageError
+from nlpkit.runtime.generate import cross_entropy, read, token_nats, zero_state
+from nlpkit.tokenizer import BOS
+from nlpkit.training.progress import TrainingDisplay
+from tests.task_checks import (
+    check_batch_equals_single,
+    check_overfits_eight_examples,
+    check_reloads_identically,
+    check_resumes_to_the_same_weights,
+    check_same_seed_same_history,
+)
+
+SMALL: dict[str, Any] = {
+    "units": 48,
+    "embedding_size": 16,
+    "batch_size": 4,
+    "segment_length": 16,
+    "learning_rate": 0.01,
+}
+TEXT = "one two three four five six seven eight nine ten. " * 120
+
+
+@pytest.fixture(scope="module")
+def model() -> TextGenerator:
+    return TextGenerator(epochs=12, **SMALL).fit([TEXT])
+
+
+def small(**settings: Any) -> TextGenerator:
+    return TextGenerator(**(SMALL | settings))
+
+
+def nats(model: TextGenerator, text: str) -> np.ndarray:
+    return np.array([piece.nats for piece in model.score(text)])
+
+
+def test_overfits_eight_examples() -> None:
+    animals = ["ant crawls", "bee hums", "cat sleeps", "dog barks", "eel swims", "fox runs", "gnu grazes", "hen pecks"]
+    prompts = [animal[:3] for animal in animals]
+    model = small(epochs=4, documents="apart").fit(animals * 200)
+    answers = lambda given: [model.generate(prompt, temperature=0, length=20) for prompt in given]  # noqa: E731
+    check_overfits_eight_examples(answers, prompts, [animal[3:] for animal in animals])
+
+
+def test_learns_what_follows(model: TextGenerator) -> None:
+    assert model.generate("one two three four", length=25, temperature=0) == " five six seven eight nin"
+    assert model.reports["validation"].nats_per_character < 0.1
+    assert model.evaluate([TEXT]).nats_per_character < 0.1
+
+
+def test_reloads_identically(model: TextGenerator, tmp_path: Path) -> None:
+    check_reloads_identically(model, lambda it: nats(it, TEXT[:300] + "😀 é"), tmp_path)
+    again = nlpkit.load(tmp_path / "elsewhere")
+    assert isinstance(again, TextGenerator)
+    assert again.generate("two", seed=3) == model.generate("two", seed=3)
+
+
+def test_samples_do_not_depend_on_each_other(model: TextGenerator) -> None:
+    together = model.generate_many("one", 4, seed=5, length=60, temperature=1.5)
+    assert model.generate("one", seed=5, length=60, temperature=1.5) == together[0]
+    assert model.generate_many("one", 2, seed=5, length=60, temperature=1.5) == together[:2]
+    assert len(set(together)) > 1
+
+
+def test_batch_equals_single(model: TextGenerator) -> None:
+    session, tokenizer = model._session, model._tokenizer
+
+    def logits(texts: list[str]) -> list[np.ndarray]:
+        ids = np.array([tokenizer.encode([text])[0] for text in texts], np.int32)
+        found = session.run(ids, zero_state(session, len(ids)))[0]
+        return list(found)
+
+    check_batch_equals_single(logits, [TEXT[i : i + 40] for i in range(6)])
+
+
+def test_same_seed_same_text(model: TextGenerator) -> None:
+    assert model.generate("one", seed=1, temperature=2.0) == model.generate("one", seed=1, temperature=2.0)
+    assert model.generate("one", seed=1, temperature=2.0) != model.generate("one", seed=2, temperature=2.0)
+
+
+EVERYTHING: dict[str, Any] = {
+    "weight_dropout": 0.2,
+    "embedding_dropout": 0.1,
+    "output_dropout": 0.2,
+    "word_dropout": 0.05,
+    "activation_penalty": 1.0,
+    "activation_change_penalty": 1.0,
+    "layers": 2,
+    "units": 16,
+}
+
+
+@pytest.mark.slow
+def test_same_seed_same_history() -> None:
+    check_same_seed_same_history(lambda display: small(epochs=2, **EVERYTHING).fit([TEXT], display=display))
+
+
+@pytest.mark.slow
+def test_resumes_to_the_same_weights(tmp_path: Path) -> None:
+    def fit(display: TrainingDisplay, checkpoint: Path | None, resume: bool) -> TextGenerator:
+        return small(epochs=2, **EVERYTHING).fit([TEXT], display=display, checkpoint=checkpoint, resume=resume)
+
+    steps = len(TEXT) * 9 // 10 // 4 // 16
+    # in the first epoch, and in the second
+    check_resumes_to_the_same_weights(fit, tmp_path / "checkpoint", [3, steps])
+
+
+@pytest.mark.parametrize(
+    "settings", [{"cell": "gru"}, {"cell": "rnn"}, {"layers": 2, "epochs": 20}, {"embedding_size": 48}], ids=str
+)
+def test_every_cell_and_shape_learns(settings: dict[str, Any]) -> None:
+    # embedding_size = units ties the embeddings
+    report = small(**{"epochs": 10, **settings}).fit([TEXT]).reports["validation"]
+    assert report.nats_per_character < 1.0  # some 2.6 for letters alone
+
+
+def test_a_prompt_may_be_read_in_pieces(model: TextGenerator) -> None:
+    session = model._session
+    ids = np.array([[BOS, *model._tokenizer.encode([TEXT[:3000]])[0]]], np.int32)
+    logits, state = session.run(ids, zero_state(session, 1))
+    for cut in (1, 7, 1024, 2999):
+        _, first = read(session, ids[:, :cut], zero_state(session, 1))
+        found, second = read(session, ids[:, cut:], first)
+        np.testing.assert_allclose(second, state, atol=1e-5)
+        np.testing.assert_allclose(found, logits[:, -1], atol=1e-4)
+
+
+def test_a_long_text_is_scored_in_rows_as_it_is_in_one(model: TextGenerator) -> None:
+    text = (TEXT + "and then it begins anew. ") * 3
+    ids = np.array(model._tokenizer.encode([text])[0])
+    assert len(ids) > 4 * 4096
+    logits, _ = model._session.run(
+        np.concatenate([[BOS], ids[:-1]])[None].astype(np.int32), zero_state(model._session, 1)
+    )
+    np.testing.assert_allclose(token_nats(model._session, ids), cross_entropy(logits, ids[None])[0], atol=1e-3)
+
+
+def test_scores_are_log_probabilities(model: TextGenerator) -> None:
+    session, tokenizer = model._session, model._tokenizer
+    text = "one two"
+    ids = tokenizer.encode([text])[0]
+    state, given, expected = zero_state(session, 1), BOS, []
+    for token in ids:
+        logits, state = session.run(np.array([[given]], np.int32), state)
+        odds = [math.exp(x) for x in logits[0, 0].tolist()]
+        expected.append(-math.log(odds[token] / sum(odds)))
+        given = token
+    np.testing.assert_allclose(nats(model, text), expected, atol=1e-5)
+    assert "".join(piece.text for piece in model.score("naïve 😀!")) == "naïve 😀!"
+    assert len(model.score("naïve 😀!")) == 8  # a character each, however many bytes
+
+
+def test_a_beam_of_one_is_greedy_and_a_wider_one_no_worse(model: TextGenerator) -> None:
+    greedy = model.generate("nine", length=30, temperature=0)
+    assert model.generate("nine", length=30, beam=1) == greedy
+    wide = model.generate("nine", length=30, beam=5)
+    assert nats(model, "nine" + wide).sum() <= nats(model, "nine" + greedy).sum() + 1e-4
+
+
+def test_length_and_stop(model: TextGenerator) -> None:
+    for length in (1, 2, 50):
+        assert len(model.generate("one", length=length, seed=1)) == length
+    text = model.generate("one two", length=100, temperature=0)
+    assert model.generate("one two", length=100, temperature=0, stop="seven") == text[: text.index("seven")]
+    pieces = list(model.stream("one two", length=100, temperature=0, stop=["zzz", "seven eight"]))
+    assert "".join(pieces) == text[: text.index("seven eight")]
+    assert len(pieces) > 5
+
+
+def test_any_prompt_will_do(model: TextGenerator) -> None:
+    for prompt in ("", "😀", "文字", "\x00\x1b[31m\x7f", " ", "\n\n", "x" * 3000, "e\u0301"):
+        assert len(model.generate(prompt, length=5, seed=1)) == 5
+
+
+def test_documents_apart_end(tmp_path: Path) -> None:
+    generator = small(documents="apart", epochs=6).fit(["a short one.", "another one."] * 200)
+    assert generator.generate("a sh", length=200, temperature=0) == "ort one."
+    generator.save(tmp_path / "model")
+    assert nlpkit.load(tmp_path / "model").generate("a sh", length=200, temperature=0) == "ort one."  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("kind", ["bpe", "unigram"])
+def test_subwords(kind: str) -> None:
+    generator = small(kind=kind, vocab_size=320, epochs=10).fit([TEXT * 4])
+    assert generator.generate("one two", length=11, temperature=0) == " three four"
+    report = generator.reports["validation"]
+    assert report.tokens < report.characters
+    assert "".join(piece.text for piece in generator.score(TEXT[:100])) == TEXT[:100]
+
+
+def test_splitting_documents() -> None:
+    train, validation = split_documents(["a" * 90 + "b" * 10, "c" * 9 + "d"], 0.1, seed=0)
+    assert (train, validation) == (["a" * 90, "c" * 9], ["b" * 10, "d"])
+    many = [str(i) for i in range(100)]
+    train, validation = split_documents(many, 0.1, seed=0)
+    assert len(validation) == 10
+    assert sorted(train + validation) == sorted(many)
+    assert split_documents(many, 0.1, seed=0) == (train, validation) != split_documents(many, 0.1, seed=1)
+
+
+def test_the_network_holds_the_same_weights(model: TextGenerator) -> None:
+    ids = np.array(model._tokenizer.encode([TEXT[:64]]), np.int32)
+    state = zero_state(model._session, 1)
+    found = model.network()({"ids": ids, "state": state})["logits"]
+    np.testing.assert_allclose(found, model._session.run(ids, state)[0], atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("texts", "message"),
+    [
+        ([], "no text to train on"),
+        (["", "  "], "no text to train on"),
+        (["too short"], "fewer than one segment of 16"),
+        ([b"bytes"], "no text to train on"),
+    ],
+)
+def test_texts_that_cannot_be_trained_on(texts: list[Any], message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        small().fit(texts)
+
+
+def test_usage_errors(model: TextGenerator) -> None:
+    for call, message in (
+        (lambda: model.generate("a", temperature=-1), "temperature must be 0 or more"),
+        (lambda: model.generate("a", top_p=1.5), "top_p must be above 0"),
+        (lambda: model.generate("a", temprature=1), "no option .*temprature"),
+        (lambda: model.generate("a", length=0), "length must be 1 or more"),
+        (lambda: model.generate("a", beam=2, seed=1), "beam"),
+        (lambda: model.generate_many("a", 0), "samples must be 1 or more"),
+        (lambda: model.generate(["a"]), "a prompt is one string"),  # type: ignore[arg-type]
+        (lambda: TextGenerator().generate("a"), "not trained yet"),
+        (lambda: TextGenerator("sentiment"), "is for classification"),
+        (lambda: TextGenerator(cell="gru", weight_dropout=0.5), "weight_dropout goes with"),
+        (lambda: model.evaluate(split="test"), "in memory"),
+    ):
+        with pytest.raises(UsageError, match=message):
+            call()
+    assert Sampling().temperature == 0.8  # what generate takes when nothing is said
+
+
+def test_writing_loads_no_training_framework(model: TextGenerator, tmp_path: Path) -> None:
+    model.save(tmp_path / "model")
+    program = (
+        "import sys, nlpkit\n"
+        f"print(nlpkit.load({str(tmp_path / 'model')!r}).generate('one', seed=1, length=20))\n"
+        "print([name for name in ('keras', 'tensorflow', 'torch', 'jax') if name in sys.modules])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == model.generate("one", seed=1, length=20) + "\n[]\n"

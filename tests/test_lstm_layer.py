@@ -1,0 +1,120 @@
+"""The LSTM layer against Keras' own, which it stands in for."""
+
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from keras import ops
+
+import nlpkit.layers.lstm as layers
+
+BATCH, STEPS, FEATURES, UNITS = 3, 7, 4, 5
+
+
+def pair(**settings: Any) -> tuple[layers.LSTM, keras.layers.LSTM]:
+    """The same weights in both."""
+    keras.utils.set_random_seed(4)
+    ours = layers.LSTM(UNITS, return_sequences=True, return_state=True, **settings)
+    theirs = keras.layers.LSTM(UNITS, return_sequences=True, return_state=True, **settings)
+    for layer in (ours, theirs):
+        layer.build((None, None, FEATURES))
+    theirs.set_weights(ours.get_weights())
+    return ours, theirs
+
+
+def given() -> list[Any]:
+    rng = np.random.default_rng(0)
+    shapes = [(BATCH, STEPS, FEATURES), (BATCH, UNITS), (BATCH, UNITS)]
+    return [tf.constant(rng.normal(0, 1, shape), tf.float32) for shape in shapes]
+
+
+def results(layer: keras.layers.LSTM, traced: bool) -> list[np.ndarray]:
+    """Outputs, final states, and the gradients of all of them together."""
+    x, h, c = given()
+
+    def run(x: Any, h: Any, c: Any) -> Any:
+        with tf.GradientTape() as tape:
+            tape.watch([x, h, c])
+            found = layer(x, initial_state=[h, c])
+            loss = sum(tf.reduce_sum(tf.sin(3 * value)) for value in found)
+        return [*found, *tape.gradient(loss, [x, h, c, *(w.value for w in layer.trainable_weights)])]
+
+    return [np.array(value) for value in (tf.function(run) if traced else run)(x, h, c)]
+
+
+@pytest.mark.parametrize("traced", [False, True])
+def test_outputs_and_gradients_are_those_of_keras(traced: bool) -> None:
+    ours, theirs = pair()
+    for found, expected in zip(results(ours, traced), results(theirs, traced), strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_the_portable_loop_gives_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(0)
+    shapes = [(STEPS, BATCH, 4 * UNITS), (UNITS, 4 * UNITS), (BATCH, UNITS), (BATCH, UNITS)]
+    arguments = [tf.constant(rng.normal(0, 1, shape), tf.float32) for shape in shapes]
+
+    @tf.function  # type: ignore[untyped-decorator]
+    def run() -> Any:
+        with tf.GradientTape() as tape:
+            tape.watch(arguments)
+            found = layers.lstm_steps(*arguments)
+            loss = sum(tf.reduce_sum(tf.sin(3 * value)) for value in found)
+        return [*found, *tape.gradient(loss, arguments)]
+
+    fast = run()
+    monkeypatch.setattr(keras.backend, "backend", lambda: "another")
+    for found, expected in zip(tf.function(run.python_function)(), fast, strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"go_backwards": True}, {"activation": "relu"}, {"use_bias": False}, {"recurrent_dropout": 0.5}],
+    ids=str,
+)
+def test_other_settings_are_left_to_keras(settings: dict[str, Any]) -> None:
+    ours, theirs = pair(**settings)
+    for found, expected in zip(ours(given()[0]), theirs(given()[0]), strict=True):
+        np.testing.assert_allclose(found, expected, atol=1e-6)
+    with pytest.raises(ValueError, match="weight_dropout"):
+        layers.LSTM(UNITS, weight_dropout=0.5, **settings)(given()[0])
+
+
+def test_weight_dropout_falls_on_recurrent_weights_in_training_alone() -> None:
+    dropped = layers.LSTM(UNITS, return_sequences=True, weight_dropout=0.5)
+    whole = keras.layers.LSTM(UNITS, return_sequences=True)
+    x = given()[0]
+    dropped(x), whole(x)
+    whole.set_weights(dropped.get_weights())
+    np.testing.assert_allclose(dropped(x), whole(x), atol=1e-6)
+    trained = np.array(dropped(x, training=True))
+    np.testing.assert_allclose(trained[:, 0], whole(x)[:, 0], atol=1e-6)  # the first step has nothing to drop from
+    assert np.abs(trained[:, 1:] - whole(x)[:, 1:]).max() > 1e-3
+    # a kernel of nothing but kept entries, each twice as large, or none: the mean over masks is the kernel
+    kernel = np.ones((200, 200), np.float32)
+    kept = ops.convert_to_numpy(keras.random.dropout(kernel, 0.5, seed=1))
+    assert set(np.unique(kept)) == {0.0, 2.0}
+
+
+def test_no_units_learn_from_weights_that_were_dropped() -> None:
+    layer = layers.LSTM(UNITS, return_sequences=True, weight_dropout=0.9)
+    x = given()[0]
+    layer(x)
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_sum(layer(x, training=True) ** 2)
+    gradient = np.array(tape.gradient(loss, layer.cell.recurrent_kernel.value))
+    assert 0.6 < (gradient == 0).mean() < 1
+
+
+def test_it_saves_and_loads_as_keras_layers_do(tmp_path: Path) -> None:
+    inputs = keras.Input((None, FEATURES))
+    model = keras.Model(inputs, layers.LSTM(UNITS, weight_dropout=0.2)(inputs))
+    model.save(tmp_path / "model.keras")
+    again = keras.saving.load_model(tmp_path / "model.keras")
+    x = given()[0]
+    np.testing.assert_array_equal(again(x), model(x))
+    assert again.layers[1].weight_dropout == 0.2
