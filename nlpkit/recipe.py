@@ -28,13 +28,13 @@ class DataSection(Section):
     source: str
     text_column: str | None = None
     validation_fraction: Annotated[float, Field(gt=0, le=0.5)] = 0.1
+    limit: Annotated[int, Field(ge=1)] | None = None
 
 
 class ClassifierData(DataSection):
     source: str = "reviews"
     label_column: str | None = None
     skip_empty: bool = False
-    limit: Annotated[int, Field(ge=1)] | None = None
 
 
 class GeneratorData(DataSection):

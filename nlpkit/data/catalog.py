@@ -48,7 +48,7 @@ CATALOG = {
     ),
     "python-docs": Entry(
         "generation",
-        "the help topics and docstrings of the Python that runs nlpkit, 4 million characters; no network",
+        "two million characters of Python's own help topics and docstrings; no network",
         open_python_docs,
         lambda: True,
     ),

@@ -132,12 +132,16 @@ def _class_reader(folder: Path, skip_empty: bool) -> Callable[[], Iterator[Examp
     classes = sorted(
         entry for entry in folder.iterdir() if entry.is_dir() and entry.name != "unsup" and entry.name[0] != "."
     )
-    if not any(next(entry.glob("*.txt"), None) for entry in classes):
+    filled = [entry for entry in classes if next(entry.glob("*.txt"), None)]
+    if not filled:
         raise UsageError(f"{folder}: its folders {', '.join(c.name for c in classes)} hold no .txt files")
+    for entry in classes:
+        if entry not in filled:
+            logger.warning("%s holds no .txt files, so it is no class", entry)
 
     def read() -> Iterator[Example]:
         left_out = 0
-        for entry in classes:
+        for entry in filled:
             for file in sorted(entry.glob("*.txt")):
                 text = "\n".join(line for _, line in _lines(file))
                 if not text.strip():
@@ -174,7 +178,7 @@ def _read_csv(path: Path, delimiter: str) -> Iterator[tuple[int, Row]]:
             if None in row or None in row.values():
                 found = sum(value is not None for value in row.values()) - (None in row) + len(row.get(None) or ())
                 raise DataError(
-                    f"{path} line {reader.line_num}: {found} columns where the header has {len(reader.fieldnames)}; "
+                    f"{path} line {reader.line_num}: {found} of {len(reader.fieldnames)} columns; "
                     'put texts with a delimiter or a line break in them in "quotes"'
                 )
             yield reader.line_num, row

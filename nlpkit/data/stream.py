@@ -91,6 +91,7 @@ def _fill(work: Path, dataset: Dataset[str], recipe: GenerationRecipe, report: R
         validation = list(dataset.read("validation"))
     else:
         train, validation = split_documents(train, recipe.data.validation_fraction, recipe.training.seed)
+    train = list(_limited(train, recipe.data.limit))
     if not any(text.strip() for text in train):
         raise DataError(f"{dataset.name} has no text in it")
     report("learning pieces", 0, None)
@@ -104,6 +105,16 @@ def _fill(work: Path, dataset: Dataset[str], recipe: GenerationRecipe, report: R
                 file.write(ids.tobytes())
         facts[name] = sum(map(len, documents))
     (work / "facts.json").write_text(json.dumps(facts), encoding="utf-8")
+
+
+def _limited(documents: list[str], limit: int | None) -> Iterator[str]:
+    """The first documents, up to so many characters in all."""
+    left = sum(map(len, documents)) if limit is None else limit
+    for text in documents:
+        if left <= 0:
+            return
+        yield text[:left]
+        left -= len(text)
 
 
 def _stretches(text: str) -> Iterator[str]:

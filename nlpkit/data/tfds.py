@@ -29,9 +29,10 @@ def open_tfds(
     `skip_empty` rows without text are left out, instead of refused. Raises UsageError for a name that TFDS does
     not have or features that are not clear, DataError when the data cannot be had.
     """
-    builder = _prepared(name)
+    builder = _builder(name)
     text = _feature(name, builder, "Text", columns.text, 0, "--text-column")
     label = _feature(name, builder, "ClassLabel", columns.label, 1, "--label-column")
+    _fetch(name, builder)
     names = builder.info.features[label].names
 
     def reader(split: str) -> Iterator[Example]:
@@ -58,8 +59,9 @@ def open_tfds(
 
 def open_tfds_texts(name: str, text_column: str | None = None) -> Dataset[str]:
     """The texts of a TFDS data set, a document a row. Raises as `open_tfds` does."""
-    builder = _prepared(name)
+    builder = _builder(name)
     text = _feature(name, builder, "Text", text_column, 0, "--text-column")
+    _fetch(name, builder)
 
     def reader(split: str) -> Iterator[str]:
         return (_text(row[text]) for row in _rows(name, builder, split, text))
@@ -85,13 +87,6 @@ def _builder(name: str) -> Any:
         raise UsageError(f"tensorflow-datasets has no data set called {name}{hint}") from None
     except Exception as error:
         raise DataError(f"tensorflow-datasets cannot open {name}: {_line(error)}") from error
-
-
-def _prepared(name: str) -> Any:
-    builder = _builder(name)
-    if not builder.is_prepared():
-        _download(name, builder)
-    return builder
 
 
 def _feature(name: str, builder: Any, kind: str, wanted: str | None, place: int, option: str) -> str:
@@ -143,7 +138,10 @@ def _whole(name: str, builder: Any, rows: Iterator[Any]) -> Iterator[Any]:
         ) from error
 
 
-def _download(name: str, builder: Any) -> None:
+def _fetch(name: str, builder: Any) -> None:
+    """Downloads and prepares the data where that was not done before."""
+    if builder.is_prepared():
+        return
     ways_out = (
         "set TFDS_DATA_DIR to a folder that holds it, train on --data reviews, which needs no network, "
         "or name your own file with --data"
