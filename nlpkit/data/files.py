@@ -177,8 +177,9 @@ def _read_csv(path: Path, delimiter: str) -> Iterator[tuple[int, Row]]:
         for row in reader:
             if None in row or None in row.values():
                 found = sum(value is not None for value in row.values()) - (None in row) + len(row.get(None) or ())
+                values = "value" if found == 1 else "values"
                 raise DataError(
-                    f"{path} line {reader.line_num}: {found} of {len(reader.fieldnames)} columns; "
+                    f"{path} line {reader.line_num}: {found} {values} for {len(reader.fieldnames)} columns; "
                     'put texts with a delimiter or a line break in them in "quotes"'
                 )
             yield reader.line_num, row

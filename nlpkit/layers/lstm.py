@@ -31,7 +31,7 @@ class LSTM(keras.layers.LSTM):
         # other backends have fast paths of their own
         if special or (keras.backend.backend() != "tensorflow" and not self.weight_dropout):
             return super().inner_loop(sequences, initial_state, mask, training=training)
-        kernel = self.cell.recurrent_kernel
+        kernel = ops.convert_to_tensor(self.cell.recurrent_kernel)
         if training and self.weight_dropout:
             kernel = keras.random.dropout(kernel, self.weight_dropout, seed=self.weight_dropout_seed)
         h, c = initial_state

@@ -1,0 +1,41 @@
+"""What is written on keras.ops runs on another backend too, each in a process of its own."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+CLASSIFY = """
+import nlpkit
+texts, labels = ["a lovely day", "a dreary day"] * 60, ["good", "bad"] * 60
+model = nlpkit.TextClassifier(epochs=3, vocab_size=300, units=8, embedding_size=8, learning_rate=0.05,
+                              word_dropout=0, pooling=["max", "mean", "last", "attention"], cell=CELL)
+model.fit(texts, labels)
+import keras
+print(keras.backend.backend(), *model.predict(["a lovely day", "a dreary day"]))
+"""
+WRITE = """
+import nlpkit
+model = nlpkit.TextGenerator(epochs=10, units=48, embedding_size=16, batch_size=4, segment_length=16,
+                             learning_rate=0.01, weight_dropout=0.1, activation_penalty=0.1)
+model.fit(["one two three four five six seven eight nine ten. " * 120])
+import keras
+print(keras.backend.backend(), model.generate("one two", temperature=0, length=11))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("program", "answer"),
+    [
+        (CLASSIFY.replace("CELL", "'lstm'"), "jax good bad\n"),
+        (CLASSIFY.replace("CELL", "'gru'"), "jax good bad\n"),
+        (WRITE, "jax  three four\n"),
+    ],
+    ids=["lstm", "gru", "generator"],
+)
+def test_jax(program: str, answer: str) -> None:
+    environment = os.environ | {"KERAS_BACKEND": "jax"}
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=environment, check=False)
+    assert done.stdout == answer, done.stderr[-2000:]
