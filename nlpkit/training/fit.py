@@ -99,6 +99,8 @@ def fit(
                 verbose=0,
                 callbacks=[steps, *(callbacks or [])],
             ).history
+            if steps.stopped:
+                raise Interrupted("training was stopped")
             if not math.isfinite(logs["loss"][-1]):
                 raise NlpkitError(
                     f"training diverged in epoch {epoch + 1}: the loss is not a number; "
@@ -140,6 +142,7 @@ class _Steps(keras.callbacks.Callback):
         self.save, self.stop_requested, self.save_every = save, stop_requested, save_every
         self.saved_at = time.monotonic()
         self.raw_weights: list[np.ndarray] = []
+        self.stopped = False
 
     def set_model(self, model: keras.Model) -> None:
         super().set_model(model)
@@ -159,8 +162,9 @@ class _Steps(keras.callbacks.Callback):
             return  # the epoch's end is worked out and saved first
         if self.stop_requested():
             self.save()
-            raise Interrupted("training was stopped")
-        if time.monotonic() - self.saved_at > self.save_every:
+            # not an exception: its traceback would keep the data's threads alive until the interpreter ends
+            self.stopped = self.model.stop_training = True
+        elif time.monotonic() - self.saved_at > self.save_every:
             self.save()
             self.saved_at = time.monotonic()
 
