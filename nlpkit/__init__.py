@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from nlpkit.tasks import load as load
     from nlpkit.tasks.classification import TextClassifier as TextClassifier
     from nlpkit.tasks.generation import TextGenerator as TextGenerator
+    from nlpkit.tasks.translation import Translator as Translator
 
 __version__ = "0.1.0"
 
@@ -22,11 +23,12 @@ _PUBLIC = {
     "NlpkitError": "nlpkit.errors",
     "TextClassifier": "nlpkit.tasks.classification",
     "TextGenerator": "nlpkit.tasks.generation",
+    "Translator": "nlpkit.tasks.translation",
     "load": "nlpkit.tasks",
     "load_recipe": "nlpkit.recipe",
 }
 
-__all__ = ["NlpkitError", "TextClassifier", "TextGenerator", "load", "load_recipe"]
+__all__ = ["NlpkitError", "TextClassifier", "TextGenerator", "Translator", "load", "load_recipe"]
 
 
 def __getattr__(name: str) -> object:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from nlpkit.recipe import ClassificationRecipe, Recipe
+from nlpkit.recipe import ClassificationRecipe, Recipe, TranslationRecipe
 
 
 def model_card(name: str, metadata: dict[str, Any], recipe: Recipe) -> str:
@@ -25,6 +25,20 @@ def model_card(name: str, metadata: dict[str, Any], recipe: Recipe) -> str:
         limits = (
             "It knows the language and the kind of text that it was trained on, and answers with one of its labels "
             "whatever it is given. Its probabilities are as good as the calibration error says, on texts like those."
+        )
+    elif isinstance(recipe, TranslationRecipe):
+        pair = f" of the pair {recipe.data.pair}" if recipe.data.pair else ""
+        what = f"A translator{pair} {made}. It turns a sentence into another, in the manner of the pairs it learned."
+        command, call = 'nlpkit translate "a sentence"', 'translate(["a sentence"])'
+        columns = {"sentences": "sentences", "BLEU": "bleu", "chrF": "chrf", "lower-cased BLEU": "bleu_lowercased"}
+        columns |= {"exact match": "exact_match"}
+        unit = "pairs"
+        read = f"texts of more than {recipe.tokenizer.max_length} pieces are translated in parts"
+        kind = "bidirectional "
+        head = f", and as many above them that write, with {recipe.model.attention} attention"
+        limits = (
+            "It knows the kind of sentences that it was trained on; of others it may make fluent nonsense. It may "
+            "leave out or add what changes the meaning: what matters should be read by one who knows both languages."
         )
     else:
         what = f"A text generator {made}. It writes on from a prompt in the manner of the text it was trained on."

@@ -26,20 +26,30 @@ class Section(BaseModel):
 
 class DataSection(Section):
     source: str
-    text_column: str | None = None
     validation_fraction: Annotated[float, Field(gt=0, le=0.5)] = 0.1
     limit: Annotated[int, Field(ge=1)] | None = None
 
 
 class ClassifierData(DataSection):
     source: str = "reviews"
+    text_column: str | None = None
     label_column: str | None = None
     skip_empty: bool = False
 
 
 class GeneratorData(DataSection):
     source: str = "python-docs"
+    text_column: str | None = None
     documents: Literal["joined", "apart"] = "joined"
+
+
+class TranslatorData(DataSection):
+    source: str = "dates"
+    target: str | None = None
+    pair: Annotated[str, Field(pattern=r"^[^\s-]+-[^\s-]+$")] | None = None
+    source_column: str | None = None
+    target_column: str | None = None
+    max_ratio: Annotated[float, Field(ge=1)] = 4.0
 
 
 class TokenizerSection(Section):
@@ -57,6 +67,12 @@ class ClassifierTokenizer(TokenizerSection):
 
 class GeneratorTokenizer(TokenizerSection):
     kind: Literal["unigram", "bpe", "char"] = "char"
+
+
+class TranslatorTokenizer(TokenizerSection):
+    split_digits: bool = True
+    max_length: Annotated[int, Field(ge=4, le=10_000)] = 100
+    sampling: Fraction = 0.0
 
 
 class StackSection(Section):
@@ -90,6 +106,12 @@ class GeneratorSection(StackSection):
         return self
 
 
+class TranslatorSection(StackSection):
+    cell: Literal["lstm"] = "lstm"
+    attention: Literal["general", "additive"] = "general"
+    input_feeding: bool = True
+
+
 class TrainingSection(Section):
     epochs: Annotated[int, Field(ge=1, le=100_000)] = 5
     batch_size: Annotated[int, Field(ge=1, le=100_000)] = 64
@@ -117,6 +139,11 @@ class GeneratorTraining(TrainingSection):
     activation_change_penalty: Annotated[float, Field(ge=0)] = 0.0
 
 
+class TranslatorTraining(TrainingSection):
+    batch_tokens: Annotated[int, Field(ge=16, le=10_000_000)] = 8_192
+    label_smoothing: Fraction = 0.1
+
+
 class ClassificationRecipe(Section):
     task: Literal["classification"] = "classification"
     description: str = ""
@@ -135,8 +162,21 @@ class GenerationRecipe(Section):
     training: GeneratorTraining = GeneratorTraining()
 
 
-Recipe = ClassificationRecipe | GenerationRecipe
-RECIPES: dict[str, type[Recipe]] = {"classification": ClassificationRecipe, "generation": GenerationRecipe}
+class TranslationRecipe(Section):
+    task: Literal["translation"] = "translation"
+    description: str = ""
+    data: TranslatorData = TranslatorData()
+    tokenizer: TranslatorTokenizer = TranslatorTokenizer()
+    model: TranslatorSection = TranslatorSection()
+    training: TranslatorTraining = TranslatorTraining()
+
+
+Recipe = ClassificationRecipe | GenerationRecipe | TranslationRecipe
+RECIPES: dict[str, type[Recipe]] = {
+    "classification": ClassificationRecipe,
+    "generation": GenerationRecipe,
+    "translation": TranslationRecipe,
+}
 
 
 @dataclass(frozen=True)

@@ -90,8 +90,12 @@ class Tokenizer:
         return [self._processor.IdToPiece(int(i)) for i in ids]
 
 
-def train_tokenizer(texts: Iterable[str], section: TokenizerSection, *, leading_space: bool = True) -> Tokenizer:
+def train_tokenizer(
+    texts: Iterable[str], section: TokenizerSection, *, leading_space: bool = True, split_digits: bool = False
+) -> Tokenizer:
     """Learns the pieces from `texts`, read once. A small corpus gets fewer pieces than asked for.
+
+    With `split_digits` a number is spelt digit by digit.
 
     Raises UsageError when `vocab_size` has no room for the characters, DataError when there is no text.
     """
@@ -109,6 +113,7 @@ def train_tokenizer(texts: Iterable[str], section: TokenizerSection, *, leading_
             remove_extra_whitespaces=False,
             add_dummy_prefix=False,
             byte_fallback=section.byte_fallback,
+            split_digits=split_digits,
             character_coverage=coverage,
             max_sentence_length=_STRETCH * 4 + 8,  # in bytes
             pad_id=PAD,

@@ -31,6 +31,9 @@ class Scripted:
         ones = np.ones((4, 1), np.float32)
         return {"x": ones}, ones * self.target, np.ones(4, np.float32)
 
+    def computed(self, batch: Batch) -> int:
+        return len(batch.rows)
+
     def tokens(self, batch: Batch) -> int:
         return 4
 

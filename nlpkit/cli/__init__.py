@@ -7,7 +7,7 @@ import sys
 import typer
 
 import nlpkit
-from nlpkit.cli import data, evaluate, generate, info, predict, recipes, train
+from nlpkit.cli import data, evaluate, generate, info, predict, recipes, train, translate
 from nlpkit.errors import NlpkitError
 
 app = typer.Typer(
@@ -21,6 +21,7 @@ app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
 app.command("predict")(predict.predict)
 app.command("generate")(generate.generate)
+app.command("translate")(translate.translate)
 app.command("info")(info.info)
 app.add_typer(recipes.app, name="recipes")
 app.add_typer(data.app, name="data")

@@ -1,13 +1,24 @@
 """`nlpkit data`: what can be trained on."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import typer
 
-from nlpkit.cli.options import Json, LabelColumn, TextColumn, plain_table, print_json, watched
+from nlpkit.cli.options import (
+    Json,
+    LabelColumn,
+    Pair,
+    SourceColumn,
+    TargetColumn,
+    TextColumn,
+    plain_table,
+    print_json,
+    watched,
+)
 
 if TYPE_CHECKING:
-    from nlpkit.data.summary import DocumentsSummary, Summary
+    from nlpkit.data.summary import DocumentsSummary, PairsSummary, Summary
 
 app = typer.Typer(help="List the data sets, or look into one.", invoke_without_command=True)
 
@@ -24,7 +35,9 @@ def data(context: typer.Context) -> None:
     table = plain_table("data", "for", "here", "what it is")
     for name, entry in CATALOG.items():
         table.add_row(name, entry.task, "yes" if entry.ready() else "no", entry.about)
-    table.add_row("tfds:NAME", "both", "", "any set of tensorflow-datasets with texts, such as tfds:ag_news_subset")
+    table.add_row(
+        "tfds:NAME", "all", "", "any set of tensorflow-datasets with texts or translations, such as tfds:ag_news_subset"
+    )
     table.add_row(
         "a path",
         "classification",
@@ -32,6 +45,9 @@ def data(context: typer.Context) -> None:
         "your own .csv, .tsv, .jsonl or .parquet file, or a folder of classes or of splits",
     )
     table.add_row("", "generation", "", "your own text file, a folder of them, or a table with a column of texts")
+    table.add_row(
+        "", "translation", "", "your own table, or a folder with train.en, train.de and so on, with --pair en-de"
+    )
     Console(highlight=False).print(table)
 
 
@@ -40,26 +56,37 @@ def show(
     name: str = typer.Argument(help="A data set or a path."),
     text_column: TextColumn = None,
     label_column: LabelColumn = None,
+    pair: Pair = None,
+    source_column: SourceColumn = None,
+    target_column: TargetColumn = None,
     as_json: Json = False,
 ) -> None:
     """Print a data set's sizes, label balance, text lengths and a few of its examples."""
-    from nlpkit.data.catalog import is_unlabelled, open_documents, open_labelled
-    from nlpkit.data.summary import summarize, summarize_documents
+    from nlpkit.data.catalog import is_parallel, is_unlabelled, open_documents, open_labelled, open_pairs
+    from nlpkit.data.summary import summarize, summarize_documents, summarize_pairs
 
     summaries: dict[str, Any]
-    if is_unlabelled(name):
+    if pair or source_column or target_column or is_parallel(name):
+        parallel = open_pairs(name, pair=pair, source_column=source_column, target_column=target_column)
+        summaries = {
+            split: summarize_pairs(watched(parallel.read(split), f"reading {split}")) for split in parallel.splits
+        }
+        present: Callable[[str, Any], None] = _show_pairs
+    elif is_unlabelled(name):
         documents = open_documents(name, text_column=text_column)
         summaries = {
             split: summarize_documents(watched(documents.read(split), f"reading {split}")) for split in documents.splits
         }
+        present = _show_documents
     else:
         labelled = open_labelled(name, text_column=text_column, label_column=label_column)
         summaries = {split: summarize(watched(labelled.read(split), f"reading {split}")) for split in labelled.splits}
+        present = _show_labelled
     if as_json:
         print_json({split: summary.to_dict() for split, summary in summaries.items()})
         return
     for split, summary in summaries.items():
-        (_show_documents if is_unlabelled(name) else _show_labelled)(split, summary)
+        present(split, summary)
 
 
 def _show_documents(split: str, summary: "DocumentsSummary") -> None:
@@ -74,6 +101,21 @@ def _show_documents(split: str, summary: "DocumentsSummary") -> None:
     line = Text("  " + " ".join(summary.beginning.split()))
     line.truncate(console.width, overflow="ellipsis")
     console.print(line, "")
+
+
+def _show_pairs(split: str, summary: "PairsSummary") -> None:
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console(highlight=False)
+    console.print(f"[bold]{split}[/]: {summary.pairs:,} pairs")
+    for side, words in (("source", summary.source_words), ("target", summary.target_words)):
+        console.print(f"  words a {side}: " + "  ".join(f"{name} {value:,}" for name, value in words.items()))
+    for source, target in summary.sample:
+        line = Text(f"  {source}  →  {target}")
+        line.truncate(console.width, overflow="ellipsis")
+        console.print(line)
+    console.print()
 
 
 def _show_labelled(split: str, summary: "Summary") -> None:

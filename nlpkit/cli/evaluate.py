@@ -1,11 +1,16 @@
 """`nlpkit evaluate`: how good a model is."""
 
+from typing import TYPE_CHECKING, Any
+
 import typer
 
 from nlpkit.cli.options import (
     Json,
     LabelColumn,
     Model,
+    Pair,
+    SourceColumn,
+    TargetColumn,
     TextColumn,
     load_model,
     print_json,
@@ -14,6 +19,10 @@ from nlpkit.cli.options import (
     watched,
 )
 from nlpkit.errors import UsageError
+
+if TYPE_CHECKING:
+    from nlpkit.data.dataset import Pair as SentencePair
+    from nlpkit.metrics import TranslationReport
 
 
 def evaluate(
@@ -24,20 +33,69 @@ def evaluate(
     ),
     text_column: TextColumn = None,
     label_column: LabelColumn = None,
+    source: str = typer.Option(None, help="A file of sentences to translate, one a line."),
+    target: str = typer.Option(None, help="Their translations, line by line."),
+    pair: Pair = None,
+    source_column: SourceColumn = None,
+    target_column: TargetColumn = None,
+    beam: int = typer.Option(None, min=1, help="The width of a translator's search.", show_default="5"),
     as_json: Json = False,
 ) -> None:
-    """How good a model is: accuracy, F1, confusion and calibration of labels; nats and bits a character of text."""
+    """How good a model is: accuracy and F1 of labels, nats and bits a character of text, BLEU and chrF of
+    translations."""
     trained = load_model(model)
+    options = {
+        "text_column": (text_column, ("classification", "generation")),
+        "label_column": (label_column, ("classification",)),
+        "source": (source, ("translation",)),
+        "target": (target, ("translation",)),
+        "pair": (pair, ("translation",)),
+        "source_column": (source_column, ("translation",)),
+        "target_column": (target_column, ("translation",)),
+        "beam": (beam, ("translation",)),
+    }
+    for name, (value, tasks) in options.items():
+        if value is not None and trained.task not in tasks:
+            raise UsageError(f"--{name.replace('_', '-')} goes with {' and '.join(tasks)}, not {trained.task}")
+    shown = data or source or trained.recipe.data.source
     if trained.task == "generation":
-        if label_column is not None:
-            raise UsageError("a generator's data has no labels; leave --label-column out")
         name, ids, characters = trained.documents(data, split, text_column)
         with waiting(f"reading {characters:,} characters"):
             report = trained.compare(ids, characters)
+    elif trained.task == "translation":
+        if (source is None) != (target is None) or (source and data):
+            raise UsageError("give --data, or --source and --target together")
+        columns = {"source_column": source_column, "target_column": target_column}
+        name, pairs = trained.pairs(data or source, split, target=target, pair=pair, **columns)
+        report, pairs, found = trained.compare(watched(pairs, f"translating {name}"), beam=beam or 5)
+        if not as_json:
+            print_report(f"{shown}, {name}", report)
+            _print_samples(report, pairs, found)
+            return
     else:
         name, examples = trained.examples(data, split, text_column=text_column, label_column=label_column)
         report = trained.compare(watched(examples, f"evaluating {name}"))
     if as_json:
         print_json({"split": name, **report.to_dict()})
     else:
-        print_report(f"{data or trained.recipe.data.source}, {name}", report)
+        print_report(f"{shown}, {name}", report)
+
+
+def _print_samples(report: "TranslationReport", pairs: "list[SentencePair]", found: list[str]) -> None:
+    """The signatures, and the sentences that came out best and worst; of those that are all right, the longest."""
+    from rich.console import Console
+    from rich.text import Text
+
+    from nlpkit.metrics import sentence_scores
+
+    console = Console(highlight=False)
+    for metric, signature in report.signatures.items():
+        console.print(f"[dim]{metric.replace('_', ' ')}: {signature}[/]", soft_wrap=True)
+    scores = sentence_scores(found, [pair.target for pair in pairs])
+    order = sorted(range(len(found)), key=lambda i: (-scores[i], -len(pairs[i].target)))
+    lists: dict[str, Any] = {"best": order[:3], "worst": order[3:][-3:]}
+    for title, rows in lists.items():
+        for i in rows:
+            console.print(f"\n[bold]{title}[/], chrF {scores[i]:.1f}")
+            for side, text in (("source", pairs[i].source), ("found", found[i]), ("wanted", pairs[i].target)):
+                console.print(Text(f"  {side:7} {text}"), soft_wrap=True)

@@ -6,6 +6,13 @@ import typer
 
 from nlpkit.cli.options import Json, plain_table, print_json
 
+# what a task's data is counted in, and its chief figures
+_UNITS = {
+    "classification": ("texts", ("accuracy", "macro_f1")),
+    "generation": ("characters", ("nats_per_character", "bits_per_character")),
+    "translation": ("pairs", ("bleu", "chrf", "exact_match")),
+}
+
 
 def info(bundle: Path = typer.Argument(help="A bundle's folder."), as_json: Json = False) -> None:
     """Tell what a bundle is: its task, labels, data, figures, size and libraries."""
@@ -23,19 +30,16 @@ def info(bundle: Path = typer.Argument(help="A bundle's folder."), as_json: Json
     table = plain_table("", "")
     table.show_header, table.columns[0].style = False, "bold"
     table.add_row("task", known["task"])
+    if known.get("pair"):
+        table.add_row("pair", known["pair"])
     if "labels" in known:
         table.add_row("labels", ", ".join(known["labels"]))
     table.add_row("made", f"{known['created']} in {known['training_seconds'] / 60:.1f} min, {known['epochs']} epochs")
     data = known["data"]
-    unit = "texts" if known["task"] == "classification" else "characters"
+    unit, shown = _UNITS[known["task"]]
     table.add_row("data", f"{data['source']}: {data['train']:,} {unit}, {data['validation']:,} held out")
     table.add_row("size", f"{known['parameters']:,} parameters, {sum(sizes.values()) / 1e6:.1f} MB")
     for split, scores in known["metrics"].items():
-        shown = (
-            ("accuracy", "macro_f1")
-            if known["task"] == "classification"
-            else ("nats_per_character", "bits_per_character")
-        )
         table.add_row(split, ", ".join(f"{name.replace('_', ' ')} {scores[name]:.4f}" for name in shown))
     table.add_row("files", ", ".join(f"{name} {size / 1e3:,.0f} kB" for name, size in sizes.items()))
     table.add_row("made with", ", ".join(f"{name} {version}" for name, version in known["versions"].items()))

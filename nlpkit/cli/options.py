@@ -4,16 +4,17 @@ import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import IO, TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from nlpkit.errors import UsageError
+from nlpkit.errors import DataError, NlpkitError, UsageError
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from nlpkit.metrics import ClassificationReport, GenerationReport
+    from nlpkit.data.files import Row
+    from nlpkit.metrics import ClassificationReport, GenerationReport, TranslationReport
 
 T = TypeVar("T")
 
@@ -24,6 +25,9 @@ Model = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 TextColumn = Annotated[str | None, typer.Option(help="The column with the text, where it is not clear.")]
 LabelColumn = Annotated[str | None, typer.Option(help="The column with the label, where it is not clear.")]
+Pair = Annotated[str | None, typer.Option(help="From which language to which, such as en-de.")]
+SourceColumn = Annotated[str | None, typer.Option(help="The column to translate from, where it is not clear.")]
+TargetColumn = Annotated[str | None, typer.Option(help="The column with translations, where it is not clear.")]
 
 
 def note(message: str) -> None:
@@ -49,9 +53,56 @@ def load_model(folder: Path | None, task: str | None = None) -> Any:
         note(f"model: {folder}")
     model = load(folder)
     if task not in (None, model.task):
-        verb = {"classification": "predict", "generation": "generate"}[model.task]
+        verb = {"classification": "predict", "generation": "generate", "translation": "translate"}[model.task]
         raise UsageError(f"{folder} holds a model for {model.task}; use it with `nlpkit {verb}`")
     return model
+
+
+def read_texts(
+    texts: list[str] | None, file: Path | None, text_column: str | None = None
+) -> "Iterator[tuple[Row, str]]":
+    """Arguments, else the rows of a file, else the lines of standard input, each with its text."""
+    from nlpkit.data.files import read_rows
+
+    if texts:
+        for text in texts:
+            yield {}, utf8(text, "a text")
+    elif file is not None:
+        yield from read_rows(file, text_column)
+    else:
+        for number, line in enumerate(sys.stdin.buffer, 1):
+            try:
+                yield {}, line.decode().rstrip("\r\n")
+            except UnicodeDecodeError:
+                raise DataError(f"standard input line {number} is not UTF-8 text") from None
+
+
+@contextmanager
+def open_output(output: Path | None) -> Iterator[IO[str]]:
+    """A file to write to, which appears when all is written; without one, standard output.
+
+    Raises NlpkitError when it cannot be written.
+    """
+    if output is None:
+        yield sys.stdout
+        sys.stdout.flush()
+        return
+    import tempfile
+
+    partial = None
+    try:
+        with tempfile.NamedTemporaryFile(
+            "w", encoding="utf-8", newline="", dir=output.parent, prefix=f".{output.name}-", delete=False
+        ) as file:
+            partial = Path(file.name)
+            yield file
+        partial.chmod(0o644)  # temporary files are for their owner alone
+        partial.replace(output)
+    except OSError as error:
+        raise NlpkitError(f"{output} cannot be written: {error.strerror}") from error
+    finally:
+        if partial is not None:
+            partial.unlink(missing_ok=True)
 
 
 def print_json(value: Any) -> None:
@@ -96,14 +147,22 @@ def watched(items: Iterable[T], what: str) -> Iterator[T]:
         yield from progress.track(items, description=what)
 
 
-def print_report(title: str, report: "ClassificationReport | GenerationReport") -> None:
+def print_report(title: str, report: "ClassificationReport | GenerationReport | TranslationReport") -> None:
     """One evaluation: its figures, and, of a classifier, the classes and which were taken for which."""
     from rich.console import Console
     from rich.text import Text
 
-    from nlpkit.metrics import GenerationReport
+    from nlpkit.metrics import GenerationReport, TranslationReport
 
     console = Console(highlight=False)
+    if isinstance(report, TranslationReport):
+        console.print(
+            f"[bold]{title}[/]: {report.sentences:,} sentences  BLEU [bold]{report.bleu:.2f}[/] "
+            f"({report.bleu_low:.2f} to {report.bleu_high:.2f})  chrF [bold]{report.chrf:.2f}[/]  "
+            f"lower-cased BLEU {report.bleu_lowercased:.2f}  exact match {report.exact_match:.2%}",
+            soft_wrap=True,
+        )
+        return
     if isinstance(report, GenerationReport):
         console.print(
             f"[bold]{title}[/]: {report.characters:,} characters  [bold]{report.nats_per_character:.4f}[/] nats and "

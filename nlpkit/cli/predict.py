@@ -7,7 +7,7 @@ from typing import Literal
 
 import typer
 
-from nlpkit.cli.options import Json, Model, TextColumn, load_model, watched
+from nlpkit.cli.options import Json, Model, TextColumn, load_model, read_texts, watched
 from nlpkit.errors import UsageError
 
 
@@ -32,7 +32,7 @@ def predict(
     if output is not None and output.exists() and not overwrite:
         raise UsageError(f"{output} exists; pick another --output, or --overwrite it")
 
-    from nlpkit.cli.predictions import Format, answers, format_of, open_writer, read_texts
+    from nlpkit.cli.predictions import Format, answers, format_of, open_writer
 
     said = "jsonl" if as_json else format
     chosen = Format(said) if said else format_of(output) or format_of(file) or Format.plain

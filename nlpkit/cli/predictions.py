@@ -3,8 +3,6 @@
 import csv
 import json
 import logging
-import sys
-import tempfile
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,9 +11,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import IO, Any
 
-from nlpkit.cli.options import utf8
-from nlpkit.data.files import Row, read_rows
-from nlpkit.errors import DataError, NlpkitError
+from nlpkit.cli.options import open_output
+from nlpkit.data.files import Row
 from nlpkit.tasks.classification import TextClassifier
 
 logger = logging.getLogger("nlpkit")
@@ -47,21 +44,6 @@ def format_of(path: Path | None) -> Format | None:
     return {".csv": Format.csv, ".tsv": Format.tsv}.get(suffix)
 
 
-def read_texts(texts: list[str] | None, file: Path | None, text_column: str | None) -> Iterator[tuple[Row, str]]:
-    """Arguments, else the rows of a file, else the lines of standard input, each with its text."""
-    if texts:
-        for text in texts:
-            yield {}, utf8(text, "a text")
-    elif file is not None:
-        yield from read_rows(file, text_column)
-    else:
-        for number, line in enumerate(sys.stdin.buffer, 1):
-            try:
-                yield {}, line.decode().rstrip("\r\n")
-            except UnicodeDecodeError:
-                raise DataError(f"standard input line {number} is not UTF-8 text") from None
-
-
 def answers(classifier: TextClassifier, texts: Iterator[tuple[Row, str]]) -> Iterator[Answer]:
     """The classifier's answer to each text, in order; a note follows when some texts were empty."""
     asked: deque[tuple[Row, str]] = deque()
@@ -88,7 +70,7 @@ def open_writer(format: Format, output: Path | None, top: int) -> Iterator[Calla
     The output appears when all is written. Raises NlpkitError when it cannot be.
     """
     writers = {Format.plain: _plain_writer, Format.jsonl: _jsonl_writer}
-    with _open(output) as file:
+    with open_output(output) as file:
         if format in writers:
             yield writers[format](file, top)
         else:
@@ -138,25 +120,3 @@ def _table_writer(file: IO[str], top: int, delimiter: str) -> Callable[[Answer],
 def _beside(row: Row, added: dict[str, Any]) -> Row:
     """Columns to be added, renamed where one of the row's own has the name: nothing is written over."""
     return {f"predicted_{name}" if name in row else name: value for name, value in added.items()}
-
-
-@contextmanager
-def _open(output: Path | None) -> Iterator[IO[str]]:
-    if output is None:
-        yield sys.stdout
-        sys.stdout.flush()
-        return
-    partial = None
-    try:
-        with tempfile.NamedTemporaryFile(
-            "w", encoding="utf-8", newline="", dir=output.parent, prefix=f".{output.name}-", delete=False
-        ) as file:
-            partial = Path(file.name)
-            yield file
-        partial.chmod(0o644)  # temporary files are for their owner alone
-        partial.replace(output)
-    except OSError as error:
-        raise NlpkitError(f"{output} cannot be written: {error.strerror}") from error
-    finally:
-        if partial is not None:
-            partial.unlink(missing_ok=True)

@@ -8,6 +8,9 @@ import typer
 from nlpkit.cli.options import (
     Json,
     LabelColumn,
+    Pair,
+    SourceColumn,
+    TargetColumn,
     TextColumn,
     note,
     plain_table,
@@ -26,14 +29,20 @@ _MODELS = Path("models")
 _NEXT = {
     "classification": 'nlpkit predict "I loved every minute"',
     "generation": 'nlpkit generate --prompt "The "',
+    "translation": 'nlpkit translate "…"',
 }
 
 
 def train(
     recipe: str = typer.Argument("sentiment", help="A recipe's name or path."),
     data: str = typer.Option(None, help="A data set or a path.", show_default="the recipe's"),
+    source: str = typer.Option(None, help="A file of sentences to translate from, one a line."),
+    target: str = typer.Option(None, help="Their translations, line by line."),
+    pair: Pair = None,
     text_column: TextColumn = None,
     label_column: LabelColumn = None,
+    source_column: SourceColumn = None,
+    target_column: TargetColumn = None,
     epochs: int = typer.Option(None, help="At most so many passes over the data.", show_default="the recipe's"),
     seed: int = typer.Option(None, help="What every random draw follows from.", show_default="the recipe's"),
     settings: list[str] = typer.Option(
@@ -50,11 +59,19 @@ def train(
     """Train a model on a laptop and keep it as a bundle."""
     from nlpkit.recipe import load_recipe
 
+    if (source is None) != (target is None):
+        raise UsageError("--source and --target go together: a file of sentences and one of their translations")
+    if source is not None and data is not None:
+        raise UsageError("give --data, or --source and --target, not both")
     chosen = load_recipe(
         recipe,
         settings,
         {
-            "data.source": data,
+            "data.source": data or source,
+            "data.target": target,
+            "data.pair": pair,
+            "data.source_column": source_column,
+            "data.target_column": target_column,
             "data.text_column": text_column,
             "data.label_column": label_column,
             "training.epochs": epochs,

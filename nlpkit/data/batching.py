@@ -1,6 +1,6 @@
 """Rows into batches: length buckets of few fixed shapes, a token budget, and a seeded order."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -11,6 +11,8 @@ Truncation = Literal["head", "tail", "middle"]
 
 BUCKETS = 24  # shapes in an epoch; each costs a compilation on backends that compile for shapes
 _LEAST_BATCHES = 32
+_WINDOW_TEXTS = 2_048  # sorted by length together; a window is all that is held in memory
+_WINDOW_CHARACTERS = 4_000_000
 _STEP = 8  # widths are multiples of this
 
 
@@ -73,7 +75,7 @@ def plan_epoch(lengths: np.ndarray, batch_size: int, batch_tokens: int, rng: np.
     widths = bucket_widths(lengths)
     bucket = np.searchsorted(widths, lengths)
     order = rng.permutation(len(lengths))
-    batch_size = min(batch_size, max(4, len(lengths) // _LEAST_BATCHES))
+    batch_size = _batch_size(batch_size, len(lengths))
     batches: list[Batch] = []
     left = np.empty(0, dtype=order.dtype)
     for number, width in enumerate(widths.tolist()):
@@ -87,6 +89,34 @@ def plan_epoch(lengths: np.ndarray, batch_size: int, batch_tokens: int, rng: np.
     return [batches[i] for i in rng.permutation(len(batches))]
 
 
+def plan_pairs(
+    source: np.ndarray, target: np.ndarray, batch_size: int, batch_tokens: int, rng: np.random.Generator
+) -> list[Batch]:
+    """One epoch of pairs whose sides have these lengths, as `plan_epoch` plans one of rows.
+
+    Pairs that are alike in both lengths go together; which ones, of the many that are, is drawn from `rng`. A batch's
+    width is that of its longest side, and `batch_tokens` bounds the steps of that side.
+    """
+    order = rng.permutation(len(source))
+    order = order[np.lexsort((source[order], target[order]))]
+    longest = np.maximum(source, target)[order]
+    batch_size = _batch_size(batch_size, len(source))
+    batches: list[Batch] = []
+    start = 0
+    while start < len(order):
+        rows = longest[start : start + batch_size]
+        fits = np.maximum.accumulate(rows) * np.arange(1, len(rows) + 1) <= batch_tokens
+        count = max(1, int(fits.sum()))
+        batches.append(Batch(order[start : start + count], count, int(rows[:count].max())))
+        start += count
+    return [batches[i] for i in rng.permutation(len(batches))]
+
+
+def _batch_size(wanted: int, rows: int) -> int:
+    """Fewer rows a batch where the data are few."""
+    return min(wanted, max(4, rows // _LEAST_BATCHES))
+
+
 def sorted_batches(lengths: Sequence[int], batch_tokens: int) -> list[np.ndarray]:
     """Row numbers in batches of like length, for prediction: at most `batch_tokens` steps each, padding counted."""
     order = np.argsort(lengths, kind="stable")
@@ -97,6 +127,20 @@ def sorted_batches(lengths: Sequence[int], batch_tokens: int) -> list[np.ndarray
             batches.append(order[start:end])
             start = end
     return batches
+
+
+def windows(texts: Iterable[str]) -> Iterator[list[str]]:
+    """A stream of texts, so many at a time as prediction holds in memory."""
+    window: list[str] = []
+    characters = 0
+    for text in texts:
+        window.append(text)
+        characters += len(text)
+        if len(window) == _WINDOW_TEXTS or characters > _WINDOW_CHARACTERS:
+            yield window
+            window, characters = [], 0
+    if window:
+        yield window
 
 
 def pad(rows: Sequence[np.ndarray], *, shape_rows: int = 0, width: int = 0) -> tuple[np.ndarray, np.ndarray]:

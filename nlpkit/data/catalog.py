@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from nlpkit.data.builtin import open_python_docs, open_reviews, reviews_file
-from nlpkit.data.dataset import Dataset, Example
+from nlpkit.data.dataset import Dataset, Example, Pair
+from nlpkit.data.dates import has_babel, open_dates
 from nlpkit.data.documents import TEXTS
 from nlpkit.data.documents import open_documents as open_local_documents
 from nlpkit.data.files import TABLES, Columns, open_local
-from nlpkit.data.tfds import is_prepared, open_tfds, open_tfds_texts
+from nlpkit.data.parallel import holds_parallel_files, open_parallel, split_pair
+from nlpkit.data.tfds import is_prepared, open_tfds, open_tfds_pairs, open_tfds_texts
 from nlpkit.errors import UsageError, did_you_mean
 
 
@@ -58,6 +60,12 @@ CATALOG = {
         partial(open_tfds_texts, "tiny_shakespeare"),
         lambda: is_prepared("tiny_shakespeare"),
     ),
+    "dates": Entry(
+        "translation",
+        "dates as people write them in fifteen languages, to ISO 8601; made by the package Babel, no network",
+        open_dates,
+        has_babel,
+    ),
 }
 
 
@@ -93,6 +101,42 @@ def open_documents(source: str, *, text_column: str | None = None) -> Dataset[st
         return found
     splits = {split: partial(_texts, found, split) for split in found.splits}
     return Dataset(found.name, splits, found.fingerprint)
+
+
+def open_pairs(
+    source: str,
+    *,
+    target: str | None = None,
+    pair: str | None = None,
+    source_column: str | None = None,
+    target_column: str | None = None,
+) -> Dataset[Pair]:
+    """The pairs of sentences that a path, two paths or a name mean; `tfds:NAME` is any translation set of
+    tensorflow-datasets. Otherwise as `open_labelled`."""
+    other = None if target is None else Path(target).expanduser()
+    if other is not None and not other.exists():
+        raise UsageError(f"there is no file at {target}")
+    if pair is not None:
+        split_pair(pair)
+    if path := _existing(source):
+        return open_parallel(path, other, pair=pair, source_column=source_column, target_column=target_column)
+    if target is not None:
+        raise UsageError(f"there is no file at {source}")
+    if source_column or target_column:
+        raise UsageError(f"{source} has no columns to choose from; leave --source-column and --target-column out")
+    if source.startswith("tfds:"):
+        return open_tfds_pairs(source.removeprefix("tfds:"), pair)
+    entry = _named(source, ("translation",))
+    if pair is not None:
+        raise UsageError(f"{source} has one pair only; leave --pair out")
+    return entry.open()
+
+
+def is_parallel(source: str) -> bool:
+    """Whether a name or a folder means pairs of sentences; of a table, its columns must tell."""
+    if (path := _existing(source)) is None:
+        return source in CATALOG and CATALOG[source].task == "translation"
+    return path.is_dir() and holds_parallel_files(path)
 
 
 def is_unlabelled(source: str) -> bool:

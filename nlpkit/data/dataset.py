@@ -20,11 +20,18 @@ class Example(NamedTuple):
     label: str
 
 
+class Pair(NamedTuple):
+    """A sentence and its translation."""
+
+    source: str
+    target: str
+
+
 @dataclass(frozen=True)
 class Dataset(Generic[Row]):
     """Splits by name ("train", "validation", "test"), and the SHA-256 of the content behind them.
 
-    A row is an `Example` for classification, and for generation the text of one document.
+    A row is an `Example` for classification, the text of one document for generation, a `Pair` for translation.
     """
 
     name: str
@@ -53,6 +60,19 @@ def dataset_from_lists(texts: Sequence[str], labels: Sequence[str]) -> Dataset[E
         return (Example(text, str(label)) for text, label in zip(texts, labels, strict=True))
 
     return Dataset(IN_MEMORY, {"train": read}, digest.hexdigest())
+
+
+def dataset_from_pairs(sources: Sequence[str], targets: Sequence[str]) -> Dataset[Pair]:
+    """A data set of sentences that a program holds. Raises DataError when the sides do not go together."""
+    if isinstance(sources, str) or isinstance(targets, str) or len(sources) != len(targets):
+        raise DataError(f"there are {len(sources):,} sources but {len(targets):,} targets; give one for each")
+    pairs = [Pair(*pair) for pair in zip(sources, targets, strict=True)]
+    if not all(isinstance(side, str) for pair in pairs for side in pair):
+        raise DataError("sources and targets are lists of strings")
+    digest = hashlib.sha256()
+    for pair in pairs:
+        digest.update(repr(tuple(pair)).encode())
+    return Dataset(IN_MEMORY, {"train": lambda: iter(pairs)}, digest.hexdigest())
 
 
 def dataset_from_texts(texts: Sequence[str]) -> Dataset[str]:

@@ -58,13 +58,13 @@ def read_rows(path: Path, text_column: str | None = None) -> Iterator[tuple[Row,
     One row is held at a time. An empty text comes out as "". Raises as `open_local` does.
     """
     if path.suffix.lower() not in TABLES:
-        for _, line in _lines(path):
+        for _, line in read_lines(path):
             yield {}, line
         return
     column = None
-    for number, row in _read_table(path):
-        column = column or _choose(path, list(row), text_column, _TEXT_NAMES, "--text-column")
-        value = _cell(path, number, row, column)
+    for number, row in read_table(path):
+        column = column or choose_column(path, list(row), text_column, _TEXT_NAMES, "--text-column")
+        value = cell(path, number, row, column)
         yield row, "" if value is None else str(value)
 
 
@@ -75,10 +75,10 @@ def _table_reader(path: Path, columns: Columns, skip_empty: bool) -> Callable[[]
     def read() -> Iterator[Example]:
         chosen: tuple[str, str] | None = None
         left_out = 0
-        for number, row in _read_table(path):
+        for number, row in read_table(path):
             if chosen is None:
                 chosen = _choose_pair(path, list(row), columns)
-            text, label = _cell(path, number, row, chosen[0]), _cell(path, number, row, chosen[1])
+            text, label = cell(path, number, row, chosen[0]), cell(path, number, row, chosen[1])
             if text is None or not str(text).strip():
                 if not skip_empty:
                     raise DataError(_no_text(f"{path} line {number}"))
@@ -143,7 +143,7 @@ def _class_reader(folder: Path, skip_empty: bool) -> Callable[[], Iterator[Examp
         left_out = 0
         for entry in filled:
             for file in sorted(entry.glob("*.txt")):
-                text = "\n".join(line for _, line in _lines(file))
+                text = "\n".join(line for _, line in read_lines(file))
                 if not text.strip():
                     if not skip_empty:
                         raise DataError(_no_text(str(file)))
@@ -155,7 +155,7 @@ def _class_reader(folder: Path, skip_empty: bool) -> Callable[[], Iterator[Examp
     return read
 
 
-def _read_table(path: Path) -> Iterator[tuple[int, Row]]:
+def read_table(path: Path) -> Iterator[tuple[int, Row]]:
     """Each row of a table with the line that it ends on; its number, for Parquet, which has no lines."""
     suffix = path.suffix.lower()
     if suffix == ".parquet":
@@ -167,7 +167,7 @@ def _read_table(path: Path) -> Iterator[tuple[int, Row]]:
 
 def _read_csv(path: Path, delimiter: str) -> Iterator[tuple[int, Row]]:
     csv.field_size_limit(2**31 - 1)  # the most that every platform takes
-    reader = csv.DictReader((line for _, line in _lines(path, keep_ends=True)), delimiter=delimiter, strict=True)
+    reader = csv.DictReader((line for _, line in read_lines(path, keep_ends=True)), delimiter=delimiter, strict=True)
     try:
         if not reader.fieldnames:
             raise DataError(f"{path} is empty, or its first line is; that line should name the columns")
@@ -188,7 +188,7 @@ def _read_csv(path: Path, delimiter: str) -> Iterator[tuple[int, Row]]:
 
 
 def _read_jsonl(path: Path) -> Iterator[tuple[int, Row]]:
-    for number, line in _lines(path):
+    for number, line in read_lines(path):
         if not line.strip():
             continue
         try:
@@ -219,7 +219,7 @@ def _read_parquet(path: Path) -> Iterator[tuple[int, Row]]:
         raise DataError(f"{path} is not readable as Parquet: {' '.join(str(error).split())}") from None
 
 
-def _lines(path: Path, *, keep_ends: bool = False) -> Iterator[tuple[int, str]]:
+def read_lines(path: Path, *, keep_ends: bool = False) -> Iterator[tuple[int, str]]:
     """Each line with its number from 1, without its line break unless asked for."""
     number = 0
     try:
@@ -241,14 +241,14 @@ def _choose_pair(path: Path, names: list[str], columns: Columns) -> tuple[str, s
         for i in (0, 1):
             if names[i].lower() in _TEXT_NAMES or names[1 - i].lower() in _LABEL_NAMES:
                 return names[i], names[1 - i]
-    text = _choose(path, names, columns.text, _TEXT_NAMES, "--text-column")
-    label = _choose(path, names, columns.label, _LABEL_NAMES, "--label-column")
+    text = choose_column(path, names, columns.text, _TEXT_NAMES, "--text-column")
+    label = choose_column(path, names, columns.label, _LABEL_NAMES, "--label-column")
     if text == label:
         raise UsageError(f"{path}: the column {text!r} cannot be both the text and the label; name another")
     return text, label
 
 
-def _choose(path: Path, names: list[str], wanted: str | None, known: tuple[str, ...], option: str) -> str:
+def choose_column(path: Path, names: list[str], wanted: str | None, known: tuple[str, ...], option: str) -> str:
     if wanted is not None:
         if wanted not in names:
             hint = did_you_mean(wanted, names)
@@ -262,7 +262,7 @@ def _choose(path: Path, names: list[str], wanted: str | None, known: tuple[str, 
     return likely[0]
 
 
-def _cell(path: Path, number: int, row: Row, column: str) -> Any:
+def cell(path: Path, number: int, row: Row, column: str) -> Any:
     if column not in row:
         raise DataError(f"{path} line {number}: there is no {column!r}")
     value = row[column]

@@ -1,13 +1,13 @@
 """A data set at a glance."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
-from nlpkit.data.dataset import Example
+from nlpkit.data.dataset import Example, Pair
 from nlpkit.errors import DataError
 
 _SAMPLE = 4  # examples shown
@@ -40,8 +40,7 @@ def summarize(examples: Iterable[Example]) -> Summary:
         words.append(len(text.split()))
     if not words:
         raise DataError("the data is empty")
-    percentiles = np.percentile(words, list(_PERCENTILES.values())).astype(int).tolist()
-    return Summary(len(words), dict(counts.most_common()), dict(zip(_PERCENTILES, percentiles, strict=True)), sample)
+    return Summary(len(words), dict(counts.most_common()), _percentiles(words), sample)
 
 
 @dataclass(frozen=True)
@@ -70,3 +69,36 @@ def summarize_documents(documents: Iterable[str]) -> DocumentsSummary:
     if not characters:
         raise DataError("the data is empty")
     return DocumentsSummary(count, characters, len(alphabet), beginning)
+
+
+@dataclass(frozen=True)
+class PairsSummary:
+    """One split of pairs of sentences: how many, words a side at some percentiles, and the first few."""
+
+    pairs: int
+    source_words: dict[str, int]
+    target_words: dict[str, int]
+    sample: list[Pair]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The same as plain JSON values."""
+        return asdict(self)
+
+
+def summarize_pairs(pairs: Iterable[Pair]) -> PairsSummary:
+    """Reads a split once."""
+    words: list[tuple[int, int]] = []
+    sample: list[Pair] = []
+    for pair in pairs:
+        words.append((len(pair.source.split()), len(pair.target.split())))
+        if len(sample) < _SAMPLE:
+            sample.append(pair)
+    if not words:
+        raise DataError("the data is empty")
+    source, target = zip(*words, strict=True)
+    return PairsSummary(len(words), _percentiles(source), _percentiles(target), sample)
+
+
+def _percentiles(counts: Sequence[int]) -> dict[str, int]:
+    values = np.percentile(counts, list(_PERCENTILES.values())).astype(int).tolist()
+    return dict(zip(_PERCENTILES, values, strict=True))

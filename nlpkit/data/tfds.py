@@ -8,8 +8,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from nlpkit.data.dataset import Dataset, Example, Row
+from nlpkit.data.dataset import Dataset, Example, Pair, Row
 from nlpkit.data.files import SPLITS, Columns, add_files
+from nlpkit.data.parallel import split_pair
 from nlpkit.errors import DataError, UsageError, did_you_mean
 from nlpkit.quiet import quiet
 
@@ -67,6 +68,27 @@ def open_tfds_texts(name: str, text_column: str | None = None) -> Dataset[str]:
         return (_text(row[text]) for row in _rows(name, builder, split, text))
 
     return _dataset(name, builder, reader, repr(text_column))
+
+
+def open_tfds_pairs(name: str, pair: str | None = None) -> Dataset[Pair]:
+    """The pairs of a TFDS translation set, in the order of the supervised pair, or from and to the languages that
+    `pair` names. Raises as `open_tfds` does."""
+    builder = _builder(name)
+    translated = [key for key, feature in builder.info.features.items() if type(feature).__name__ == "Translation"]
+    # most sets have the languages themselves as features
+    languages = list(builder.info.features[translated[0]] if translated else builder.info.features)
+    source, target = split_pair(pair) if pair else builder.info.supervised_keys or (None, None)
+    if source not in languages or target not in languages:
+        raise UsageError(f"{name} has {', '.join(languages)}; say from which to which with --pair")
+    _fetch(name, builder)
+    features = translated or [source, target]
+
+    def reader(split: str) -> Iterator[Pair]:
+        for row in _rows(name, builder, split, *features):
+            sides = row[translated[0]] if translated else row
+            yield Pair(_text(sides[source]), _text(sides[target]))
+
+    return _dataset(name, builder, reader, repr((source, target)))
 
 
 def is_prepared(name: str) -> bool:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from nlpkit.decoding.beam import beam_search
+from nlpkit.decoding.beam import Step, beam_search
 from nlpkit.decoding.sampling import Sampling, draw, probabilities
 from nlpkit.runtime.generate import read, zero_state
 from nlpkit.runtime.session import Session
@@ -67,21 +67,22 @@ def write_likeliest(
 ) -> str:
     """The likeliest text after the prompt that beam search of a `width` finds: `length` tokens, or characters if
     fewer, up to the first of the `stop` strings."""
-    ids = np.array([[BOS, *tokenizer.encode([prompt])[0]]], np.int32)
-    logits, state = read(session, ids, zero_state(session, 1))
+    *before, last = [BOS, *tokenizer.encode([prompt])[0]]
+    state = zero_state(session, 1)
+    if before:
+        _, state = read(session, np.array([before]), state)
 
-    def step(parents: np.ndarray, tokens: np.ndarray) -> np.ndarray:
+    def step(_: np.ndarray, parents: np.ndarray, tokens: np.ndarray) -> Step:
         nonlocal state
-        answers, state = session.run(tokens[:, None].astype(np.int32), np.ascontiguousarray(state[:, parents]))
-        return log_probabilities(answers[:, 0])
-
-    def log_probabilities(logits: np.ndarray) -> np.ndarray:
+        rows = tokens.reshape(-1, 1).astype(np.int32)
+        answers, state = session.run(rows, np.ascontiguousarray(state[:, parents.reshape(-1)]))
+        logits = answers[:, 0]
         _forbid(logits, ends)
         shifted = logits - logits.max(-1, keepdims=True)
-        chances: np.ndarray = shifted - np.log(np.exp(shifted).sum(-1, keepdims=True))
-        return chances
+        return Step(shifted - np.log(np.exp(shifted).sum(-1, keepdims=True)))
 
-    best = beam_search(log_probabilities(logits)[0], step, width=width, length=length, ends=[EOS] if ends else [])[0]
+    found = beam_search(step, 1, width=width, limits=np.array([length]), begin=last, ends=[EOS] if ends else [])
+    best = found[0][0]
     spellings, text = tokenizer.spellings(), _Growing(length, stop)
     return "".join(text.add(spellings[token]) for token in best.ids) + text.finish()
 

@@ -3,6 +3,7 @@
 import csv
 import io
 import tempfile
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -23,7 +24,7 @@ _LIBRARIES = ("nlpkit-lstm", "keras", "tensorflow", "sentencepiece", "onnx", "on
 
 def bundle_network(
     bare: keras.Model,
-    graph: bytes,
+    graphs: Mapping[str, bytes],
     recipe: Recipe,
     tokenizer: Tokenizer,
     history: list[Row],
@@ -31,7 +32,7 @@ def bundle_network(
 ) -> Bundle:
     """A bundle without its figures and its card; `facts` are the metadata that the task adds.
 
-    `bare` is the network without an optimizer, whose weights are kept beside the graph.
+    `bare` is the network without an optimizer, whose weights are kept beside the graphs, ONNX models by file name.
     """
     metadata = {
         "task": recipe.task,
@@ -47,7 +48,7 @@ def bundle_network(
     files = {
         "recipe.toml": recipe_to_toml(recipe).encode(),
         "tokenizer.model": tokenizer.model,
-        "model.onnx": graph,
+        **graphs,
         "model.weights.h5": _weights_file(bare),
         "history.csv": _history_file(history),
     }

@@ -126,7 +126,7 @@ def bundle_classifier(
             "validation": len(data.validation),
         },
     }
-    return bundle_network(bare, graph, recipe, data.tokenizer, history, facts)
+    return bundle_network(bare, {"model.onnx": graph}, recipe, data.tokenizer, history, facts)
 
 
 def _hold_to_network(graph: bytes, network: keras.Model, recipe: ClassificationRecipe, data: PreparedData) -> None:
@@ -176,6 +176,9 @@ class TrainingBatches:
         targets[np.arange(len(labels)), labels] = 1
         weights[: len(labels)] = self.class_weights[labels]
         return {"ids": ids, "lengths": lengths}, targets, weights
+
+    def computed(self, batch: Batch) -> int:
+        return batch.shape_rows * batch.width
 
     def tokens(self, batch: Batch) -> int:
         return int(self.lengths[batch.rows].sum())

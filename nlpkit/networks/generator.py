@@ -149,7 +149,7 @@ def bundle_generator(
             "validation": data.validation.characters,
         }
     }
-    return bundle_network(core, graph, recipe, data.tokenizer, history, facts)
+    return bundle_network(core, {"model.onnx": graph}, recipe, data.tokenizer, history, facts)
 
 
 class StreamBatches:
@@ -190,6 +190,9 @@ class StreamBatches:
         tokens[begins, 0] = BOS
         inputs = {"ids": tokens[:, :-1], "carry": np.where(begins, 0, 1).astype(np.float32)}
         return inputs, tokens[:, 1:], np.ones((self.rows, self.steps), np.float32)
+
+    def computed(self, batch: Batch) -> int:
+        return batch.shape_rows * batch.width
 
     def tokens(self, batch: Batch) -> int:
         return self.rows * self.steps

@@ -9,9 +9,9 @@ import keras
 import numpy as np
 
 from nlpkit.recipe import Recipe
-from nlpkit.training.fit import Epochs
+from nlpkit.training.fit import Epochs, background_batches
 
-_TIMED = 3  # batches
+_WARM_UP, _TIMED = 3, 6  # batches
 
 
 @dataclass(frozen=True)
@@ -49,14 +49,14 @@ def plan_training(
 ) -> TrainingPlan:
     """Times a few steps of a compiled network, which is of no use afterwards."""
     plan = batches.plan(0)
-    sizes = np.array([batch.shape_rows * batch.width for batch in plan])
+    sizes = np.array([batches.computed(batch) for batch in plan])
     tokens = sum(batches.tokens(batch) for batch in plan)
-    network.train_on_batch(*batches.collate(0, plan[0]))  # compiles
-    timed = plan[:_TIMED]
-    started = time.monotonic()
-    for batch in timed:
-        network.train_on_batch(*batches.collate(0, batch))
-    per_step = (time.monotonic() - started) / sizes[: len(timed)].sum()
+    timed = plan[: _WARM_UP + _TIMED]
+    clock = _Clock()
+    network.fit(background_batches(batches, 0, timed), verbose=0, shuffle=False, callbacks=[clock])
+    # the first steps compile
+    warm = min(_WARM_UP, len(timed) - 1)
+    per_step = (clock.times[-1] - clock.times[warm]) / sizes[warm : len(timed)].sum()
     return TrainingPlan(
         train=train,
         validation=validation,
@@ -70,3 +70,13 @@ def plan_training(
         epochs=recipe.training.epochs,
         seconds=float(per_step * sizes.sum() * recipe.training.epochs),
     )
+
+
+class _Clock(keras.callbacks.Callback):
+    """When training began, and when each batch of it ended, in seconds."""
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        self.times = [time.monotonic()]
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        self.times.append(time.monotonic())

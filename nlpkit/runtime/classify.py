@@ -6,15 +6,13 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from nlpkit.data.batching import pad, sorted_batches, truncate
+from nlpkit.data.batching import pad, sorted_batches, truncate, windows
 from nlpkit.recipe import ClassifierTokenizer
 from nlpkit.runtime.session import Session
 from nlpkit.tokenizer import Tokenizer
 
 logger = logging.getLogger("nlpkit")
 
-_WINDOW_TEXTS = 2_048  # sorted by length together; a window is all that is held in memory
-_WINDOW_CHARACTERS = 4_000_000
 _BATCH_TOKENS = 8_192
 
 
@@ -23,7 +21,7 @@ def predict_texts(
 ) -> Iterator[np.ndarray]:
     """Probabilities float32 [classes] for each text, in order, in constant memory."""
     cut = 0
-    for window in _windows(texts):
+    for window in windows(texts):
         encoded = tokenizer.encode(window, threads=os.cpu_count() or 1)
         cut += sum(len(ids) > section.max_length for ids in encoded)
         yield from predict_rows(session, [np.array(ids, np.int32) for ids in encoded], section)
@@ -40,16 +38,3 @@ def predict_rows(session: Session, rows: Iterable[np.ndarray], section: Classifi
     for batch, answer in zip(batches, answers, strict=True):
         probabilities[batch] = answer
     return probabilities
-
-
-def _windows(texts: Iterable[str]) -> Iterator[list[str]]:
-    window: list[str] = []
-    characters = 0
-    for text in texts:
-        window.append(text)
-        characters += len(text)
-        if len(window) == _WINDOW_TEXTS or characters > _WINDOW_CHARACTERS:
-            yield window
-            window, characters = [], 0
-    if window:
-        yield window

@@ -48,7 +48,7 @@ class GraphBuilder:
         from onnx import numpy_helper
 
         name = f"c{len(self.constants)}"
-        self.constants.append(numpy_helper.from_array(np.ascontiguousarray(value), name))
+        self.constants.append(numpy_helper.from_array(np.asarray(value, order="C"), name))
         return name
 
     def add(self, operator: str, *inputs: str, outputs: int = 1, **attributes: Any) -> str:
@@ -112,12 +112,7 @@ def classifier_graph(
     graph = GraphBuilder()
     x = graph.add("Gather", graph.constant(embedding), graph.add("Transpose", "ids", perm=[1, 0]))
     for directions in layers:
-        node = recurrent_layer(graph, x, "lengths", directions, cell)
-        size = directions[0].recurrent_kernel.shape[0] * len(directions)
-        outputs = graph.add("Transpose", node, perm=[0, 2, 1, 3])  # [steps, batch, directions, units]
-        x = graph.add("Reshape", outputs, graph.constant(np.array([0, 0, size], np.int64)))
-        states = graph.add("Transpose", f"{node}.1", perm=[1, 0, 2])
-        states = graph.add("Reshape", states, graph.constant(np.array([0, size], np.int64)))
+        x, states = _joined(graph, recurrent_layer(graph, x, "lengths", directions, cell), directions)
     real = _real_steps(graph, x)
     pooled = [_pool(graph, kind, x, states, real, attention) for kind in pooling]
     features = graph.add("Concat", *pooled, axis=-1)
@@ -163,6 +158,131 @@ def generator_graph(
     )
 
 
+def encoder_graph(
+    *,
+    embedding: np.ndarray,
+    layers: Sequence[Sequence[RecurrentWeights]],
+    cell: str,
+    decoder: Mapping[str, np.ndarray],
+) -> bytes:
+    """A translator's encoder as a serialized ONNX model; `decoder` are the weights of an `AttentionDecoder` by name.
+
+    It takes ids int32 [batch, steps] and lengths int32 [batch], each at least 1, and gives float32 memory [batch,
+    steps, features], zero at padding, keys [batch, steps, units], which the decoder's queries are held against, and
+    the decoder's first state [2 * layers, batch, units]: of each layer the output, then the memory.
+    """
+    from onnx import TensorProto, helper
+
+    graph = GraphBuilder()
+    x = graph.add("Gather", graph.constant(embedding), graph.add("Transpose", "ids", perm=[1, 0]))
+    for directions in layers:
+        x, _ = _joined(graph, recurrent_layer(graph, x, "lengths", directions, cell), directions)
+    mean = _mean(graph, x)
+    graph.nodes.append(helper.make_node("Transpose", [x], ["memory"], perm=[1, 0, 2]))
+    graph.nodes.append(helper.make_node("MatMul", ["memory", graph.constant(decoder["key_kernel"])], ["keys"]))
+    bridge = graph.constant(decoder["bridge_kernel"]), graph.constant(decoder["bridge_bias"])
+    first = graph.add("Tanh", graph.add("Gemm", mean, *bridge))
+    units = decoder["key_kernel"].shape[1]
+    states = decoder["bridge_bias"].shape[0] // units
+    first = graph.add("Reshape", first, graph.constant(np.array([0, states, units], np.int64)))
+    graph.nodes.append(helper.make_node("Transpose", [first], ["state"], perm=[1, 0, 2]))
+    inputs = {"ids": (TensorProto.INT32, ["batch", "steps"]), "lengths": (TensorProto.INT32, ["batch"])}
+    features = decoder["key_kernel"].shape[0]
+    outputs: dict[str, Sequence[int | str]] = {
+        "memory": ["batch", "steps", features],
+        "keys": ["batch", "steps", units],
+        "state": [states, "batch", units],
+    }
+    return _serialized(graph, "encoder", inputs, outputs)
+
+
+def decoder_graph(
+    *,
+    embedding: np.ndarray,
+    decoder: Mapping[str, np.ndarray],
+    layers: int,
+    input_feeding: bool,
+) -> bytes:
+    """One step of a translator's decoder as a serialized ONNX model; `decoder` are the weights of an
+    `AttentionDecoder` by name, and embedding [vocabulary, size] gives the scores of the next token too.
+
+    It takes tokens int32 [rows], a state [2 * layers, rows, units], what the step before fed on [rows, size], zero at
+    first, and of each source its memory, keys and length, as the encoder gives them: rows are a whole multiple of the
+    sources and lie next to each other by source. It gives float32 log_probabilities [rows, vocabulary], next_state,
+    next_fed, and attention [rows, source steps].
+    """
+    from onnx import TensorProto, helper
+
+    graph = GraphBuilder()
+
+    def ints(*values: int) -> str:
+        return graph.constant(np.array(values, np.int64))
+
+    def weight(name: str) -> str:
+        return graph.constant(decoder[name])
+
+    parts = graph.add("Split", "state", outputs=2 * layers, axis=0)
+    states = [graph.add("Squeeze", name, ints(0)) for name in (parts, *(f"{parts}.{i}" for i in range(1, 2 * layers)))]
+    table = graph.constant(embedding)
+    x = graph.add("Gather", table, "tokens")
+    below = [x, "fed"] if input_feeding else [x]
+    for number in range(layers):
+        h, c = states[2 * number : 2 * number + 2]
+        joined = graph.add("Concat", *below, h, axis=-1)
+        gates = graph.add("Gemm", joined, weight(f"kernel_{number}"), weight(f"bias_{number}"))
+        split = graph.add("Split", gates, outputs=4, axis=-1)
+        i, f, o = (graph.add("Sigmoid", name) for name in (split, f"{split}.1", f"{split}.3"))
+        candidate = graph.add("Tanh", f"{split}.2")
+        c = graph.add("Add", graph.add("Mul", f, c), graph.add("Mul", i, candidate))
+        h = graph.add("Mul", o, graph.add("Tanh", c))
+        states[2 * number : 2 * number + 2] = h, c
+        below = [h]
+    h = states[-2]
+    # queries side by side for each source, so that its memory is not copied for each row
+    units, features = decoder["key_kernel"].shape[1], decoder["key_kernel"].shape[0]
+    sources = graph.add("Shape", "lengths")
+    query_shape = graph.add("Concat", sources, ints(-1, units), axis=0)
+    if "query_kernel" in decoder:
+        query = graph.add("Reshape", graph.add("MatMul", h, weight("query_kernel")), query_shape)
+        # [source, 1, steps, units] + [source, rows of it, 1, units]
+        both = graph.add("Add", graph.add("Unsqueeze", "keys", ints(1)), graph.add("Unsqueeze", query, ints(2)))
+        scores = graph.add("Squeeze", graph.add("MatMul", graph.add("Tanh", both), weight("score_vector")), ints(3))
+    else:
+        query = graph.add("Reshape", h, query_shape)
+        scores = graph.add("MatMul", query, graph.add("Transpose", "keys", perm=[0, 2, 1]))
+    steps = graph.add("Gather", graph.add("Shape", "keys"), graph.constant(np.int64(1)))
+    position = graph.add("Range", graph.constant(np.int64(0)), steps, graph.constant(np.int64(1)))
+    real = graph.add("Less", position, graph.add("Unsqueeze", graph.add("Cast", "lengths", to=7), ints(1, 2)))
+    shares = graph.add("Softmax", graph.add("Where", real, scores, graph.constant(np.float32(-1e9))), axis=-1)
+    attention_shape = graph.add("Concat", ints(-1), graph.add("Unsqueeze", steps, ints(0)), axis=0)
+    found = graph.add("Reshape", graph.add("MatMul", shares, "memory"), ints(-1, features))
+    combined = graph.add("Concat", found, h, axis=-1)
+    fed = graph.add("Tanh", graph.add("Gemm", combined, weight("combine_kernel"), weight("combine_bias")))
+    scores = graph.add("MatMul", fed, graph.add("Transpose", table, perm=[1, 0]))
+    graph.nodes += [
+        helper.make_node("LogSoftmax", [scores], ["log_probabilities"], axis=-1),
+        helper.make_node("Concat", [graph.add("Unsqueeze", name, ints(0)) for name in states], ["next_state"], axis=0),
+        helper.make_node("Identity", [fed], ["next_fed"]),
+        helper.make_node("Reshape", [shares, attention_shape], ["attention"]),
+    ]
+    vocabulary, size = embedding.shape[0], decoder["combine_bias"].shape[0]
+    inputs = {
+        "tokens": (TensorProto.INT32, ["rows"]),
+        "state": (TensorProto.FLOAT, [2 * layers, "rows", units]),
+        "fed": (TensorProto.FLOAT, ["rows", size]),
+        "memory": (TensorProto.FLOAT, ["sources", "steps", features]),
+        "keys": (TensorProto.FLOAT, ["sources", "steps", units]),
+        "lengths": (TensorProto.INT32, ["sources"]),
+    }
+    outputs: dict[str, Sequence[int | str]] = {
+        "log_probabilities": ["rows", vocabulary],
+        "next_state": [2 * layers, "rows", units],
+        "next_fed": ["rows", size],
+        "attention": ["rows", "steps"],
+    }
+    return _serialized(graph, "decoder", inputs, outputs)
+
+
 def _serialized(
     graph: GraphBuilder,
     name: str,
@@ -188,6 +308,23 @@ def _serialized(
     return serialized
 
 
+def _joined(graph: GraphBuilder, node: str, directions: Sequence[RecurrentWeights]) -> tuple[str, str]:
+    """A recurrent layer's outputs [steps, batch, directions * units] and final states [batch, directions * units]."""
+    size = directions[0].recurrent_kernel.shape[0] * len(directions)
+    outputs = graph.add("Transpose", node, perm=[0, 2, 1, 3])  # [steps, batch, directions, units]
+    states = graph.add("Transpose", f"{node}.1", perm=[1, 0, 2])
+    return (
+        graph.add("Reshape", outputs, graph.constant(np.array([0, 0, size], np.int64))),
+        graph.add("Reshape", states, graph.constant(np.array([0, size], np.int64))),
+    )
+
+
+def _mean(graph: GraphBuilder, x: str) -> str:
+    """The mean over the real steps of x [steps, batch, features], which is zero at padding: [batch, features]."""
+    lengths = graph.add("Cast", graph.add("Unsqueeze", "lengths", graph.constant(np.array([1]))), to=1)
+    return graph.add("Div", graph.add("ReduceSum", x, graph.constant(np.array([0], np.int64)), keepdims=0), lengths)
+
+
 def _real_steps(graph: GraphBuilder, x: str) -> str:
     """Which steps are real: bool [steps, batch, 1], for x [steps, batch, features]."""
     zero, one = graph.constant(np.int64(0)), graph.constant(np.int64(1))
@@ -211,14 +348,13 @@ def _pool(
         return states
     if kind == "max":
         return graph.add("ReduceMax", graph.add("Where", real, x, far), axes=[0], keepdims=0)
-    steps = graph.constant(np.array([0], np.int64))
-    if kind == "mean":  # outputs at padding are zero
-        lengths = graph.add("Cast", graph.add("Unsqueeze", "lengths", graph.constant(np.array([1]))), to=1)
-        return graph.add("Div", graph.add("ReduceSum", x, steps, keepdims=0), lengths)
+    if kind == "mean":
+        return _mean(graph, x)
     assert attention is not None, kind
     kernel, bias = map(graph.constant, attention)
     scores = graph.add("Add", graph.add("MatMul", x, kernel), bias)
     weights = graph.add("Softmax", graph.add("Where", real, scores, far), axis=0)
+    steps = graph.constant(np.array([0], np.int64))
     return graph.add("ReduceSum", graph.add("Mul", x, weights), steps, keepdims=0)
 
 

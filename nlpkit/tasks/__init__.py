@@ -10,14 +10,16 @@ from nlpkit.errors import BundleError
 if TYPE_CHECKING:
     from nlpkit.tasks.classification import TextClassifier
     from nlpkit.tasks.generation import TextGenerator
+    from nlpkit.tasks.translation import Translator
 
 TASKS = {
     "classification": ("nlpkit.tasks.classification", "TextClassifier"),
     "generation": ("nlpkit.tasks.generation", "TextGenerator"),
+    "translation": ("nlpkit.tasks.translation", "Translator"),
 }
 
 
-def load(folder: str | Path) -> "TextClassifier | TextGenerator":
+def load(folder: str | Path) -> "TextClassifier | TextGenerator | Translator":
     """The model in a bundle, ready to answer. Loads no training framework.
 
     Raises BundleError when the folder is no bundle, is damaged, or was made by a newer nlpkit.
@@ -26,7 +28,7 @@ def load(folder: str | Path) -> "TextClassifier | TextGenerator":
     task = bundle.metadata.get("task")
     if task not in TASKS:
         raise BundleError(f"{folder} holds a model for the task {task!r}, which this nlpkit does not know")
-    model: TextClassifier | TextGenerator = task_class(task).from_bundle(bundle)
+    model: TextClassifier | TextGenerator | Translator = task_class(task).from_bundle(bundle)
     return model
 
 

@@ -68,6 +68,8 @@ class TrainedTask(Generic[R]):
             raise UsageError(f"this {type(self).__name__} is not trained yet; call fit first, or nlpkit.load a bundle")
         return self._bundle
 
-    def _with_source(self, source: str) -> None:
-        section = self.recipe.data.model_copy(update={"source": source})
+    def _with_source(self, source: str, **more: Any) -> None:
+        """Sets the recipe's data source, and other keys of the section where they are given."""
+        given = {key: value for key, value in more.items() if value is not None}
+        section = self.recipe.data.model_copy(update={"source": source, **given})
         self.recipe = cast(R, self.recipe.model_copy(update={"data": section}))

@@ -36,6 +36,10 @@ class Epochs(Protocol):
         """A batch's inputs, targets and sample weights."""
         ...
 
+    def computed(self, batch: Batch) -> int:
+        """Steps computed for a batch, padding included."""
+        ...
+
     def tokens(self, batch: Batch) -> int:
         """Real tokens in a batch: what its speed is counted in."""
         ...
@@ -92,7 +96,7 @@ def fit(
 
             steps = _Steps(progress, plan, epochs, display, save, stop_requested, section.checkpoint_minutes * 60)
             logs = network.fit(
-                _dataset(epochs, epoch, plan[progress.step :]),
+                background_batches(epochs, epoch, plan[progress.step :]),
                 initial_epoch=epoch,
                 epochs=epoch + 1,
                 shuffle=False,  # the plan is
@@ -172,7 +176,7 @@ class _Steps(keras.callbacks.Callback):
         self.raw_weights = _weights(self.model)
 
 
-def _dataset(epochs: Epochs, epoch: int, batches: list[Batch]) -> Any:
+def background_batches(epochs: Epochs, epoch: int, batches: list[Batch]) -> Any:
     """The batches, collated a few ahead in the background."""
     import tensorflow as tf
 

@@ -1,0 +1,138 @@
+"""Pairs of sentences made ready for training: split, weeded, tokenized, and laid out flat on disk."""
+
+import json
+import logging
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+
+import numpy as np
+
+from nlpkit.data.cache import Report, cached
+from nlpkit.data.dataset import Dataset, Pair
+from nlpkit.data.texts import StoredTexts, Texts, counted, open_texts, store_texts, write_texts
+from nlpkit.errors import DataError
+from nlpkit.recipe import TranslationRecipe
+from nlpkit.tokenizer import Tokenizer, train_tokenizer
+
+logger = logging.getLogger("nlpkit")
+
+_LAYOUT = 1  # raise when the files below change, so that older caches are left alone
+_SHORT = 4  # tokens added to both sides before their ratio is taken: short sentences may differ more
+
+
+@dataclass(frozen=True)
+class Sides:
+    """The two sides of a split: row i of one is the translation of row i of the other."""
+
+    source: Texts
+    target: Texts
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    def pair(self, index: int) -> Pair:
+        """One pair as it was read."""
+        return Pair(self.source.text(index), self.target.text(index))
+
+
+@dataclass(frozen=True)
+class PreparedPairs:
+    """What training a translator takes: one tokenizer for both sides, and the two splits.
+
+    left_out: how many pairs of the train split were of no use, by reason.
+    """
+
+    tokenizer: Tokenizer
+    train: Sides
+    validation: Sides
+    left_out: dict[str, int]
+
+
+def prepare_pairs(dataset: Dataset[Pair], recipe: TranslationRecipe, report: Report = lambda *_: None) -> PreparedPairs:
+    """The data set under the recipe, from the cache when the same was prepared before.
+
+    The tokenizer is trained on both sides of the train split. Pairs with an empty side, with more than `max_length`
+    tokens on one, or of lengths that differ by more than `max_ratio` are left out of it, counted and reported. Raises
+    DataError for data that cannot be trained on.
+    """
+    shape = {
+        "pairs": _LAYOUT,
+        "fingerprint": dataset.fingerprint,
+        "data": recipe.data.model_dump(exclude={"source", "target"}),
+        "tokenizer": recipe.tokenizer.model_dump(exclude={"sampling"}),
+        "seed": recipe.training.seed,
+    }
+    folder = cached(shape, lambda work: _fill(work, dataset, recipe, report))
+    left_out = json.loads((folder / "left_out.json").read_text(encoding="utf-8"))
+    if left_out:
+        reasons = ", ".join(f"{reason} {count:,}" for reason, count in left_out.items())
+        logger.warning("left out %s pairs of %s: %s", f"{sum(left_out.values()):,}", dataset.name, reasons)
+    train, validation = (
+        Sides(open_texts(folder, f"{split}.source"), open_texts(folder, f"{split}.target"))
+        for split in ("train", "validation")
+    )
+    return PreparedPairs(Tokenizer((folder / "tokenizer.model").read_bytes()), train, validation, left_out)
+
+
+def _fill(work: Path, dataset: Dataset[Pair], recipe: TranslationRecipe, report: Report) -> None:
+    splits = [split for split in ("train", "validation") if split in dataset.splits]
+    stores = {split: _store_split(work, dataset, split, report) for split in splits}
+    order = np.random.default_rng(recipe.training.seed).permutation(len(stores["train"][0]))[: recipe.data.limit]
+    if "validation" in splits:
+        train_rows, held_out = np.sort(order), np.arange(len(stores["validation"][0]))
+    else:
+        count = max(1, round(len(order) * recipe.data.validation_fraction))
+        train_rows, held_out = np.sort(order[count:]), np.sort(order[:count])
+    texts = chain.from_iterable(map(side.text, train_rows) for side in stores["train"])
+    tokenizer = train_tokenizer(
+        counted(texts, "learning pieces", report, 2 * len(train_rows)),
+        recipe.tokenizer,
+        split_digits=recipe.tokenizer.split_digits,
+    )
+    (work / "tokenizer.model").write_bytes(tokenizer.model)
+    for split, sides, rows in (("train", stores["train"], train_rows), ("validation", stores[splits[-1]], held_out)):
+        written = []
+        for name, side in zip(Pair._fields, sides, strict=True):
+            write_texts(work, f"{split}.{name}", side, rows, tokenizer, report)
+            written.append(open_texts(work, f"{split}.{name}").lengths())
+        kept, left_out = _weed(written[0], written[1], recipe)
+        if len(kept) < len(rows):
+            for name, side in zip(Pair._fields, sides, strict=True):
+                write_texts(work, f"{split}.{name}", side, rows[kept], tokenizer, report)
+        if not len(kept):
+            use = "train on" if split == "train" else "hold out"
+            raise DataError(f"{dataset.name}: of {len(rows):,} pairs none is left to {use}")
+        if split == "train":
+            (work / "left_out.json").write_text(json.dumps(left_out), encoding="utf-8")
+    for path in work.glob("texts-*.bin"):
+        path.unlink()
+
+
+def _weed(source: np.ndarray, target: np.ndarray, recipe: TranslationRecipe) -> tuple[np.ndarray, dict[str, int]]:
+    """The rows whose token counts make them fit to train on, and how many are not, by reason."""
+    shorter, longer = np.minimum(source, target), np.maximum(source, target)
+    reasons = np.select(
+        [
+            shorter == 0,
+            longer > recipe.tokenizer.max_length,
+            longer + _SHORT > recipe.data.max_ratio * (shorter + _SHORT),
+        ],
+        ["with an empty side", f"longer than {recipe.tokenizer.max_length} tokens", "of uneven lengths"],
+        "",
+    )
+    return np.flatnonzero(reasons == ""), dict(Counter(reasons[reasons != ""].tolist()))
+
+
+def _store_split(work: Path, dataset: Dataset[Pair], split: str, report: Report) -> tuple[StoredTexts, StoredTexts]:
+    targets: list[str] = []
+
+    def sources() -> Iterator[str]:
+        for source, target in dataset.read(split):
+            targets.append(target.strip())
+            yield source.strip()
+
+    stored = store_texts(work / f"texts-{split}.source.bin", sources(), f"reading {split}", report)
+    return stored, store_texts(work / f"texts-{split}.target.bin", targets, f"reading {split}", report)

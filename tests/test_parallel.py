@@ -1,0 +1,197 @@
+"""Pairs of sentences from files, folders, tables and Babel."""
+
+import datetime
+import json
+import logging
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from nlpkit.data.batching import plan_pairs
+from nlpkit.data.catalog import open_pairs
+from nlpkit.data.dataset import Dataset, Pair, dataset_from_pairs
+from nlpkit.data.dates import LANGUAGES, write_date
+from nlpkit.data.pairs import prepare_pairs
+from nlpkit.data.tfds import open_tfds_pairs
+from nlpkit.errors import DataError, UsageError
+from nlpkit.recipe import TranslationRecipe, TranslatorTokenizer
+from tests.conftest import SHARED_DATA, write_csv
+
+
+def lines(path: Path, *texts: str) -> Path:
+    path.write_text("".join(text + "\n" for text in texts), encoding="utf-8")
+    return path
+
+
+def test_two_files(tmp_path: Path) -> None:
+    source, target = lines(tmp_path / "a.en", "one", "", "two"), lines(tmp_path / "a.de", "eins", "leer", "zwei")
+    dataset = open_pairs(str(source), target=str(target))
+    assert list(dataset.read("train")) == [Pair("one", "eins"), Pair("", "leer"), Pair("two", "zwei")]
+    before = dataset.fingerprint
+    lines(target, "eins", "leer", "drei")
+    assert open_pairs(str(source), target=str(target)).fingerprint != before
+
+
+def test_sides_of_different_length_are_counted(tmp_path: Path) -> None:
+    source, target = lines(tmp_path / "a.en", "one", "two", "three"), lines(tmp_path / "a.de", "eins", "zwei")
+    with pytest.raises(DataError, match=r"a\.en has 3 lines and .*a\.de has 2: line 3 stands alone"):
+        list(open_pairs(str(source), target=str(target)).read("train"))
+
+
+def test_tables(tmp_path: Path) -> None:
+    rows = [("Hello", "Hallo"), ("Bye", "Tschüs")]
+    expected = [Pair(*row) for row in rows]
+    named = write_csv(tmp_path / "a.csv", rows, header=("source", "target"))
+    assert list(open_pairs(str(named)).read("train")) == expected
+    languages = write_csv(tmp_path / "b.csv", rows, header=("en", "de"))
+    assert list(open_pairs(str(languages), pair="en-de").read("train")) == expected
+    turned = [Pair(target, source) for source, target in rows]
+    assert list(open_pairs(str(languages), pair="de-en").read("train")) == turned
+    chosen = open_pairs(str(languages), source_column="en", target_column="de")
+    assert list(chosen.read("train")) == expected
+    table = tmp_path / "c.jsonl"
+    table.write_text("".join(json.dumps({"src": a, "tgt": b}) + "\n" for a, b in rows))
+    assert list(open_pairs(str(table)).read("train")) == expected
+    with pytest.raises(UsageError, match="--source-column"):
+        list(open_pairs(str(languages)).read("train"))
+    with pytest.raises(UsageError, match="cannot be both"):
+        list(open_pairs(str(languages), source_column="en", target_column="en").read("train"))
+
+
+def test_a_folder_of_aligned_files(tmp_path: Path) -> None:
+    for split in ("train", "val", "test_2016_flickr"):
+        for language in ("en", "de", "fr"):
+            lines(tmp_path / f"{split}.{language}", f"{split} {language}")
+    dataset = open_pairs(str(tmp_path), pair="de-fr")
+    assert set(dataset.splits) == {"train", "validation", "test"}
+    assert list(dataset.read("test")) == [Pair("test_2016_flickr de", "test_2016_flickr fr")]
+    lines(tmp_path / "test_2017.de", "x")
+    lines(tmp_path / "test_2017.fr", "y")
+    several = open_pairs(str(tmp_path), pair="de-fr")
+    assert set(several.splits) == {"train", "validation", "test_2016_flickr", "test_2017"}
+    assert set(open_pairs(str(tmp_path), pair="de-en").splits) == {"train", "validation", "test"}
+
+
+@pytest.mark.parametrize(
+    ("pair", "message"),
+    [
+        (None, r"say from which to which with --pair de-en"),
+        ("en-en", "the same language twice"),
+        ("en", "no pair of languages"),
+        ("en-it", "holds no it; it has de, en"),
+    ],
+)
+def test_pairs_that_a_folder_does_not_hold(tmp_path: Path, pair: str | None, message: str) -> None:
+    for language in ("en", "de"):
+        lines(tmp_path / f"train.{language}", "a")
+    with pytest.raises(UsageError, match=message):
+        open_pairs(str(tmp_path), pair=pair)
+
+
+def test_what_is_not_there(tmp_path: Path) -> None:
+    source = lines(tmp_path / "a.en", "one")
+    for arguments, message in (
+        ({"source": str(source)}, "name the other with --target"),
+        ({"source": str(source), "target": "nowhere.de"}, r"no file at nowhere\.de"),
+        ({"source": "nowhere.en", "target": str(source)}, r"no file at nowhere\.en"),
+        ({"source": str(source), "target": str(source)}, "both the source and the target"),
+        ({"source": "dats"}, "did you mean dates"),
+        ({"source": "reviews"}, "is data for classification"),
+        ({"source": "dates", "pair": "en-de"}, "one pair only"),
+        ({"source": str(tmp_path)}, "--pair|holds no files"),
+    ):
+        with pytest.raises(UsageError, match=message):
+            open_pairs(**arguments)
+
+
+def test_dates_are_what_they_say() -> None:
+    dataset = open_pairs("dates")
+    splits = {split: list(dataset.read(split)) for split in dataset.splits}
+    assert {split: len(rows) for split, rows in splits.items()} == {"train": 24_000, "validation": 500, "test": 1_000}
+    days = [target for rows in splits.values() for _, target in rows]
+    assert len(set(days)) == len(days)  # what is held out was not seen in another language
+    assert list(dataset.read("test")) == splits["test"]
+    numeric = 0
+    for source, target in splits["train"]:
+        date = datetime.date.fromisoformat(target)
+        figures = [int(number) for number in re.findall(r"\d+", source)]
+        assert date.year in figures
+        assert date.day in figures
+        if len(figures) == 3 and not re.search(r"[^\W\d]", source):
+            numeric += 1
+            assert figures[0] == date.year or "." in source or date.day > 12 or date.day == date.month, source
+    assert numeric > 1000
+
+
+def test_dates_in_their_languages() -> None:
+    from babel import Locale
+
+    assert len(LANGUAGES) == 15
+    day = datetime.date(2024, 3, 5)
+    assert write_date(day, Locale("fr"), "long") == "5 mars 2024"
+    assert write_date(day, Locale("de"), "full") == "Dienstag, 5. März 2024"
+    assert write_date(day, Locale("en"), "numeric") == "March 5, 2024"  # 3/5/2024 could be in May
+    assert write_date(datetime.date(2024, 3, 25), Locale("en"), "numeric") == "3/25/2024"
+    assert write_date(day, Locale("ja"), "numeric") == "2024/3/5"
+
+
+def test_weeding(caplog: pytest.LogCaptureFixture) -> None:
+    good = [Pair(f"a plain line {i}", f"eine Zeile {i}") for i in range(40)]
+    bad = [Pair("", "leer"), Pair("leer", " "), Pair("word " * 200, "Wort " * 200), Pair("ab", "viel zu lang " * 5)]
+    splits = {"train": lambda: iter([*bad[:2], *good, *bad[2:]]), "validation": lambda: iter([bad[0], good[0]])}
+    recipe = TranslationRecipe(tokenizer=TranslatorTokenizer(vocab_size=300))
+    for _ in range(2):  # the second time from the cache
+        caplog.clear()
+        with caplog.at_level(logging.WARNING):
+            prepared = prepare_pairs(Dataset("made", splits, "weeding"), recipe)
+        assert prepared.left_out == {"with an empty side": 2, "of uneven lengths": 1, "longer than 100 tokens": 1}
+        assert "left out 4 pairs of made: with an empty side 2" in caplog.text
+        assert [prepared.train.pair(row) for row in range(len(prepared.train))] == good
+        assert [prepared.validation.pair(row) for row in range(len(prepared.validation))] == good[:1]
+        for row, (source, target) in enumerate(good):
+            assert prepared.tokenizer.decode(prepared.train.source.row(row)) == source
+            assert prepared.tokenizer.decode(prepared.train.target.row(row)) == target
+
+
+def test_digits_are_spelt_one_by_one() -> None:
+    dataset = dataset_from_pairs([f"1999 to {i}" for i in range(50)], ["1999"] * 50)
+    prepared = prepare_pairs(dataset, TranslationRecipe(tokenizer=TranslatorTokenizer(vocab_size=300)))
+    pieces = prepared.tokenizer.pieces(prepared.tokenizer.encode(["1999"])[0])
+    assert "".join(pieces).lstrip("\u2581") == "1999"
+    assert max(len(piece.lstrip("\u2581")) for piece in pieces) == 1
+
+
+def test_a_plan_takes_every_pair_once_with_little_padding() -> None:
+    rng = np.random.default_rng(0)
+    source = rng.integers(3, 40, 3_000)
+    target = np.maximum(1, source + rng.integers(-3, 4, 3_000))
+    plan = plan_pairs(source, target, 64, 1_024, np.random.default_rng(1))
+    assert sorted(np.concatenate([batch.rows for batch in plan]).tolist()) == list(range(3_000))
+    steps = sum(len(b.rows) * (source[b.rows].max() + target[b.rows].max()) for b in plan)
+    assert (source + target).sum() / steps > 0.9
+    assert all(len(batch.rows) * batch.width <= 1_024 for batch in plan)
+    again = plan_pairs(source, target, 64, 1_024, np.random.default_rng(1))
+    assert all((a.rows == b.rows).all() for a, b in zip(plan, again, strict=True))
+    other = plan_pairs(source, target, 64, 1_024, np.random.default_rng(2))
+    assert any(a.rows.tolist() != b.rows.tolist() for a, b in zip(plan, other, strict=False))
+
+
+def test_multi30k() -> None:
+    folder = SHARED_DATA / "multi30k"
+    if not folder.is_dir():
+        pytest.skip("needs Multi30k in ../shared/data/multi30k")
+    dataset = open_pairs(str(folder), pair="en-fr")
+    assert {split: sum(1 for _ in dataset.read(split)) for split in dataset.splits} == {
+        "train": 29_000,
+        "validation": 1_014,
+        "test": 1_000,
+    }
+
+
+def test_tfds_translation_sets_without_their_data(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(UsageError, match="say from which to which with --pair"):
+        open_tfds_pairs("ted_hrlr_translate/pt_to_en", "pt-de")
+    with pytest.raises(UsageError, match="same language twice"):
+        open_pairs("tfds:ted_hrlr_translate/pt_to_en", pair="pt-pt")
