@@ -25,8 +25,8 @@ fi
 if [ ! -s "$typed" ]; then
     printf '%s\n' \
         "I loved every minute of it, and so did my children." \
-        "Two hours of my life that I will never get back." \
-        "The plot is thin, but the acting is so good that it does not matter." >"$typed"
+        "A dull, predictable story with wooden acting." \
+        "The first half drags, but the ending is wonderful." >"$typed"
 fi
 echo
 echo "\$ nlpkit predict --model $model"

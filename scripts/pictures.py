@@ -1,6 +1,7 @@
 """Draws the README's pictures from trained bundles into docs/.
 
-python scripts/pictures.py models/sentiment-imdb models/generate-tiny_shakespeare
+cd models
+python ../scripts/pictures.py sentiment-imdb generate-tiny_shakespeare generate-best-tiny_shakespeare multi30k-en-de
 """
 
 import csv
@@ -12,7 +13,6 @@ import matplotlib
 
 matplotlib.use("svg")
 import matplotlib.pyplot as plt
-import numpy as np
 
 import nlpkit
 
@@ -20,18 +20,22 @@ REVIEW = (
     "For the first half hour I was bored: the jokes are old and nothing happens . Then the sister arrives , "
     "and it turns into the funniest , most moving film I have seen this year ."
 )
+SENTENCE = "A little girl in a red dress is playing with her dog in the snow."
 BLUE, RED = "#3d7ec2", "#c2553d"
 
 
 def main() -> None:
-    classifier, generator = (nlpkit.load(folder) for folder in sys.argv[1:])
+    classifier, quick, best, translator = (nlpkit.load(folder) for folder in sys.argv[1:])
     assert isinstance(classifier, nlpkit.TextClassifier)
-    assert isinstance(generator, nlpkit.TextGenerator)
+    assert isinstance(quick, nlpkit.TextGenerator)
+    assert isinstance(best, nlpkit.TextGenerator)
+    assert isinstance(translator, nlpkit.Translator)
     plt.rcParams |= {"svg.hashsalt": "nlpkit", "svg.fonttype": "none", "font.family": "sans-serif"}
     docs = Path(__file__).parents[1] / "docs"
     docs.mkdir(exist_ok=True)
     reading(classifier, docs / "reading.svg")
-    learning(generator, docs / "learning.svg")
+    learning({"generate, 3 epochs": quick, "generate-best": best}, docs / "learning.svg")
+    aligning(translator, docs / "attention.svg")
 
 
 def reading(classifier: nlpkit.TextClassifier, path: Path) -> None:
@@ -49,18 +53,38 @@ def reading(classifier: nlpkit.TextClassifier, path: Path) -> None:
     figure.savefig(path, metadata={"Date": None})
 
 
-def learning(generator: nlpkit.TextGenerator, path: Path) -> None:
-    """The loss on the text held out against the seconds of training."""
-    rows = list(csv.DictReader(io.StringIO(generator._trained().files["history.csv"].decode())))
-    figure, axis = plt.subplots(figsize=(10, 2.6), layout="constrained")
-    axis.plot([float(r["seconds"]) for r in rows], [float(r["val_nats"]) for r in rows], "o-", color=BLUE)
-    for row in rows:
-        axis.annotate(f"{float(row['val_nats']):.2f}", (float(row["seconds"]), float(row["val_nats"]) + 0.03))
-    axis.set(
-        xlim=(0, None), xlabel="seconds of training", ylabel="nats a character", title="Learning to write Shakespeare"
-    )
-    axis.set_ylim(np.floor(float(rows[-1]["val_nats"]) * 10 - 1) / 10, None)
+def learning(generators: dict[str, nlpkit.TextGenerator], path: Path) -> None:
+    """The loss on the text held out against the time of training."""
+    figure, axis = plt.subplots(figsize=(10, 3), layout="constrained")
+    for (name, generator), color in zip(generators.items(), (BLUE, RED), strict=True):
+        rows = list(csv.DictReader(io.StringIO(generator._trained().files["history.csv"].decode())))
+        minutes, nats = ([float(row[key]) for row in rows] for key in ("seconds", "val_nats"))
+        minutes = [seconds / 60 for seconds in minutes]
+        axis.plot(minutes, nats, "o-", color=color, label=name, markersize=4)
+        axis.annotate(f"{nats[-1]:.2f}", (minutes[-1], nats[-1]), (0, 7), textcoords="offset points", ha="center")
+    axis.set_xscale("log")
+    ticks = [0.5, 1, 2, 5, 10, 20, 30]
+    axis.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+    axis.minorticks_off()
+    axis.set(xlabel="minutes of training", ylabel="nats a character", title="Learning to write Shakespeare")
+    axis.legend(frameon=False)
     axis.spines[["top", "right"]].set_visible(False)
+    figure.savefig(path, metadata={"Date": None})
+
+
+def aligning(translator: nlpkit.Translator, path: Path) -> None:
+    """Where the translator looks in a sentence at each piece of its translation."""
+    found = translator.align(SENTENCE)
+    source, target = (
+        [piece.replace("\u2581", "").replace("</s>", "end") for piece in side] for side in (found.source, found.target)
+    )
+    figure, axis = plt.subplots(figsize=(0.55 * len(source) + 2, 0.3 * len(target) + 1.2), layout="constrained")
+    axis.imshow(found.shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
+    axis.set_xticks(range(len(source)), source, rotation=40, ha="left")
+    axis.set_yticks(range(len(target)), target)
+    axis.xaxis.tick_top()
+    axis.tick_params(length=0)
+    axis.spines[:].set_visible(False)
     figure.savefig(path, metadata={"Date": None})
 
 

@@ -24,6 +24,16 @@ import keras
 print(keras.backend.backend(), model.generate("one two", temperature=0, length=11))
 """
 
+TRANSLATE = """
+import nlpkit
+words = {"one": "un", "two": "deux", "six": "six", "red": "rouge", "cat": "chat", "dog": "chien"}
+pairs = [(f"{n} {a}", f"{words[n]} {words[a]}") for n in ("one", "two", "six") for a in ("cat", "dog")] * 20
+model = nlpkit.Translator(epochs=6, units=24, embedding_size=24, batch_size=8, learning_rate=0.01, vocab_size=290)
+model.fit(*zip(*pairs))
+import keras
+print(keras.backend.backend(), *model.translate(["six dog", "one cat"]))
+"""
+
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
@@ -32,8 +42,9 @@ print(keras.backend.backend(), model.generate("one two", temperature=0, length=1
         (CLASSIFY.replace("CELL", "'lstm'"), "jax good bad\n"),
         (CLASSIFY.replace("CELL", "'gru'"), "jax good bad\n"),
         (WRITE, "jax  three four\n"),
+        (TRANSLATE, "jax six chien un chat\n"),
     ],
-    ids=["lstm", "gru", "generator"],
+    ids=["lstm", "gru", "generator", "translator"],
 )
 def test_jax(program: str, answer: str) -> None:
     environment = os.environ | {"KERAS_BACKEND": "jax"}

@@ -9,7 +9,11 @@ import pytest
 
 NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))
 
-SAID = {"sentiment": "['positive', 'negative']", "generation": "same text: True"}
+SAID = {
+    "sentiment": "['positive', 'negative']",
+    "generation": "same text: True",
+    "translation": "same translations: True",
+}
 
 
 @pytest.mark.slow

@@ -41,8 +41,7 @@ def evaluate(
     beam: int = typer.Option(None, min=1, help="The width of a translator's search.", show_default="5"),
     as_json: Json = False,
 ) -> None:
-    """How good a model is: accuracy and F1 of labels, nats and bits a character of text, BLEU and chrF of
-    translations."""
+    """How good a model is: accuracy of labels, bits a character of text, BLEU of translations."""
     trained = load_model(model)
     options = {
         "text_column": (text_column, ("classification", "generation")),
