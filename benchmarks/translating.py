@@ -8,6 +8,7 @@ session, or a compiled Keras function over the same weights. The Keras side tran
 
 import argparse
 import time
+from collections.abc import Callable
 from itertools import islice
 from typing import Any
 
@@ -39,7 +40,7 @@ def main() -> None:
     by_keras = KerasTranslator(translator)
     ours, theirs = translator.translate(some, beam=asked.beam), by_keras.translate(some, asked.beam)  # warm
     same = np.mean([a == b for a, b in zip(ours, theirs, strict=True)])
-    ways = {
+    ways: dict[str, Callable[[], int]] = {
         "Keras calls": lambda: len(by_keras.translate(some, asked.beam)),
         "nlpkit": lambda: len(translator.translate(texts, beam=asked.beam)),
     }
