@@ -52,6 +52,7 @@ def model_card(name: str, metadata: dict[str, Any], recipe: Recipe) -> str:
             "It has learned which characters follow which, not what is true: what it writes may be false, may offend, "
             "and may repeat what it was trained on word for word."
         )
+    in_int8 = ", kept in int8 with a scale for each row" if metadata.get("weights") == "int8" else ""
     rows = (
         f"| {split} | " + " | ".join(_figure(scores[key]) for key in columns.values()) + " |"
         for split, scores in metadata["metrics"].items()
@@ -88,7 +89,7 @@ def model_card(name: str, metadata: dict[str, Any], recipe: Recipe) -> str:
         f"(fingerprint `{data['fingerprint'][:12]}`).",
         f"- Text: {recipe.tokenizer.kind} pieces, {metadata['vocabulary']:,} of them; {read}.",
         f"- Network: {model.layers} {kind}{model.cell.upper()} layer{'s' if model.layers > 1 else ''} of "
-        f"{model.units} units{head}; {metadata['parameters']:,} parameters.",
+        f"{model.units} units{head}; {metadata['parameters']:,} parameters{in_int8}.",
         f"- Training: {metadata['epochs']} epochs of at most {training.epochs} in "
         f"{metadata['training_seconds'] / 60:.1f} minutes, seed {training.seed}.",
         "- Libraries: " + ", ".join(f"{name} {version}" for name, version in metadata["versions"].items()) + ".",

@@ -40,7 +40,9 @@ def test_help_and_version_load_nothing_heavy(nlpkit: Command) -> None:
     assert done.stderr == "set()\n"
 
 
-@pytest.mark.parametrize("verb", ["train", "evaluate", "predict", "recipes", "data", "info"])
+@pytest.mark.parametrize(
+    "verb", ["train", "evaluate", "predict", "generate", "translate", "export", "recipes", "data", "info"]
+)
 def test_every_verb_has_help(nlpkit: Command, verb: str) -> None:
     assert "Usage: nlpkit" in nlpkit(verb, "--help").stdout
 
@@ -353,3 +355,21 @@ def test_memory_stays_the_same_however_many_texts(trained: Path, tmp_path: Path)
         return int(done.stderr.split()[-1])
 
     assert peak(100_000) < peak(10_000) * 1.15
+
+
+def test_export_in_int8(nlpkit: Command, trained: Path, reviews_csv: Path, tmp_path: Path) -> None:
+    out = tmp_path / "small"
+    told = json.loads(nlpkit("export", trained, "--int8", "--output", out, "--json").stdout)
+    assert told["bundle"] == str(out)
+    assert told["megabytes"]["after"] < 0.35 * told["megabytes"]["before"]
+    assert told["megabytes"]["after"] == sum(path.stat().st_size for path in out.iterdir()) / 1e6
+    evaluated = [json.loads(nlpkit("evaluate", "--model", m, "--json").stdout)["accuracy"] for m in (trained, out)]
+    assert told["figures"] == {"before": 100 * evaluated[0], "after": 100 * evaluated[1]}
+    assert nlpkit("predict", TEXT, "--model", out).stdout.startswith("positive\t")
+    assert "int8" in (out / "README.md").read_text(encoding="utf-8")
+    assert "int8" in nlpkit("info", out).stdout
+    refused(nlpkit("export", trained, "--int8", "--output", out), 2, "holds a model already", "--overwrite")
+    slim = nlpkit("export", trained, "--output", tmp_path / "slim", "--data", reviews_csv, "--split", "train")
+    assert "+0.000" in slim.stdout
+    assert (tmp_path / "slim" / "model.onnx").read_bytes() == (trained / "model.onnx").read_bytes()
+    refused(nlpkit("export", tmp_path / "nowhere"), 1, "no bundle")

@@ -7,6 +7,7 @@ import pytest
 from nlpkit.errors import UsageError
 from nlpkit.recipe import (
     ClassificationRecipe,
+    RecipeFile,
     find_recipe,
     list_recipes,
     load_recipe,
@@ -129,3 +130,15 @@ def test_every_key_has_a_name_of_its_own() -> None:
     ]
     assert sum(map(len, sections)) == len(set.union(*sections))
     assert setting_key("units", ClassificationRecipe) == "model.units"
+
+
+@pytest.mark.parametrize("recipe", list_recipes(), ids=lambda recipe: recipe.name)
+def test_every_recipe_that_comes_along_is_valid_and_spells_out_its_keys(recipe: RecipeFile) -> None:
+    found = load_recipe(recipe.path)
+    assert recipe.description
+    # what it leaves to a default, it names in a comment: no key is hidden
+    text = recipe.path.read_text(encoding="utf-8")
+    sections = {name: section for name, section in found.model_dump().items() if isinstance(section, dict)}
+    named = {line.removeprefix("# ").split(" = ")[0] for line in text.splitlines() if " = " in line}
+    hidden = {key for section in sections.values() for key in section} - named
+    assert hidden <= {"text_column", "source_column", "target_column", "target", "limit"}

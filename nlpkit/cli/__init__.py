@@ -7,7 +7,7 @@ import sys
 import typer
 
 import nlpkit
-from nlpkit.cli import data, evaluate, generate, info, predict, recipes, train, translate
+from nlpkit.cli import data, evaluate, export, generate, info, predict, recipes, train, translate
 from nlpkit.errors import NlpkitError
 
 app = typer.Typer(
@@ -22,6 +22,7 @@ app.command("evaluate")(evaluate.evaluate)
 app.command("predict")(predict.predict)
 app.command("generate")(generate.generate)
 app.command("translate")(translate.translate)
+app.command("export")(export.export)
 app.command("info")(info.info)
 app.add_typer(recipes.app, name="recipes")
 app.add_typer(data.app, name="data")

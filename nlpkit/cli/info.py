@@ -38,7 +38,8 @@ def info(bundle: Path = typer.Argument(help="A bundle's folder."), as_json: Json
     data = known["data"]
     unit, shown = _UNITS[known["task"]]
     table.add_row("data", f"{data['source']}: {data['train']:,} {unit}, {data['validation']:,} held out")
-    table.add_row("size", f"{known['parameters']:,} parameters, {sum(sizes.values()) / 1e6:.1f} MB")
+    kept = " in int8" if known.get("weights") == "int8" else ""
+    table.add_row("size", f"{known['parameters']:,} parameters{kept}, {sum(sizes.values()) / 1e6:.1f} MB")
     for split, scores in known["metrics"].items():
         table.add_row(split, ", ".join(f"{name.replace('_', ' ')} {scores[name]:.4f}" for name in shown))
     table.add_row("files", ", ".join(f"{name} {size / 1e3:,.0f} kB" for name, size in sizes.items()))

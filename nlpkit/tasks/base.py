@@ -12,6 +12,9 @@ from nlpkit.tokenizer import Tokenizer
 
 R = TypeVar("R", bound=Recipe)
 
+_WEIGHTS = "model.weights.h5"
+_OF_TRAINING = (_WEIGHTS, "history.csv")
+
 
 class TrainedTask(Generic[R]):
     """A recipe, and, once trained or loaded, the bundle and its open session."""
@@ -53,6 +56,18 @@ class TrainedTask(Generic[R]):
         model._open(bundle)
         return model
 
+    def exported(self, *, int8: bool = False) -> Self:
+        """The model as it is shipped: without what training left, `network` among it; with `int8`, its matrices in
+        int8 with a scale for each row. Its figures are gone too, until `evaluate` finds new ones."""
+        from nlpkit.runtime.quantize import quantize_weights
+
+        bundle = self._trained()
+        files = {name: content for name, content in bundle.files.items() if name not in _OF_TRAINING}
+        if int8:
+            files |= {name: quantize_weights(graph) for name, graph in files.items() if name.endswith(".onnx")}
+        weights = "int8" if int8 else bundle.metadata.get("weights", "float32")
+        return self.from_bundle(Bundle({**bundle.metadata, "weights": weights, "metrics": {}}, files))
+
     @property
     def metadata(self) -> dict[str, Any]:
         """What is known of the model: its data, figures, libraries and size."""
@@ -67,6 +82,12 @@ class TrainedTask(Generic[R]):
         if self._bundle is None:
             raise UsageError(f"this {type(self).__name__} is not trained yet; call fit first, or nlpkit.load a bundle")
         return self._bundle
+
+    def _keras_weights(self) -> bytes:
+        files = self._trained().files
+        if _WEIGHTS not in files:
+            raise UsageError("the model was exported without its Keras weights; load the one it was exported from")
+        return files[_WEIGHTS]
 
     def _with_source(self, source: str, **more: Any) -> None:
         """Sets the recipe's data source, and other keys of the section where they are given."""

@@ -191,7 +191,7 @@ class TextClassifier(TrainedTask[ClassificationRecipe]):
         from nlpkit.networks.classifier import build_classifier
 
         network = build_classifier(self.recipe.model, len(self._tokenizer), len(self.labels))
-        return network_from_weights(network, self._trained().files["model.weights.h5"])
+        return network_from_weights(network, self._keras_weights())
 
     # -- within
 

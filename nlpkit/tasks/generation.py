@@ -249,8 +249,7 @@ class TextGenerator(TrainedTask[GenerationRecipe]):
         from nlpkit.networks.bundling import network_from_weights
         from nlpkit.networks.generator import build_generator
 
-        weights = self._trained().files["model.weights.h5"]
-        return network_from_weights(build_generator(self.recipe, len(self._tokenizer)), weights)
+        return network_from_weights(build_generator(self.recipe, len(self._tokenizer)), self._keras_weights())
 
     # -- within
 

@@ -278,7 +278,7 @@ class Translator(TrainedTask[TranslationRecipe]):
         from nlpkit.networks.translator import build_translator
 
         network = build_translator(self.recipe.model, len(self._tokenizer))
-        return network_from_weights(network, self._trained().files["model.weights.h5"])
+        return network_from_weights(network, self._keras_weights())
 
     # -- within
 

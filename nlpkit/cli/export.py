@@ -1,0 +1,65 @@
+"""`nlpkit export`: a model as it is shipped."""
+
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from nlpkit.cli.options import Json, note, plain_table, print_json, waiting
+
+# a task's chief figure, and whether it is a share of one
+_FIGURES = {
+    "classification": ("accuracy", 100),
+    "generation": ("bits_per_character", 1),
+    "translation": ("bleu", 1),
+}
+
+
+def export(
+    bundle: Path = typer.Argument(help="A bundle's folder."),
+    int8: bool = typer.Option(False, "--int8", help="Keep weights in int8, a quarter of the size."),
+    output: Path = typer.Option(None, "--output", "-o", help="The copy's folder.", show_default="BUNDLE-int8 or -slim"),
+    overwrite: bool = typer.Option(False, help="Replace a bundle that is there already."),
+    data: str = typer.Option(None, help="What to compare the two on.", show_default="what it was trained on"),
+    split: str = typer.Option(None, help="Which split of it.", show_default="test, else what was held out"),
+    as_json: Json = False,
+) -> None:
+    """Copy a model without what only training needs, smaller in int8, and tell what that costs."""
+    from nlpkit.bundle import check_output
+    from nlpkit.tasks import load
+
+    folder = output or bundle.resolve().with_name(f"{bundle.resolve().name}-{'int8' if int8 else 'slim'}")
+    check_output(folder, overwrite=overwrite)
+    model: Any = load(bundle)
+    copy = model.exported(int8=int8)
+    reports = {}
+    for name, one in (("before", model), ("after", copy)):
+        with waiting(f"evaluating {name}"):
+            reports[name] = one.evaluate(data=data, split=split)
+    copy.metadata["metrics"] = {split or "evaluated": reports["after"].to_dict()}
+    copy.save(folder, overwrite=overwrite)
+
+    figure, scale = _FIGURES[model.task]
+    megabytes = {"before": _megabytes(bundle), "after": _megabytes(folder)}
+    figures = {name: scale * report.to_dict()[figure] for name, report in reports.items()}
+    if as_json:
+        print_json({"bundle": str(folder), "figure": figure, "figures": figures, "megabytes": megabytes})
+        return
+
+    from rich.console import Console
+
+    label = figure.replace("_", " ") + (", %" if scale == 100 else "")
+    table = plain_table("", "before", "after", "change", right=3)
+    table.add_row(
+        "size, MB",
+        *(f"{megabytes[name]:.2f}" for name in megabytes),
+        f"{megabytes['after'] / megabytes['before']:.0%} of it",
+    )
+    change = figures["after"] - figures["before"]
+    table.add_row(label, *(f"{figures[name]:.3f}" for name in figures), f"{change:+.3f}")
+    Console(highlight=False).print(table)
+    note(f"saved {folder}")
+
+
+def _megabytes(folder: Path) -> float:
+    return sum(file.stat().st_size for file in folder.iterdir()) / 1e6
