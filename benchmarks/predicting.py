@@ -1,11 +1,17 @@
-"""Texts a second of a classifier's session beside Keras' `model.predict`: one network, the same batches, one run.
+"""Texts a second of a classifier's session beside Keras' `model.predict` and PyTorch, over the same weights.
 
-python benchmarks/predicting.py models/sentiment-imdb --data imdb --split test
+    python benchmarks/predicting.py models/sentiment-imdb --data imdb --split test
+
+Twice: from the texts on, each tokenized and batched by length as nlpkit does, and from ready batches on. PyTorch
+packs its sequences; without it, it is left out. Then one text of 200 words at a time.
 """
 
 import argparse
 import os
 import time
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from typing import Any, cast
 
 import numpy as np
 
@@ -15,6 +21,10 @@ from nlpkit.quiet import import_keras
 
 ROUNDS = 5
 BATCH_TOKENS = 8_192
+SINGLES = 100
+
+Batches = list[tuple[np.ndarray, np.ndarray]]
+Way = Callable[[Batches], np.ndarray]
 
 
 def main() -> None:
@@ -26,31 +36,34 @@ def main() -> None:
     classifier = nlpkit.load(asked.bundle)
     assert isinstance(classifier, nlpkit.TextClassifier)
     texts = [text for text, _ in classifier.examples(asked.data, asked.split)[1]]
+    batches = batches_of(classifier, texts)
+    peers = {"model.predict": by_keras(classifier)}
+    try:
+        peers["PyTorch"] = by_pytorch(classifier)
+    except ImportError:
+        print("without PyTorch, which is not installed")
 
-    import_keras()
-    import tensorflow as tf
-
-    network = classifier.network()
-    network.compile(jit_compile=False)  # XLA would compile each of the many shapes
-    section = classifier.recipe.tokenizer
-    encoded = classifier._tokenizer.encode(texts, threads=os.cpu_count() or 1)
-    rows = [truncate(np.array(ids, np.int32), section.max_length, section.truncation) for ids in encoded]
-    batches = [pad([rows[i] for i in batch]) for batch in sorted_batches([max(1, len(r)) for r in rows], BATCH_TOKENS)]
-    signature = ({"ids": tf.TensorSpec([None, None], tf.int32), "lengths": tf.TensorSpec([None], tf.int32)},)
-    dataset = tf.data.Dataset.from_generator(
-        lambda: (({"ids": ids, "lengths": lengths},) for ids, lengths in batches), output_signature=signature
-    ).prefetch(4)
-
-    def keras_way() -> np.ndarray:
-        logits = network.predict(dataset, verbose=0)
-        odds = np.exp(logits - logits.max(1, keepdims=True))
-        chances: np.ndarray = odds / odds.sum(1, keepdims=True)
-        return chances
-
-    def session_way() -> np.ndarray:
+    def session(batches: Batches) -> np.ndarray:
         return np.concatenate([classifier._session.run(*batch)[0] for batch in batches])
 
-    ways = {"model.predict": keras_way, "session": session_way}
+    def from_texts(way: Way) -> np.ndarray:
+        return way(batches_of(classifier, texts))
+
+    ready = {name: partial(way, batches) for name, way in peers.items()}
+    compare("ready batches", ready, partial(session, batches), len(texts))
+    whole = {name: partial(from_texts, way) for name, way in peers.items()}
+    compare("texts", whole, partial(classifier.predict_proba, texts), len(texts))
+    text = " ".join(" ".join(texts[:20]).split()[:200])
+    seconds = []
+    for _ in range(SINGLES):
+        started = time.perf_counter()
+        classifier.predict_proba([text])
+        seconds.append(time.perf_counter() - started)
+    print(f"one text of 200 words: {1e3 * np.median(seconds):.2f} ms (median of {SINGLES})")
+
+
+def compare(what: str, peers: Mapping[str, Callable[[], Any]], ours: Callable[[], Any], texts: int) -> None:
+    ways = {**peers, "nlpkit": ours}
     answers = {name: way() for name, way in ways.items()}  # warm
     seconds: dict[str, list[float]] = {name: [] for name in ways}
     for _ in range(ROUNDS):
@@ -58,10 +71,82 @@ def main() -> None:
             started = time.perf_counter()
             way()
             seconds[name].append(time.perf_counter() - started)
-    for name, measured in seconds.items():
-        print(f"{name:15} {len(texts) / np.median(measured):8,.0f} texts/s  (median of {ROUNDS})")
-    slow, fast = (float(np.median(seconds[name])) for name in ways)
-    print(f"ratio {slow / fast:.2f}; furthest apart {np.abs(answers['model.predict'] - answers['session']).max():.1e}")
+    medians = {name: float(np.median(measured)) for name, measured in seconds.items()}
+    print(f"{texts:,} texts, from {what} on (median of {ROUNDS})")
+    for name, median in medians.items():
+        print(f"  {name:14} {texts / median:8,.0f} texts/s  nlpkit is {median / medians['nlpkit']:.2f} times as fast")
+    if what == "ready batches":  # in one order
+        off = max(float(np.abs(answers[name] - answers["nlpkit"]).max()) for name in peers)
+        print(f"  furthest apart {off:.1e}")
+
+
+def batches_of(classifier: "nlpkit.TextClassifier", texts: list[str]) -> Batches:
+    """All texts, sorted by length."""
+    section = classifier.recipe.tokenizer
+    encoded = classifier._tokenizer.encode(texts, threads=os.cpu_count() or 1)
+    rows = [truncate(np.array(ids, np.int32), section.max_length, section.truncation) for ids in encoded]
+    return [pad([rows[i] for i in batch]) for batch in sorted_batches([max(1, len(r)) for r in rows], BATCH_TOKENS)]
+
+
+def by_keras(classifier: "nlpkit.TextClassifier") -> Way:
+    import_keras()
+    import tensorflow as tf
+
+    network = classifier.network()
+    network.compile(jit_compile=False)  # XLA would compile each of the many shapes
+    signature = ({"ids": tf.TensorSpec([None, None], tf.int32), "lengths": tf.TensorSpec([None], tf.int32)},)
+
+    def way(batches: Batches) -> np.ndarray:
+        given = (({"ids": ids, "lengths": lengths},) for ids, lengths in batches)
+        dataset = tf.data.Dataset.from_generator(lambda: given, output_signature=signature).prefetch(4)
+        return softmax(network.predict(dataset, verbose=0))
+
+    return way
+
+
+def by_pytorch(classifier: "nlpkit.TextClassifier") -> Way:
+    """The same network for the recipe `sentiment`: one bidirectional layer under max and mean pooling."""
+    import torch
+    from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+
+    torch.set_num_threads(os.cpu_count() or 1)
+    torch.set_flush_denormal(True)
+    model = classifier.recipe.model
+    assert (model.cell, model.layers, model.bidirectional, model.pooling) == ("lstm", 1, True, ["max", "mean"])
+    network = classifier.network()
+
+    def tensors(arrays: Iterable[np.ndarray]) -> list[torch.Tensor]:
+        return [torch.tensor(np.array(array)) for array in arrays]
+
+    (table,) = tensors(network.get_layer("embedding").get_weights())
+    kernel, bias = tensors(network.get_layer("logits").get_weights())
+    lstm = torch.nn.LSTM(model.embedding_size, model.units, batch_first=True, bidirectional=True)
+    (directions,) = network.get_layer("stack").recurrent_weights()
+    for suffix, weights in zip(("", "_reverse"), directions, strict=True):
+        values = (weights.kernel.T, weights.recurrent_kernel.T, weights.bias, np.zeros_like(weights.bias))
+        names = ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0")
+        for name, value in zip(names, tensors(values), strict=True):
+            getattr(lstm, name + suffix).data.copy_(value)
+
+    @torch.no_grad()  # type: ignore[untyped-decorator]
+    def way(batches: Batches) -> np.ndarray:
+        found = []
+        for ids, lengths in batches:
+            counts = torch.from_numpy(lengths.astype(np.int64))
+            packed = pack_padded_sequence(table[torch.from_numpy(ids)], counts, batch_first=True, enforce_sorted=False)
+            outputs, _ = pad_packed_sequence(lstm(packed)[0], batch_first=True, padding_value=-1e9)
+            real = torch.arange(outputs.shape[1])[None, :, None] < counts[:, None, None]
+            mean = torch.where(real, outputs, 0.0).sum(1) / counts[:, None]
+            found.append(torch.softmax(torch.cat([outputs.amax(1), mean], 1) @ kernel + bias, 1).numpy())
+        return np.concatenate(found)
+
+    return cast(Way, way)
+
+
+def softmax(logits: np.ndarray) -> np.ndarray:
+    odds = np.exp(logits - logits.max(1, keepdims=True))
+    chances: np.ndarray = odds / odds.sum(1, keepdims=True)
+    return chances
 
 
 if __name__ == "__main__":

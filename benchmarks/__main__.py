@@ -1,0 +1,59 @@
+"""Runs every comparison and writes RESULTS.md beside this file: what was run, on which machine, what came out.
+
+    pip install -e ".[benchmarks,samples]"
+    python -m benchmarks --classifier models/sentiment-imdb --generator models/generate-tiny_shakespeare \\
+        --translator models/multi30k-en-de --pairs path/to/multi30k
+"""
+
+import argparse
+import os
+import platform
+import subprocess
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+HERE = Path(__file__).parent
+LIBRARIES = ("keras", "tensorflow", "onnxruntime", "torch", "numpy")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--classifier", required=True)
+    parser.add_argument("--generator", required=True)
+    parser.add_argument("--translator", required=True)
+    parser.add_argument("--pairs", required=True)
+    asked = parser.parse_args()
+    runs = {
+        "Training: a step of one layer": ["training.py"],
+        "Labels": ["predicting.py", asked.classifier],
+        "Text, on one core": ["writing.py", asked.generator],
+        "Translations": ["translating.py", asked.translator, "--data", asked.pairs],
+    }
+    load = os.getloadavg()[0]
+    parts = [
+        "# Measured beside its peers",
+        "",
+        f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}; load "
+        f"average {load:.1f} before; {', '.join(f'{name} {known(name)}' for name in LIBRARIES)}. Rates follow the "
+        "machine and its neighbours; the ratios are what to read. `python -m benchmarks --help` says how to repeat it.",
+    ]
+    for title, (script, *arguments) in runs.items():
+        command = [sys.executable, str(HERE / script), *arguments]
+        if script == "writing.py" and hasattr(os, "sched_setaffinity"):
+            command = ["taskset", "-c", "0", *command]
+        print(title, file=sys.stderr)
+        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+        parts += ["", f"## {title}", "", f"`benchmarks/{script}`", "", "```", done.stdout.rstrip(), "```"]
+    (HERE / "RESULTS.md").write_text("\n".join(parts) + "\n", encoding="utf-8")
+
+
+def known(library: str) -> str:
+    try:
+        return version(library)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+if __name__ == "__main__":
+    main()

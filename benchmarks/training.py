@@ -1,0 +1,150 @@
+"""A training step of one LSTM layer beside stock Keras, PyTorch and the machine's limit, interleaved in one run.
+
+    pip install -e ".[benchmarks]" && python benchmarks/training.py
+
+A step is the outputs of all steps, the gradient of the sum of their squares, and those of all weights and of the
+inputs. Each peer is a process of its own, idle while another is timed. The limit is the rate of the bare matrix
+products that a step cannot do without. PyTorch flushes denormals, and so do TensorFlow and XLA by themselves.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+ROUNDS = 7
+SHAPES = [  # batch, steps, inputs, units, directions
+    (32, 100, 64, 256, 1),
+    (32, 100, 128, 128, 1),
+    (64, 200, 256, 256, 1),
+    (64, 100, 512, 512, 1),
+    (64, 256, 128, 128, 2),
+]
+PEERS = ("limit", "Keras", "PyTorch", "nlpkit", "nlpkit, XLA")
+
+Step = Callable[[], Any]
+
+
+def main() -> None:
+    workers = {peer: Worker(peer) for peer in PEERS}
+    print("milliseconds a step, median of", ROUNDS)
+    print(f"{'batch, steps, inputs, units, directions':42}" + "".join(f"{peer:>13}" for peer in PEERS))
+    for shape in SHAPES:
+        seconds: dict[str, list[float]] = {peer: [] for peer in PEERS}
+        for worker in workers.values():
+            worker.ask(shape)  # compiles
+        for _ in range(ROUNDS):
+            for peer, worker in workers.items():
+                seconds[peer].append(worker.ask(shape))
+        medians = {peer: float(np.median(found)) for peer, found in seconds.items()}
+        print(f"{shape!s:42}" + "".join(f"{1e3 * medians[peer]:13.1f}" for peer in PEERS), flush=True)
+
+
+class Worker:
+    """A peer in a process of its own, which times a step of a shape when asked to."""
+
+    def __init__(self, peer: str) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, __file__, peer], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+
+    def ask(self, shape: tuple[int, ...]) -> float:
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.write(json.dumps(shape) + "\n")
+        self.process.stdin.flush()
+        return float(self.process.stdout.readline())
+
+
+def serve(peer: str) -> None:
+    make = {"PyTorch": pytorch_step, "limit": bare_products}.get(peer) or (lambda *shape: keras_step(*shape, peer=peer))
+    shape, step = None, None
+    for line in sys.stdin:
+        if json.loads(line) != shape:
+            shape = json.loads(line)
+            step = make(*shape)
+            step(), step()
+        assert step is not None
+        started = time.perf_counter()
+        step()
+        print(time.perf_counter() - started, flush=True)
+
+
+def keras_step(batch: int, steps: int, inputs: int, units: int, directions: int, *, peer: str) -> Step:
+    import keras
+    import tensorflow as tf
+
+    from nlpkit.layers.lstm import LSTM
+
+    kind = keras.layers.LSTM if peer == "Keras" else LSTM
+    layers = [kind(units, return_sequences=True) for _ in range(directions)]
+    for layer in layers:
+        layer.build((batch, steps, inputs))
+    weights = [weight.value for layer in layers for weight in layer.trainable_weights]
+    x = tf.random.stateless_normal((batch, steps, inputs), (1, 2))
+
+    @tf.function(jit_compile=peer.endswith("XLA"))  # type: ignore[untyped-decorator]
+    def step() -> Any:
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            outputs = [layer(tf.reverse(x, [1]) if number else x) for number, layer in enumerate(layers)]
+            loss = tf.add_n([tf.reduce_sum(one * one) for one in outputs])
+        return tape.gradient(loss, [x, *weights])
+
+    return lambda: [gradient.numpy() for gradient in step()]
+
+
+def pytorch_step(batch: int, steps: int, inputs: int, units: int, directions: int) -> Step:
+    import torch
+
+    torch.set_flush_denormal(True)
+    torch.set_num_threads(os.cpu_count() or 1)
+    torch.manual_seed(1)
+    layer = torch.nn.LSTM(inputs, units, batch_first=True, bidirectional=directions == 2)
+    x = torch.randn(batch, steps, inputs, requires_grad=True)
+
+    def step() -> Any:
+        outputs, _ = layer(x)
+        return torch.autograd.grad((outputs * outputs).sum(), [x, *layer.parameters()])
+
+    return step
+
+
+def bare_products(batch: int, steps: int, inputs: int, units: int, directions: int) -> Step:
+    import tensorflow as tf
+
+    def given(*shape: int) -> Any:
+        return tf.random.stateless_normal(shape, (1, 2))
+
+    rows = batch * steps
+    x, kernel, recurrent = given(rows, inputs), given(inputs, 4 * units), given(units, 4 * units)
+    h, dz, hs, dzs = given(batch, units), given(batch, 4 * units), given(rows, units), given(rows, 4 * units)
+
+    @tf.function  # type: ignore[untyped-decorator]
+    def step() -> Any:
+        found = []
+        for _ in range(directions):
+            found += [tf.matmul(x, kernel), tf.matmul(dzs, kernel, transpose_b=True)]
+            found += [tf.matmul(x, dzs, transpose_a=True), tf.matmul(hs, dzs, transpose_a=True)]
+            for number in range(steps):
+                # not the same product twice, which would be computed once
+                found += [
+                    tf.matmul(h + float(number), recurrent),
+                    tf.matmul(dz + float(number), recurrent, transpose_b=True),
+                ]
+        return [one[0, 0] for one in found]
+
+    return lambda: [one.numpy() for one in step()]
+
+
+if __name__ == "__main__":
+    if len(sys.argv) > 1:
+        os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+        serve(sys.argv[1])
+    else:
+        main()
