@@ -198,7 +198,7 @@ class StreamBatches:
         return self.rows * self.steps
 
     def validate(self, network: keras.Model) -> Row:
-        session = Session(export_generator(network.core, self.recipe.model))
+        session = Session(export_generator(network.core, self.recipe.model), threads=0)
         nats = float(token_nats(session, self.data.validation.ids).sum()) / max(1, self.data.validation.characters)
         return {"val_nats": nats, "score": -nats}
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from nlpkit.data.batching import pad, sorted_batches
 from nlpkit.decoding.beam import Hypothesis, Ranking, Step, beam_search
-from nlpkit.runtime.session import Session
+from nlpkit.runtime.session import Session, on_all_cores
 from nlpkit.tokenizer import BOS, EOS, PAD, UNK
 
 _BATCH_TOKENS = 2_048  # of the source
@@ -35,12 +35,12 @@ def translate_rows(
     are batched by length; each has at least one token. A translation is at most twice as long as its source, and
     ten tokens.
     """
-    found: list[list[Hypothesis]] = [[] for _ in rows]
-    for batch in sorted_batches([len(row) for row in rows], _BATCH_TOKENS):
+
+    def search(batch: np.ndarray) -> list[list[Hypothesis]]:
         ids, lengths = pad([rows[i] for i in batch])
         readers = [_Reader(model, ids, lengths) for model in models]
-        answers = beam_search(
-            lambda places, parents, tokens, readers=readers: _together(readers, places, parents, tokens),  # type: ignore[misc]
+        return beam_search(
+            lambda places, parents, tokens: _together(readers, places, parents, tokens),
             len(batch),
             width=width,
             limits=2 * lengths + 10,
@@ -49,6 +49,10 @@ def translate_rows(
             ranking=ranking,
             lengths=lengths,
         )
+
+    batches = sorted_batches([len(row) for row in rows], _BATCH_TOKENS)[::-1]  # the longest first
+    found: list[list[Hypothesis]] = [[] for _ in rows]
+    for batch, answers in zip(batches, on_all_cores(search, batches), strict=True):
         for i, answer in zip(batch, answers, strict=True):
             found[i] = answer
     return found
@@ -69,7 +73,8 @@ def forced_nats(model: TranslatorSessions, sources: Sequence[np.ndarray], target
     """-log p of each target, its end included, given its source, in nats: float64 [pairs], for rows of token ids."""
     nats = np.zeros(len(sources))
     lengths = [max(len(source), len(target)) for source, target in zip(sources, targets, strict=True)]
-    for batch in sorted_batches(lengths, _BATCH_TOKENS):
+
+    def read(batch: np.ndarray) -> None:
         reader = _Reader(model, *pad([sources[i] for i in batch]))
         given, counts = pad([np.concatenate([[BOS], targets[i]]) for i in batch])
         wanted, _ = pad([np.concatenate([targets[i], [EOS]]) for i in batch])
@@ -77,6 +82,8 @@ def forced_nats(model: TranslatorSessions, sources: Sequence[np.ndarray], target
         for step in range(given.shape[1]):
             chances, _ = reader.step(rows, rows, given[:, step])
             nats[batch] -= np.where(step < counts, chances[rows, wanted[:, step]], 0)
+
+    on_all_cores(read, sorted_batches(lengths, _BATCH_TOKENS)[::-1])
     return nats
 
 

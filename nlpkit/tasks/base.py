@@ -21,6 +21,7 @@ class TrainedTask(Generic[R]):
 
     task: ClassVar[str]
     leading_space: ClassVar[bool] = True
+    threads: ClassVar[int] = 1  # of a session
 
     def __init__(self, recipe: R | str | Path, **settings: Any) -> None:
         """`recipe` is one, or the name or path of one; `settings` are keys of its sections: `epochs=2`.
@@ -76,7 +77,7 @@ class TrainedTask(Generic[R]):
     def _open(self, bundle: Bundle) -> None:
         self._bundle = bundle
         self._tokenizer = Tokenizer(bundle.files["tokenizer.model"], leading_space=self.leading_space)
-        self._session = Session(bundle.files["model.onnx"])
+        self._session = Session(bundle.files["model.onnx"], threads=self.threads)
 
     def _trained(self) -> Bundle:
         if self._bundle is None:

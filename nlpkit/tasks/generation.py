@@ -47,6 +47,7 @@ class TextGenerator(TrainedTask[GenerationRecipe]):
 
     task = "generation"
     leading_space = False
+    threads = 0  # rows that read on are one batch
 
     def __init__(self, recipe: GenerationRecipe | str | Path = "generate", **settings: Any) -> None:
         super().__init__(recipe, **settings)
