@@ -6,9 +6,9 @@ model=models/demo
 if [ -f "$model/metadata.json" ]; then
     echo "$model is trained already; remove it to train again"
 elif [ -d "$model/checkpoint" ]; then
-    nlpkit train sentiment --epochs 3 --output "$model" --resume
+    nlpkit train sentiment --epochs 2 --output "$model" --resume
 else
-    nlpkit train sentiment --epochs 3 --output "$model"
+    nlpkit train sentiment --epochs 2 --output "$model"
 fi
 
 typed=$(mktemp)
