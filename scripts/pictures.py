@@ -34,7 +34,7 @@ def main() -> None:
     docs = Path(__file__).parents[1] / "docs"
     docs.mkdir(exist_ok=True)
     reading(classifier, docs / "reading.svg")
-    learning({"generate, 3 epochs": quick, "generate-best": best}, docs / "learning.svg")
+    learning({"generate, 2 epochs": quick, "generate-best": best}, docs / "learning.svg")
     aligning(translator, docs / "attention.svg")
 
 

@@ -12,6 +12,7 @@ from nlpkit.recipe import TrainingSection
 from nlpkit.training.checkpoint import restore_checkpoint, save_checkpoint
 from nlpkit.training.fit import fit
 from nlpkit.training.progress import Row, TrainingDisplay
+from nlpkit.training.run import Run
 from nlpkit.training.schedule import WarmUp
 
 
@@ -60,7 +61,7 @@ def section(epochs: int, patience: int = 0) -> TrainingSection:
 
 def test_the_best_epoch_is_left_in_the_network() -> None:
     network, epochs = compiled(), Scripted([0.1, 0.9, 0.5])
-    history = fit(network, epochs, section(3), TrainingDisplay())
+    history = fit(network, epochs, section(3), Run(TrainingDisplay()))
     assert [row["epoch"] for row in history] == [1, 2, 3]
     assert epochs.judged == pytest.approx([1 - 0.8**2, 1 - 0.8**4, 1 - 0.8**6])  # w += 0.2 * (1 - w) each step
     assert weight(network) == pytest.approx(epochs.judged[1])
@@ -68,7 +69,7 @@ def test_the_best_epoch_is_left_in_the_network() -> None:
 
 def test_the_average_is_judged_and_the_raw_weights_train_on() -> None:
     network, epochs = compiled(ema=0.5), Scripted([0.1, 0.2])
-    fit(network, epochs, section(2), TrainingDisplay())
+    fit(network, epochs, section(2), Run(TrainingDisplay()))
     raw = [1 - 0.8**n for n in range(1, 5)]
     average = [raw[0]]
     for value in raw[1:]:
@@ -80,12 +81,12 @@ def test_the_average_is_judged_and_the_raw_weights_train_on() -> None:
 @pytest.mark.parametrize(("patience", "epochs_run"), [(0, 6), (1, 3), (2, 4)])
 def test_patience(patience: int, epochs_run: int) -> None:
     epochs = Scripted([0.5, 0.9, 0.8, 0.7, 0.6, 0.5])
-    assert len(fit(compiled(), epochs, section(6, patience), TrainingDisplay())) == epochs_run
+    assert len(fit(compiled(), epochs, section(6, patience), Run(TrainingDisplay()))) == epochs_run
 
 
 def test_a_run_that_diverges_says_so() -> None:
     with pytest.raises(NlpkitError, match=r"diverged in epoch 1.*learning_rate"):
-        fit(compiled(), Scripted([0.1], target=float("nan")), section(1), TrainingDisplay())
+        fit(compiled(), Scripted([0.1], target=float("nan")), section(1), Run(TrainingDisplay()))
 
 
 def test_a_damaged_checkpoint(tmp_path: Path) -> None:

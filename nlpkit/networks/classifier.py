@@ -1,7 +1,5 @@
 """The classifier's network, embedding, LSTMStack, pooling and class scores, and how it is trained."""
 
-from pathlib import Path
-
 import keras
 import numpy as np
 from keras import ops
@@ -20,7 +18,8 @@ from nlpkit.runtime.classify import predict_rows
 from nlpkit.runtime.graph import classifier_graph
 from nlpkit.runtime.session import Session
 from nlpkit.training.fit import fit
-from nlpkit.training.progress import Row, TrainingDisplay
+from nlpkit.training.progress import Row
+from nlpkit.training.run import Run
 from nlpkit.training.schedule import make_optimizer
 
 
@@ -84,20 +83,11 @@ def compile_classifier(recipe: ClassificationRecipe, data: PreparedData, epochs:
     return network
 
 
-def train_classifier(
-    recipe: ClassificationRecipe,
-    data: PreparedData,
-    display: TrainingDisplay,
-    *,
-    checkpoint: Path | None = None,
-    resume: bool = False,
-    tensorboard: Path | None = None,
-) -> tuple[keras.Model, list[Row]]:
+def train_classifier(recipe: ClassificationRecipe, data: PreparedData, run: Run) -> tuple[keras.Model, list[Row]]:
     """The trained network, at its best epoch on the validation split, and a row of figures for each epoch."""
     epochs = TrainingBatches(recipe, data)
     network = compile_classifier(recipe, data, epochs)
-    callbacks = [keras.callbacks.TensorBoard(str(tensorboard))] if tensorboard else []
-    history = fit(network, epochs, recipe.training, display, checkpoint=checkpoint, resume=resume, callbacks=callbacks)
+    history = fit(network, epochs, recipe.training, run)
     return network, history
 
 

@@ -1,6 +1,5 @@
 """The generator's network, embedding, LSTMStack and next-token scores, and how it is trained."""
 
-from pathlib import Path
 from typing import Any
 
 import keras
@@ -22,7 +21,8 @@ from nlpkit.runtime.graph import STATES, generator_graph
 from nlpkit.runtime.session import Session
 from nlpkit.tokenizer import BOS
 from nlpkit.training.fit import fit
-from nlpkit.training.progress import Row, TrainingDisplay
+from nlpkit.training.progress import Row
+from nlpkit.training.run import Run
 from nlpkit.training.schedule import make_optimizer
 
 
@@ -103,20 +103,11 @@ def compile_generator(recipe: GenerationRecipe, data: PreparedStream, epochs: "S
     return network
 
 
-def train_generator(
-    recipe: GenerationRecipe,
-    data: PreparedStream,
-    display: TrainingDisplay,
-    *,
-    checkpoint: Path | None = None,
-    resume: bool = False,
-    tensorboard: Path | None = None,
-) -> tuple[keras.Model, list[Row]]:
+def train_generator(recipe: GenerationRecipe, data: PreparedStream, run: Run) -> tuple[keras.Model, list[Row]]:
     """The trained network, at its best epoch on the validation split, and a row of figures for each epoch."""
     epochs = StreamBatches(recipe, data)
     network = compile_generator(recipe, data, epochs)
-    callbacks = [keras.callbacks.TensorBoard(str(tensorboard))] if tensorboard else []
-    history = fit(network, epochs, recipe.training, display, checkpoint=checkpoint, resume=resume, callbacks=callbacks)
+    history = fit(network, epochs, recipe.training, run)
     return network.core, history
 
 

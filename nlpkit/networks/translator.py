@@ -1,7 +1,6 @@
 """The translator's network, a bidirectional LSTMStack under an attention decoder, and how it is trained."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import keras
@@ -23,7 +22,8 @@ from nlpkit.runtime.session import Session
 from nlpkit.runtime.translate import TranslatorSessions, forced_log_probabilities, forced_nats, translate_rows
 from nlpkit.tokenizer import BOS, EOS
 from nlpkit.training.fit import fit
-from nlpkit.training.progress import Row, TrainingDisplay
+from nlpkit.training.progress import Row
+from nlpkit.training.run import Run
 from nlpkit.training.schedule import make_optimizer
 
 
@@ -113,20 +113,11 @@ def compile_translator(recipe: TranslationRecipe, data: PreparedPairs, epochs: "
     return network
 
 
-def train_translator(
-    recipe: TranslationRecipe,
-    data: PreparedPairs,
-    display: TrainingDisplay,
-    *,
-    checkpoint: Path | None = None,
-    resume: bool = False,
-    tensorboard: Path | None = None,
-) -> tuple[keras.Model, list[Row]]:
+def train_translator(recipe: TranslationRecipe, data: PreparedPairs, run: Run) -> tuple[keras.Model, list[Row]]:
     """The trained network, at its best epoch on the validation split, and a row of figures for each epoch."""
     epochs = PairBatches(recipe, data)
     network = compile_translator(recipe, data, epochs)
-    callbacks = [keras.callbacks.TensorBoard(str(tensorboard))] if tensorboard else []
-    history = fit(network, epochs, recipe.training, display, checkpoint=checkpoint, resume=resume, callbacks=callbacks)
+    history = fit(network, epochs, recipe.training, run)
     return network, history
 
 

@@ -1,14 +1,26 @@
-"""What every task's class does alike: take a recipe, keep a bundle, give it back."""
+"""What every task's class does alike: take a recipe, train, keep a bundle, give it back."""
 
+import logging
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, ClassVar, Generic, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar, cast
 
 from nlpkit.bundle import Bundle, write_bundle
-from nlpkit.errors import UsageError
+from nlpkit.data.cache import Report
+from nlpkit.data.dataset import Dataset
+from nlpkit.errors import DataError, UsageError
 from nlpkit.model_card import model_card
+from nlpkit.quiet import import_keras
 from nlpkit.recipe import RECIPES, Recipe, load_recipe, recipe_from_toml, setting_key
 from nlpkit.runtime.session import Session
 from nlpkit.tokenizer import Tokenizer
+from nlpkit.training.run import Run, begin_run
+
+if TYPE_CHECKING:
+    from nlpkit.training.progress import TrainingDisplay
+
+logger = logging.getLogger("nlpkit")
 
 R = TypeVar("R", bound=Recipe)
 
@@ -16,7 +28,7 @@ _WEIGHTS = "model.weights.h5"
 _OF_TRAINING = (_WEIGHTS, "history.csv")
 
 
-class TrainedTask(Generic[R]):
+class TrainedTask(ABC, Generic[R]):
     """A recipe, and, once trained or loaded, the bundle and its open session."""
 
     task: ClassVar[str]
@@ -39,6 +51,7 @@ class TrainedTask(Generic[R]):
         if found.task != self.task:
             raise UsageError(f"the recipe {recipe} is for {found.task}, and {type(self).__name__} for {self.task}")
         self.recipe = cast(R, found)
+        self.reports: dict[str, Any] = {}  # what fit ended with, by split
         self._bundle: Bundle | None = None
 
     def save(self, folder: str | Path, *, overwrite: bool = False) -> None:
@@ -73,6 +86,51 @@ class TrainedTask(Generic[R]):
     def metadata(self) -> dict[str, Any]:
         """What is known of the model: its data, figures, libraries and size."""
         return self._trained().metadata
+
+    def _fit(
+        self,
+        dataset: Dataset[Any],
+        display: "TrainingDisplay | None",
+        checkpoint: Path | None,
+        resume: bool,
+        tensorboard: Path | None,
+    ) -> Self:
+        from nlpkit.training.progress import TrainingDisplay
+
+        with display or TrainingDisplay() as shown:
+            prepared = self._prepare(dataset, shown.report)
+            if checkpoint is not None and not resume:
+                begin_run(checkpoint, self.recipe)
+            shown.report("loading Keras", 0, None)
+            import_keras()
+            bundle = self._train(dataset, prepared, Run(shown, checkpoint, resume, tensorboard))
+            self._open(bundle)
+            shown.report("evaluating validation", 0, None)
+            self.reports = {"validation": self._judge_held_out(prepared)}
+            if "test" in dataset.splits:
+                shown.report("evaluating test", 0, None)
+                try:
+                    self.reports["test"] = self._judge(dataset.read("test"))
+                except DataError as error:  # no reason to throw the model away
+                    logger.warning("the test split could not be evaluated: %s", error)
+        bundle.metadata["metrics"] = {split: report.to_dict() for split, report in self.reports.items()}
+        return self
+
+    @abstractmethod
+    def _prepare(self, dataset: Dataset[Any], report: Report) -> Any:
+        """The data, split and tokenized."""
+
+    @abstractmethod
+    def _train(self, dataset: Dataset[Any], prepared: Any, run: Run) -> Bundle:
+        """Trains on prepared data; Keras may be imported now."""
+
+    @abstractmethod
+    def _judge_held_out(self, prepared: Any) -> Any:
+        """How well the model does on the validation split."""
+
+    @abstractmethod
+    def _judge(self, rows: Iterable[Any]) -> Any:
+        """How well the model does on rows of a data set."""
 
     def _open(self, bundle: Bundle) -> None:
         self._bundle = bundle

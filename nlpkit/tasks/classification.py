@@ -1,12 +1,13 @@
 """Text classification: one label a text."""
 
-import logging
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from nlpkit.bundle import Bundle
+from nlpkit.data.cache import Report
 from nlpkit.data.catalog import open_labelled
 from nlpkit.data.corpus import PreparedData, prepare
 from nlpkit.data.dataset import IN_MEMORY, Dataset, Example, dataset_from_lists
@@ -16,15 +17,13 @@ from nlpkit.quiet import import_keras
 from nlpkit.recipe import ClassificationRecipe
 from nlpkit.runtime.classify import predict_texts
 from nlpkit.tasks.base import TrainedTask
-from nlpkit.training.run import begin_run
+from nlpkit.training.run import Run
 
 if TYPE_CHECKING:
     import keras
 
     from nlpkit.networks.plan import TrainingPlan
     from nlpkit.training.progress import TrainingDisplay
-
-logger = logging.getLogger("nlpkit")
 
 
 class TextClassifier(TrainedTask[ClassificationRecipe]):
@@ -39,7 +38,6 @@ class TextClassifier(TrainedTask[ClassificationRecipe]):
 
     def __init__(self, recipe: ClassificationRecipe | str | Path = "sentiment", **settings: Any) -> None:
         super().__init__(recipe, **settings)
-        self.reports: dict[str, ClassificationReport] = {}  # what fit ended with, by split
 
     # -- training
 
@@ -60,34 +58,11 @@ class TextClassifier(TrainedTask[ClassificationRecipe]):
         folder, SIGINT saves the state there and raises Interrupted, and `resume` goes on from it.
         Raises DataError for data that cannot be trained on.
         """
-        from nlpkit.training.progress import TrainingDisplay
-
         dataset = _lists(texts, labels)
         source = IN_MEMORY if dataset else str(data) if data is not None else self.recipe.data.source
         self._with_source(source)
         dataset = dataset or self._named(source)
-        with display or TrainingDisplay() as shown:
-            prepared = prepare(dataset, self.recipe, shown.report)
-            if checkpoint is not None and not resume:
-                begin_run(checkpoint, self.recipe)
-            shown.report("loading Keras", 0, None)
-            import_keras()
-            from nlpkit.networks.classifier import bundle_classifier, train_classifier
-
-            network, history = train_classifier(
-                self.recipe, prepared, shown, checkpoint=checkpoint, resume=resume, tensorboard=tensorboard
-            )
-            bundle = bundle_classifier(network, self.recipe, dataset, prepared, history)
-            self._open(bundle)
-            self.reports = {"validation": self.compare(_held_examples(prepared, "validation"))}
-            if "test" in dataset.splits:
-                shown.report("evaluating test", 0, None)
-                try:
-                    self.reports["test"] = self.compare(dataset.read("test"))
-                except DataError as error:  # no reason to throw the model away
-                    logger.warning("the test split could not be evaluated: %s", error)
-        bundle.metadata["metrics"] = {split: report.to_dict() for split, report in self.reports.items()}
-        return self
+        return self._fit(dataset, display, checkpoint, resume, tensorboard)
 
     def prepared(self) -> PreparedData:
         """The recipe's data, split and tokenized, from the cache where it was prepared before."""
@@ -194,6 +169,21 @@ class TextClassifier(TrainedTask[ClassificationRecipe]):
         return network_from_weights(network, self._keras_weights())
 
     # -- within
+
+    def _prepare(self, dataset: Dataset[Example], report: Report) -> PreparedData:
+        return prepare(dataset, self.recipe, report)
+
+    def _train(self, dataset: Dataset[Example], prepared: PreparedData, run: Run) -> Bundle:
+        from nlpkit.networks.classifier import bundle_classifier, train_classifier
+
+        network, history = train_classifier(self.recipe, prepared, run)
+        return bundle_classifier(network, self.recipe, dataset, prepared, history)
+
+    def _judge_held_out(self, prepared: PreparedData) -> ClassificationReport:
+        return self.compare(_held_examples(prepared, "validation"))
+
+    def _judge(self, rows: Iterable[Example]) -> ClassificationReport:
+        return self.compare(rows)
 
     def _named(self, source: str, **columns: str | None) -> Dataset[Example]:
         section = self.recipe.data

@@ -1,6 +1,5 @@
 """Text generation: writing on from a prompt, in the manner of the text that was trained on."""
 
-import logging
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +7,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from nlpkit.bundle import Bundle
+from nlpkit.data.cache import Report
 from nlpkit.data.catalog import open_documents
 from nlpkit.data.dataset import IN_MEMORY, Dataset, dataset_from_texts
 from nlpkit.data.stream import PreparedStream, prepare_stream, token_ids
@@ -19,15 +20,13 @@ from nlpkit.quiet import import_keras
 from nlpkit.recipe import GenerationRecipe
 from nlpkit.runtime.generate import token_nats
 from nlpkit.tasks.base import TrainedTask
-from nlpkit.training.run import begin_run
+from nlpkit.training.run import Run
 
 if TYPE_CHECKING:
     import keras
 
     from nlpkit.networks.plan import TrainingPlan
     from nlpkit.training.progress import TrainingDisplay
-
-logger = logging.getLogger("nlpkit")
 
 
 @dataclass(frozen=True)
@@ -51,7 +50,6 @@ class TextGenerator(TrainedTask[GenerationRecipe]):
 
     def __init__(self, recipe: GenerationRecipe | str | Path = "generate", **settings: Any) -> None:
         super().__init__(recipe, **settings)
-        self.reports: dict[str, GenerationReport] = {}  # what fit ended with, by split
 
     # -- training
 
@@ -71,36 +69,11 @@ class TextGenerator(TrainedTask[GenerationRecipe]):
         folder, SIGINT saves the state there and raises Interrupted, and `resume` goes on from it.
         Raises DataError for text that cannot be trained on.
         """
-        from nlpkit.training.progress import TrainingDisplay
-
         dataset = None if texts is None else dataset_from_texts(texts)
         source = IN_MEMORY if dataset else str(data) if data is not None else self.recipe.data.source
         self._with_source(source)
         dataset = dataset or self._named(source)
-        with display or TrainingDisplay() as shown:
-            prepared = prepare_stream(dataset, self.recipe, shown.report)
-            if checkpoint is not None and not resume:
-                begin_run(checkpoint, self.recipe)
-            shown.report("loading Keras", 0, None)
-            import_keras()
-            from nlpkit.networks.generator import bundle_generator, train_generator
-
-            core, history = train_generator(
-                self.recipe, prepared, shown, checkpoint=checkpoint, resume=resume, tensorboard=tensorboard
-            )
-            bundle = bundle_generator(core, self.recipe, dataset, prepared, history)
-            self._open(bundle)
-            shown.report("evaluating validation", 0, None)
-            nats = token_nats(self._session, prepared.validation.ids)
-            self.reports = {"validation": generation_report(nats, prepared.validation.characters)}
-            if "test" in dataset.splits:
-                shown.report("evaluating test", 0, None)
-                try:
-                    self.reports["test"] = self._report(dataset.read("test"))
-                except DataError as error:  # no reason to throw the model away
-                    logger.warning("the test split could not be evaluated: %s", error)
-        bundle.metadata["metrics"] = {split: report.to_dict() for split, report in self.reports.items()}
-        return self
+        return self._fit(dataset, display, checkpoint, resume, tensorboard)
 
     def prepared(self) -> PreparedStream:
         """The recipe's data, split and tokenized, from the cache where it was prepared before."""
@@ -209,7 +182,7 @@ class TextGenerator(TrainedTask[GenerationRecipe]):
         other. Raises UsageError for a split that the data does not have.
         """
         if texts is not None:
-            return self._report(dataset_from_texts(texts).read("train"))
+            return self._judge(dataset_from_texts(texts).read("train"))
         return self.compare(*self.documents(data, split)[1:])
 
     def documents(
@@ -254,6 +227,24 @@ class TextGenerator(TrainedTask[GenerationRecipe]):
 
     # -- within
 
+    def _prepare(self, dataset: Dataset[str], report: Report) -> PreparedStream:
+        return prepare_stream(dataset, self.recipe, report)
+
+    def _train(self, dataset: Dataset[str], prepared: PreparedStream, run: Run) -> Bundle:
+        from nlpkit.networks.generator import bundle_generator, train_generator
+
+        core, history = train_generator(self.recipe, prepared, run)
+        return bundle_generator(core, self.recipe, dataset, prepared, history)
+
+    def _judge_held_out(self, prepared: PreparedStream) -> GenerationReport:
+        return self.compare(prepared.validation.ids, prepared.validation.characters)
+
+    def _judge(self, rows: Iterable[str]) -> GenerationReport:
+        texts = list(rows)
+        if not any(texts):
+            raise DataError("there is nothing to evaluate on: the data is empty")
+        return self.compare(np.concatenate(list(self._ids(texts))), sum(map(len, texts)))
+
     def _write(
         self,
         prompt: str,
@@ -291,12 +282,6 @@ class TextGenerator(TrainedTask[GenerationRecipe]):
 
     def _ends(self) -> bool:
         return self.recipe.data.documents == "apart"
-
-    def _report(self, documents: Iterable[str]) -> GenerationReport:
-        texts = list(documents)
-        if not any(texts):
-            raise DataError("there is nothing to evaluate on: the data is empty")
-        return self.compare(np.concatenate(list(self._ids(texts))), sum(map(len, texts)))
 
     def _ids(self, documents: list[str]) -> Iterator[np.ndarray]:
         return token_ids(self._tokenizer, documents, apart=self._ends())

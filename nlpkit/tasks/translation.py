@@ -1,6 +1,5 @@
 """Translation: one sequence into another, from one language to another or from one way of writing to another."""
 
-import logging
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -9,7 +8,9 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from nlpkit.bundle import Bundle
 from nlpkit.data.batching import windows
+from nlpkit.data.cache import Report
 from nlpkit.data.catalog import open_pairs
 from nlpkit.data.dataset import IN_MEMORY, Dataset, Pair, dataset_from_pairs
 from nlpkit.data.pairs import PreparedPairs, Sides, prepare_pairs
@@ -28,16 +29,13 @@ from nlpkit.runtime.translate import (
 )
 from nlpkit.tasks.base import TrainedTask
 from nlpkit.tokenizer import BOS, EOS
-from nlpkit.training.run import begin_run
+from nlpkit.training.run import Run
 
 if TYPE_CHECKING:
     import keras
 
-    from nlpkit.bundle import Bundle
     from nlpkit.networks.plan import TrainingPlan
     from nlpkit.training.progress import TrainingDisplay
-
-logger = logging.getLogger("nlpkit")
 
 
 @dataclass(frozen=True)
@@ -70,7 +68,6 @@ class Translator(TrainedTask[TranslationRecipe]):
 
     def __init__(self, recipe: TranslationRecipe | str | Path = "translate", **settings: Any) -> None:
         super().__init__(recipe, **settings)
-        self.reports: dict[str, TranslationReport] = {}  # what fit ended with, by split
         self._others: list[Translator] = []
 
     # -- training
@@ -94,36 +91,12 @@ class Translator(TrainedTask[TranslationRecipe]):
         folder, SIGINT saves the state there and raises Interrupted, and `resume` goes on from it.
         Raises DataError for data that cannot be trained on.
         """
-        from nlpkit.training.progress import TrainingDisplay
-
         dataset = _lists(sources, targets)
         self._with_source(
             IN_MEMORY if dataset else str(data) if data is not None else self.recipe.data.source, pair=pair
         )
         dataset = dataset or self._named()
-        with display or TrainingDisplay() as shown:
-            prepared = prepare_pairs(dataset, self.recipe, shown.report)
-            if checkpoint is not None and not resume:
-                begin_run(checkpoint, self.recipe)
-            shown.report("loading Keras", 0, None)
-            import_keras()
-            from nlpkit.networks.translator import bundle_translator, train_translator
-
-            network, history = train_translator(
-                self.recipe, prepared, shown, checkpoint=checkpoint, resume=resume, tensorboard=tensorboard
-            )
-            bundle = bundle_translator(network, self.recipe, dataset, prepared, history)
-            self._open(bundle)
-            shown.report("evaluating validation", 0, None)
-            self.reports = {"validation": self.compare(_pairs(prepared.validation))[0]}
-            if "test" in dataset.splits:
-                shown.report("evaluating test", 0, None)
-                try:
-                    self.reports["test"] = self.compare(dataset.read("test"))[0]
-                except DataError as error:  # no reason to throw the model away
-                    logger.warning("the test split could not be evaluated: %s", error)
-        bundle.metadata["metrics"] = {split: report.to_dict() for split, report in self.reports.items()}
-        return self
+        return self._fit(dataset, display, checkpoint, resume, tensorboard)
 
     def prepared(self) -> PreparedPairs:
         """The recipe's data, split and tokenized, from the cache where it was prepared before."""
@@ -282,7 +255,22 @@ class Translator(TrainedTask[TranslationRecipe]):
 
     # -- within
 
-    def _open(self, bundle: "Bundle") -> None:
+    def _prepare(self, dataset: Dataset[Pair], report: Report) -> PreparedPairs:
+        return prepare_pairs(dataset, self.recipe, report)
+
+    def _train(self, dataset: Dataset[Pair], prepared: PreparedPairs, run: Run) -> Bundle:
+        from nlpkit.networks.translator import bundle_translator, train_translator
+
+        network, history = train_translator(self.recipe, prepared, run)
+        return bundle_translator(network, self.recipe, dataset, prepared, history)
+
+    def _judge_held_out(self, prepared: PreparedPairs) -> TranslationReport:
+        return self._judge(_pairs(prepared.validation))
+
+    def _judge(self, rows: Iterable[Pair]) -> TranslationReport:
+        return self.compare(rows)[0]
+
+    def _open(self, bundle: Bundle) -> None:
         super()._open(bundle)
         self._sessions = TranslatorSessions(Session(bundle.files["encoder.onnx"]), self._session)
 

@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from types import FrameType
 from typing import Any, Protocol
 
@@ -19,7 +18,7 @@ from nlpkit.errors import Interrupted, NlpkitError
 from nlpkit.recipe import TrainingSection
 from nlpkit.training.checkpoint import restore_checkpoint, save_checkpoint
 from nlpkit.training.progress import Row, TrainingDisplay
-from nlpkit.training.run import STATE
+from nlpkit.training.run import STATE, Run
 
 
 class Epochs(Protocol):
@@ -65,20 +64,18 @@ def fit(
     network: keras.Model,
     epochs: Epochs,
     section: TrainingSection,
-    display: TrainingDisplay,
-    *,
-    checkpoint: Path | None = None,
-    resume: bool = False,
-    callbacks: list[keras.callbacks.Callback] | None = None,
+    run: Run,
 ) -> list[Row]:
     """Trains a compiled network, leaves its best averaged weights in it, and gives the history.
 
-    With a `checkpoint` folder the state is saved there after each epoch, every `checkpoint_minutes` and when
-    SIGINT or SIGTERM comes, which raises Interrupted; `resume` continues from it to the same weights.
+    A run with a checkpoint is saved there after each epoch, every `checkpoint_minutes` and when SIGINT or SIGTERM
+    comes, which raises Interrupted; resumed, it continues to the same weights.
     """
+    display, checkpoint = run.display, run.checkpoint
+    callbacks = [keras.callbacks.TensorBoard(str(run.tensorboard))] if run.tensorboard else []
     progress, best = Progress(), _weights(network)
     network.optimizer.build(network.trainable_variables)
-    if resume and checkpoint is not None and (checkpoint / STATE).is_file():
+    if run.resume and checkpoint is not None and (checkpoint / STATE).is_file():
         saved, best = restore_checkpoint(checkpoint, network)
         progress = Progress(**saved)
     started = time.monotonic() - progress.seconds
@@ -101,7 +98,7 @@ def fit(
                 epochs=epoch + 1,
                 shuffle=False,  # the plan is
                 verbose=0,
-                callbacks=[steps, *(callbacks or [])],
+                callbacks=[steps, *callbacks],
             ).history
             if steps.stopped:
                 raise Interrupted("training was stopped")

@@ -1,13 +1,28 @@
-"""The folder of a run that is not finished: which recipe it follows, and whether it may be gone on with."""
+"""One run of training: how it is shown, and where it is kept while it is not finished."""
 
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from nlpkit.errors import NlpkitError, UsageError
 from nlpkit.recipe import Recipe, recipe_from_toml, recipe_to_toml
 
+if TYPE_CHECKING:
+    from nlpkit.training.progress import TrainingDisplay
+
 STATE = "state.npz"
 _RECIPE = "recipe.toml"
+
+
+@dataclass(frozen=True)
+class Run:
+    """`checkpoint`, a folder, keeps the state; `resume` goes on from it; `tensorboard` is a folder for its logs."""
+
+    display: "TrainingDisplay"
+    checkpoint: Path | None = None
+    resume: bool = False
+    tensorboard: Path | None = None
 
 
 def check_run(checkpoint: Path, recipe: Recipe, *, resume: bool, overwrite: bool) -> None:
