@@ -144,6 +144,10 @@ class TranslatorTraining(TrainingSection):
     label_smoothing: Fraction = 0.1
 
 
+class DecodingSection(Section):
+    length_penalty: Annotated[float, Field(ge=0, le=10)] = 1.0
+
+
 class ClassificationRecipe(Section):
     task: Literal["classification"] = "classification"
     description: str = ""
@@ -169,6 +173,7 @@ class TranslationRecipe(Section):
     tokenizer: TranslatorTokenizer = TranslatorTokenizer()
     model: TranslatorSection = TranslatorSection()
     training: TranslatorTraining = TranslatorTraining()
+    decoding: DecodingSection = DecodingSection()
 
 
 Recipe = ClassificationRecipe | GenerationRecipe | TranslationRecipe

@@ -30,7 +30,7 @@ def translate(
     overwrite: bool = typer.Option(False, help="Replace an output file that is there already."),
     beam: int = typer.Option(5, min=1, help="So many translations are kept side by side; 1 is greedy."),
     nbest: int = typer.Option(1, min=1, help="So many translations a text, with log p in nats, the best first."),
-    length_penalty: float = typer.Option(None, help="Above 0, longer ones are favoured.", show_default="1"),
+    length_penalty: float = typer.Option(None, help="Above 0, longer ones are favoured.", show_default="the recipe's"),
     coverage_penalty: float = typer.Option(
         None, help="Above 0, those that left source words unread are not.", show_default="0"
     ),

@@ -125,8 +125,8 @@ class Translator(TrainedTask[TranslationRecipe]):
     def translate(self, texts: Sequence[str], *, beam: int = 5, **ranking: float) -> list[str]:
         """The best translation of each text; that of an empty one is empty.
 
-        beam: how many sequences are kept side by side, 1 for greedy; ranking: the fields of `Ranking`, such as
-        `length_penalty=1.0`. Raises UsageError for an option out of range.
+        beam: how many sequences are kept side by side, 1 for greedy; ranking: the fields of `Ranking`, of which
+        length_penalty is the recipe's unless it is given. Raises UsageError for an option out of range.
         """
         return [best[0].text for best in self.translate_stream(_sequence(texts), beam=beam, **ranking)]
 
@@ -139,7 +139,7 @@ class Translator(TrainedTask[TranslationRecipe]):
 
         A text of more tokens than the model was trained on is translated in parts, and has one translation.
         """
-        options = _ranking(ranking)
+        options = self._ranking(ranking)
         if beam < 1:
             raise UsageError(f"beam must be 1 or more, not {beam}")
         self._trained()
@@ -309,6 +309,12 @@ class Translator(TrainedTask[TranslationRecipe]):
                 # a word longer than the limit is cut where it must be
                 yield [part[start : start + limit] for part in parts for start in range(0, len(part), limit)]
 
+    def _ranking(self, options: dict[str, float]) -> Ranking:
+        try:
+            return Ranking(**self.recipe.decoding.model_dump() | options)
+        except TypeError as error:
+            raise UsageError(f"translate takes no option {str(error).rpartition(' ')[2]}") from None
+
     def _translation(self, hypothesis: Hypothesis) -> Translation:
         return Translation(self._tokenizer.decode(hypothesis.ids), hypothesis.log_probability)
 
@@ -333,13 +339,6 @@ def _lists(sources: Sequence[str] | None, targets: Sequence[str] | None) -> Data
     if (sources is None) != (targets is None):
         raise UsageError("sources and targets go together: one target for each source")
     return None if sources is None or targets is None else dataset_from_pairs(sources, targets)
-
-
-def _ranking(options: dict[str, float]) -> Ranking:
-    try:
-        return Ranking(**options)
-    except TypeError as error:
-        raise UsageError(f"translate takes no option {str(error).rpartition(' ')[2]}") from None
 
 
 def _pairs(sides: Sides) -> Iterator[Pair]:
