@@ -62,6 +62,8 @@ def test_python_docs_are_the_library_s_own() -> None:
     assert sum(map(len, documents)) > 1_000_000
     assert any("The *try* statement" in text or 'The "try" statement' in text for text in documents)
     assert any("Read and write ZIP files." in text for text in documents)  # zipfile's own docstring
+    lines = [line for text in documents for line in text.split("\n")]
+    assert not any(line.rstrip() != line or line.lstrip().startswith(("|", "+--")) for line in lines)
     assert dataset.fingerprint == open_python_docs().fingerprint
 
 

@@ -2,6 +2,7 @@
 
 import ast
 import hashlib
+import re
 import sys
 import sysconfig
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from nlpkit.data.files import add_files, read_rows
 from nlpkit.errors import DataError
 
 _LABELS = {"0": "negative", "1": "positive"}
+_TABULAR = re.compile(r"\S {4}|^ {16}|^ *[|+]")  # tables and grammars, in which a model that writes loses its way
 
 
 def open_reviews(name: str, origin: str) -> Dataset[Example]:
@@ -50,7 +52,8 @@ def reviews_file() -> Path | None:
 def open_python_docs() -> Dataset[str]:
     """The running Python's help topics, and the docstrings of its standard library: a document a topic or module.
 
-    Modules are parsed, not imported. The text differs a little from one Python version to the next.
+    Modules are parsed, not imported. Tables are left out. The text differs a little from one Python version to the
+    next.
     """
     library = Path(sysconfig.get_path("stdlib"))
     names = sorted(name for name in sys.stdlib_module_names if not name.startswith("_"))
@@ -59,14 +62,19 @@ def open_python_docs() -> Dataset[str]:
     def read() -> Iterator[str]:
         from pydoc_data.topics import topics
 
-        yield from (topics[name].strip() + "\n\n" for name in sorted(topics))
+        yield from (_prose(topics[name].strip() + "\n\n") for name in sorted(topics))
         for file in files:
             if text := _docstrings(file):
-                yield text
+                yield _prose(text)
 
-    digest = hashlib.sha256(f"{sys.version} {sys.implementation.name}".encode())
+    digest = hashlib.sha256(f"prose {sys.version} {sys.implementation.name}".encode())
     add_files(digest, files, library)
     return Dataset("python-docs", {"train": read}, digest.hexdigest())
+
+
+def _prose(text: str) -> str:
+    """The lines that are neither a table's nor a grammar's, without spaces at their ends."""
+    return "\n".join(line.rstrip() for line in text.split("\n") if not _TABULAR.search(line))
 
 
 def _sources(library: Path, name: str) -> list[Path]:
