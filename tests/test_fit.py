@@ -1,5 +1,6 @@
 """The training loop on a network of one weight, whose every step can be worked out."""
 
+import time
 from pathlib import Path
 
 import keras
@@ -10,7 +11,7 @@ from nlpkit.data.batching import Batch
 from nlpkit.errors import NlpkitError
 from nlpkit.recipe import TrainingSection
 from nlpkit.training.checkpoint import restore_checkpoint, save_checkpoint
-from nlpkit.training.fit import fit
+from nlpkit.training.fit import background_batches, fit
 from nlpkit.training.progress import Row, TrainingDisplay
 from nlpkit.training.run import Run
 from nlpkit.training.schedule import WarmUp
@@ -109,3 +110,24 @@ def test_the_schedule_rises_and_falls() -> None:
     assert float(cosine(99)) == pytest.approx(0.0, abs=1e-6)
     assert float(WarmUp(2.0, 100, 0.1, cosine=False)(60)) == 2.0
     assert float(WarmUp(2.0, 100, 0.0, cosine=True)(0)) > 1.9
+
+
+def test_no_thread_is_left_at_work_when_an_epoch_is_left() -> None:
+    class Slow(Scripted):
+        at_work = 0
+
+        def plan(self, epoch: int) -> list[Batch]:
+            return [Batch(np.arange(4), 4, 1)] * 50
+
+        def collate(self, epoch: int, batch: Batch) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
+            self.at_work += 1
+            time.sleep(0.02)
+            self.at_work -= 1
+            return super().collate(epoch, batch)
+
+    epochs = Slow([0.0])
+    with background_batches(epochs, 0, epochs.plan(0)) as batches:
+        next(iter(batches))
+    for _ in range(20):
+        assert epochs.at_work == 0
+        time.sleep(0.005)

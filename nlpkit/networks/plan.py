@@ -53,7 +53,8 @@ def plan_training(
     tokens = sum(batches.tokens(batch) for batch in plan)
     timed = plan[: _WARM_UP + _TIMED]
     clock = _Clock()
-    network.fit(background_batches(batches, 0, timed), verbose=0, shuffle=False, callbacks=[clock])
+    with background_batches(batches, 0, timed) as given:
+        network.fit(given, verbose=0, shuffle=False, callbacks=[clock])
     # the first steps compile
     warm = min(_WARM_UP, len(timed) - 1)
     per_step = (clock.times[-1] - clock.times[warm]) / sizes[warm : len(timed)].sum()

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from threading import Event, Lock
 from types import FrameType
 from typing import Any, Protocol
 
@@ -92,14 +93,15 @@ def fit(
             display.epoch_begins(epoch, section.epochs, len(plan), progress.step, epochs.unit)
 
             steps = _Steps(progress, plan, epochs, display, save, stop_requested, section.checkpoint_minutes * 60)
-            logs = network.fit(
-                background_batches(epochs, epoch, plan[progress.step :]),
-                initial_epoch=epoch,
-                epochs=epoch + 1,
-                shuffle=False,  # the plan is
-                verbose=0,
-                callbacks=[steps, *callbacks],
-            ).history
+            with background_batches(epochs, epoch, plan[progress.step :]) as batches:
+                logs = network.fit(
+                    batches,
+                    initial_epoch=epoch,
+                    epochs=epoch + 1,
+                    shuffle=False,  # the plan is
+                    verbose=0,
+                    callbacks=[steps, *callbacks],
+                ).history
             if steps.stopped:
                 raise Interrupted("training was stopped")
             if not math.isfinite(logs["loss"][-1]):
@@ -173,16 +175,30 @@ class _Steps(keras.callbacks.Callback):
         self.raw_weights = _weights(self.model)
 
 
-def background_batches(epochs: Epochs, epoch: int, batches: list[Batch]) -> Any:
-    """The batches, collated a few ahead in the background."""
+@contextmanager
+def background_batches(epochs: Epochs, epoch: int, batches: list[Batch]) -> Iterator[Any]:
+    """The batches, collated a few ahead in the background, for as long as the context lasts."""
     import tensorflow as tf
 
     first = epochs.collate(epoch, batches[0])
+    closed, busy = Event(), Lock()
+
+    def collated() -> Iterator[Any]:
+        arrays = first
+        for number, batch in enumerate(batches):
+            with busy:
+                if number and not closed.is_set():
+                    arrays = epochs.collate(epoch, batch)
+            yield arrays  # once closed, any: nobody takes them
+
     signature = tf.nest.map_structure(lambda a: tf.TensorSpec([None] * a.ndim, a.dtype), first)
-    dataset = tf.data.Dataset.from_generator(
-        lambda: (epochs.collate(epoch, batch) for batch in batches), output_signature=signature
-    )
-    return dataset.apply(tf.data.experimental.assert_cardinality(len(batches))).prefetch(4)
+    dataset = tf.data.Dataset.from_generator(collated, output_signature=signature)
+    try:
+        yield dataset.apply(tf.data.experimental.assert_cardinality(len(batches))).prefetch(4)
+    finally:
+        closed.set()
+        with busy:  # a thread that was still at work when Python ends would have TensorFlow complain
+            pass
 
 
 def _out_of_patience(progress: Progress, patience: int) -> bool:
