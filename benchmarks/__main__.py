@@ -26,7 +26,7 @@ def main() -> None:
     asked = parser.parse_args()
     runs = {
         "Training: a step of one layer": ["training.py"],
-        "Labels": ["predicting.py", asked.classifier],
+        "Labels": ["predicting.py", asked.classifier, "--split", "validation"],
         "Text, on one core": ["writing.py", asked.generator],
         "Translations": ["translating.py", asked.translator, "--data", asked.pairs],
     }
