@@ -11,7 +11,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check 
 .PHONY: help demo test lint wheel-check clean
 
 help:
-	@echo "make demo         train on real reviews and classify three sentences of yours (8 minutes)"
+	@echo "make demo         train on real reviews and classify three sentences of yours (7 minutes)"
 	@echo "make test         check lint, format and types, and run every test (8 minutes)"
 	@echo "make lint         lint, format and types only"
 	@echo "make wheel-check  build the wheel and try it in an empty environment"

@@ -24,9 +24,13 @@ def main() -> None:
     parser.add_argument("--translator", required=True)
     parser.add_argument("--pairs", required=True)
     asked = parser.parse_args()
+    part = ["--split", "validation", "--limit", "1000"]  # all of the test split takes half an hour
     runs = {
         "Training: a step of one layer": ["training.py"],
-        "Labels": ["predicting.py", asked.classifier, "--split", "validation"],
+        **{
+            f"Labels, beside {peer}": ["predicting.py", asked.classifier, "--peer", peer, *part]
+            for peer in ("keras", "pytorch")
+        },
         "Text, on one core": ["writing.py", asked.generator],
         "Translations": ["translating.py", asked.translator, "--data", asked.pairs],
     }

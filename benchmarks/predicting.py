@@ -1,16 +1,16 @@
 """Texts a second of a classifier's session beside Keras' `model.predict` and PyTorch, over the same weights.
 
-    python benchmarks/predicting.py models/sentiment-imdb --data imdb --split test
+    python benchmarks/predicting.py models/sentiment-imdb --data imdb --split test --peer pytorch
 
-Twice: from ready batches on, the same for all, and from the texts on, tokenized alike and batched by length, the
-peers' batches larger, which suits them. PyTorch packs its sequences; without it, it is left out. Then one text of 200
-words at a time.
+From ready batches on, the same for both, small ones as nlpkit makes them and large ones as suit its peers; and from
+the texts on, tokenized alike, each side with its own. One peer a process: they slow each other down. PyTorch packs its
+sequences. Then one text of 200 words at a time.
 """
 
 import argparse
 import os
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, cast
 
@@ -23,7 +23,7 @@ from nlpkit.runtime.session import on_all_cores
 
 ROUNDS = 5
 OUR_TOKENS = 2_048  # a batch, as nlpkit batches texts
-THEIR_TOKENS = 8_192  # which suits the peers better
+THEIR_TOKENS = 16_384  # which suits the peers better
 SINGLES = 100
 
 Batches = list[tuple[np.ndarray, np.ndarray]]
@@ -35,27 +35,24 @@ def main() -> None:
     parser.add_argument("bundle")
     parser.add_argument("--data", default=None)
     parser.add_argument("--split", default=None)
+    parser.add_argument("--limit", type=int, default=None, help="read so many texts only")
+    parser.add_argument("--peer", choices=PEERS, default="keras")
     asked = parser.parse_args()
     classifier = nlpkit.load(asked.bundle)
     assert isinstance(classifier, nlpkit.TextClassifier)
-    texts = [text for text, _ in classifier.examples(asked.data, asked.split)[1]]
+    texts = [text for text, _ in classifier.examples(asked.data, asked.split)[1]][: asked.limit]
     batches = batches_of(classifier, texts, OUR_TOKENS)
-    peers = {"model.predict": by_keras(classifier)}
-    try:
-        peers["PyTorch"] = by_pytorch(classifier)
-    except ImportError:
-        print("without PyTorch, which is not installed")
+    name, make = PEERS[asked.peer]
+    peer = make(classifier)
 
     def session(batches: Batches) -> np.ndarray:
         return np.concatenate(on_all_cores(lambda batch: classifier._session.run(*batch)[0], batches))
 
-    def from_texts(way: Way) -> np.ndarray:
-        return way(batches_of(classifier, texts, THEIR_TOKENS))
-
-    ready = {name: partial(way, batches) for name, way in peers.items()}
-    compare("ready batches", ready, partial(session, batches), len(texts))
-    whole = {name: partial(from_texts, way) for name, way in peers.items()}
-    compare("texts", whole, partial(classifier.predict_proba, texts), len(texts))
+    for tokens in (OUR_TOKENS, THEIR_TOKENS):
+        batches = batches_of(classifier, texts, tokens)
+        compare(f"batches of {tokens:,} tokens", name, partial(peer, batches), partial(session, batches), len(texts))
+    theirs = lambda: peer(batches_of(classifier, texts, THEIR_TOKENS))  # noqa: E731
+    compare("texts", name, theirs, partial(classifier.predict_proba, texts), len(texts))
     text = " ".join(" ".join(texts[:20]).split()[:200])
     seconds = []
     for _ in range(SINGLES):
@@ -65,22 +62,19 @@ def main() -> None:
     print(f"one text of 200 words: {1e3 * np.median(seconds):.2f} ms (median of {SINGLES})")
 
 
-def compare(what: str, peers: Mapping[str, Callable[[], Any]], ours: Callable[[], Any], texts: int) -> None:
-    ways = {**peers, "nlpkit": ours}
-    answers = {name: way() for name, way in ways.items()}  # warm
+def compare(what: str, peer: str, theirs: Callable[[], Any], ours: Callable[[], Any], texts: int) -> None:
+    ways = {peer: theirs, "nlpkit": ours}
+    answers = [way() for way in ways.values()]  # warm
     seconds: dict[str, list[float]] = {name: [] for name in ways}
     for _ in range(ROUNDS):
         for name, way in ways.items():
             started = time.perf_counter()
             way()
             seconds[name].append(time.perf_counter() - started)
-    medians = {name: float(np.median(measured)) for name, measured in seconds.items()}
-    print(f"{texts:,} texts, from {what} on (median of {ROUNDS})")
-    for name, median in medians.items():
-        print(f"  {name:14} {texts / median:8,.0f} texts/s  nlpkit is {median / medians['nlpkit']:.2f} times as fast")
-    if what == "ready batches":  # in one order
-        off = max(float(np.abs(answers[name] - answers["nlpkit"]).max()) for name in peers)
-        print(f"  furthest apart {off:.1e}")
+    slow, fast = (float(np.median(measured)) for measured in seconds.values())
+    rates = f"{peer} {texts / slow:,.0f} texts/s, nlpkit {texts / fast:,.0f} texts/s, ratio {slow / fast:.2f}"
+    apart = f", furthest apart {np.abs(answers[0] - answers[1]).max():.1e}" if what != "texts" else ""
+    print(f"from {what} on: {rates}{apart}")
 
 
 def batches_of(classifier: "nlpkit.TextClassifier", texts: list[str], tokens: int) -> Batches:
@@ -151,6 +145,12 @@ def softmax(logits: np.ndarray) -> np.ndarray:
     odds = np.exp(logits - logits.max(1, keepdims=True))
     chances: np.ndarray = odds / odds.sum(1, keepdims=True)
     return chances
+
+
+PEERS: dict[str, tuple[str, Callable[["nlpkit.TextClassifier"], Way]]] = {
+    "keras": ("model.predict", by_keras),
+    "pytorch": ("PyTorch", by_pytorch),
+}
 
 
 if __name__ == "__main__":
