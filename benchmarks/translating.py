@@ -16,7 +16,7 @@ import numpy as np
 
 import nlpkit
 from nlpkit.data.batching import pad, sorted_batches
-from nlpkit.decoding.beam import Ranking, Step, beam_search
+from nlpkit.decoding.beam import Step, beam_search
 from nlpkit.layers.attention import AttentionDecoder
 from nlpkit.quiet import import_keras
 from nlpkit.tokenizer import BOS, EOS, PAD, UNK
@@ -62,7 +62,7 @@ class KerasTranslator:
 
         network: Any = translator.network()
         assert isinstance(network.get_layer("decoder"), AttentionDecoder)
-        self.tokenizer = translator._tokenizer
+        self.tokenizer, self.ranking = translator._tokenizer, translator._ranking({})
         spec = {
             "source": tf.TensorSpec([None, None], tf.int32),
             "lengths": tf.TensorSpec([None], tf.int32),
@@ -95,7 +95,7 @@ class KerasTranslator:
             return Step(chances)
 
         found = beam_search(
-            step, len(ids), width=beam, limits=2 * lengths + 10, begin=BOS, ends=[EOS], ranking=Ranking()
+            step, len(ids), width=beam, limits=2 * lengths + 10, begin=BOS, ends=[EOS], ranking=self.ranking
         )
         return [self.tokenizer.decode(hypotheses[0].ids) for hypotheses in found]
 
