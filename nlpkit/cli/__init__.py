@@ -2,13 +2,14 @@
 
 import io
 import logging
+import os
 import sys
 
 import typer
 
 import nlpkit
 from nlpkit.cli import data, evaluate, export, generate, info, predict, recipes, train, translate
-from nlpkit.errors import NlpkitError
+from nlpkit.errors import Interrupted, NlpkitError
 
 app = typer.Typer(
     name="nlpkit",
@@ -61,6 +62,10 @@ def main() -> None:
         if message:
             print(f"error: {' '.join(message.split())}", file=sys.stderr)
         code = error.exit_code
+        if isinstance(error, Interrupted):
+            # all is saved; TensorFlow's data threads may still be at work, and would complain of Python's end
+            sys.stdout.flush(), sys.stderr.flush()
+            os._exit(code)
     except (KeyboardInterrupt, typer.Abort):
         print("interrupted", file=sys.stderr)
         code = 130
