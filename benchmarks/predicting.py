@@ -17,9 +17,9 @@ from typing import Any, cast
 import numpy as np
 
 import nlpkit
+from nlpkit.cores import on_all_cores
 from nlpkit.data.batching import pad, sorted_batches, truncate
 from nlpkit.quiet import import_keras
-from nlpkit.runtime.session import on_all_cores
 
 ROUNDS = 5
 OUR_TOKENS = 2_048  # a batch, as nlpkit batches texts

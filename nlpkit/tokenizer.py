@@ -1,13 +1,13 @@
 """Text to token ids and back, by one SentencePiece model: unigram, BPE or characters."""
 
 import io
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice, pairwise
 
 import numpy as np
 import sentencepiece
 
+from nlpkit.cores import cores
 from nlpkit.errors import DataError, UsageError
 from nlpkit.recipe import TokenizerSection
 
@@ -120,7 +120,7 @@ def train_tokenizer(
             unk_id=UNK,
             bos_id=BOS,
             eos_id=EOS,
-            num_threads=os.cpu_count() or 1,
+            num_threads=cores(),
             minloglevel=2,
         )
     except RuntimeError as error:

@@ -5,8 +5,9 @@ import time
 
 import pytest
 
+from nlpkit.cores import cores, on_all_cores
 from nlpkit.errors import BundleError
-from nlpkit.runtime.session import Session, cores, on_all_cores
+from nlpkit.runtime.session import Session
 
 
 def test_answers_come_in_the_order_of_the_batches() -> None:

@@ -36,7 +36,8 @@ def export(
     for name, one in (("before", model), ("after", copy)):
         with waiting(f"evaluating {name}"):
             reports[name] = one.evaluate(data=data, split=split)
-    copy.metadata["metrics"] = {split or "evaluated": reports["after"].to_dict()}
+    own = split or ("test" if "test" in model.metadata["metrics"] else "validation")  # as evaluate chooses
+    copy.metadata["metrics"] = {data or own: reports["after"].to_dict()}
     copy.save(folder, overwrite=overwrite)
 
     figure, scale = _FIGURES[model.task]

@@ -1,13 +1,13 @@
 """Documents made ready to learn to write from: held out, tokenized, and run together into one long row of ids."""
 
 import json
-import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from nlpkit.cores import cores
 from nlpkit.data.cache import Report, cached, id_type, map_file
 from nlpkit.data.dataset import Dataset
 from nlpkit.errors import DataError
@@ -78,7 +78,7 @@ def token_ids(tokenizer: Tokenizer, documents: Iterable[str], *, apart: bool) ->
     for text in documents:
         if apart:
             yield np.array([BOS], dtype)
-        for ids in tokenizer.encode(list(_stretches(text)), threads=os.cpu_count() or 1):
+        for ids in tokenizer.encode(list(_stretches(text)), threads=cores()):
             yield np.array(ids, dtype)
         if apart:
             yield np.array([EOS], dtype)

@@ -1,13 +1,13 @@
 """Texts laid out flat on disk: one array of token ids and one of offsets, opened memory-mapped, so that data larger
 than memory trains."""
 
-import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from nlpkit.cores import cores
 from nlpkit.data.cache import Report, id_type, map_file
 from nlpkit.tokenizer import Tokenizer
 
@@ -76,7 +76,7 @@ def write_texts(
         for start in range(0, len(rows), _CHUNK):
             report(f"tokenizing {name}", start, len(rows))
             chunk = [texts.text(row) for row in rows[start : start + _CHUNK]]
-            for text, tokens in zip(chunk, tokenizer.encode(chunk, threads=os.cpu_count() or 1), strict=True):
+            for text, tokens in zip(chunk, tokenizer.encode(chunk, threads=cores()), strict=True):
                 ids.write(np.array(tokens, dtype=dtype).tobytes())
                 offsets.append(offsets[-1] + len(tokens))
                 raw_offsets.append(raw_offsets[-1] + raw.write(text.encode()))

@@ -5,9 +5,10 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
+from nlpkit.cores import cores, on_all_cores
 from nlpkit.data.batching import pad, sorted_batches, truncate, windows
 from nlpkit.recipe import ClassifierTokenizer
-from nlpkit.runtime.session import Session, cores, on_all_cores
+from nlpkit.runtime.session import Session
 from nlpkit.tokenizer import Tokenizer
 
 logger = logging.getLogger("nlpkit")

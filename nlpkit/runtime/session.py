@@ -1,17 +1,9 @@
 """An ONNX model, open and ready to answer."""
 
-import os
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
-
 import numpy as np
 import onnxruntime
 
 from nlpkit.errors import BundleError
-
-T = TypeVar("T")
-A = TypeVar("A")
 
 
 class Session:
@@ -42,17 +34,3 @@ class Session:
         """The model's outputs for its inputs, both in the order in which the graph names them."""
         answers: list[np.ndarray] = self._session.run(None, dict(zip(self._names, inputs, strict=True)))
         return answers
-
-
-def on_all_cores(answer: Callable[[T], A], batches: Sequence[T]) -> list[A]:
-    """The answers to batches, in their order, a core each: quicker than one after the other on all cores, which
-    would wait for each other at every step of an LSTM."""
-    if len(batches) < 2:
-        return [answer(batch) for batch in batches]
-    with ThreadPoolExecutor(cores()) as pool:
-        return list(pool.map(answer, batches))
-
-
-def cores() -> int:
-    """How many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,6 +1,5 @@
 """Translation: one sequence into another, from one language to another or from one way of writing to another."""
 
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from nlpkit.bundle import Bundle
+from nlpkit.cores import cores
 from nlpkit.data.batching import windows
 from nlpkit.data.cache import Report
 from nlpkit.data.catalog import open_pairs
@@ -299,7 +299,7 @@ class Translator(TrainedTask[TranslationRecipe]):
     def _encode(self, texts: list[str]) -> Iterator[list[list[int]]]:
         """The token ids of each text's parts: one for most texts, none for one without a word."""
         limit = self.recipe.tokenizer.max_length
-        for text, ids in zip(texts, self._tokenizer.encode(texts, threads=os.cpu_count() or 1), strict=True):
+        for text, ids in zip(texts, self._tokenizer.encode(texts, threads=cores()), strict=True):
             if not text.strip():
                 yield []
             elif len(ids) <= limit:
