@@ -5,6 +5,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from nlpkit.layers.dropout import dropped
+
 
 @keras.saving.register_keras_serializable("nlpkit")
 class LSTM(keras.layers.LSTM):
@@ -33,7 +35,7 @@ class LSTM(keras.layers.LSTM):
             return super().inner_loop(sequences, initial_state, mask, training=training)
         kernel = ops.convert_to_tensor(self.cell.recurrent_kernel)
         if training and self.weight_dropout:
-            kernel = keras.random.dropout(kernel, self.weight_dropout, seed=self.weight_dropout_seed)
+            kernel = dropped(kernel, self.weight_dropout, self.weight_dropout_seed)
         h, c = initial_state
         projected = ops.matmul(ops.transpose(sequences, (1, 0, 2)), self.cell.kernel) + self.cell.bias
         outputs, c = lstm_steps(projected, kernel, h, c)
