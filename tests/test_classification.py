@@ -86,6 +86,7 @@ def test_resumes_to_the_same_weights(tmp_path: Path) -> None:
             "sampling": 0.1,
             "layers": 2,
             "epochs": 3,
+            "average_epochs": 2,
         }
         return small(**random).fit(TEXTS, LABELS, display=display, checkpoint=checkpoint, resume=resume)
 

@@ -56,8 +56,8 @@ def compiled(ema: float = 0.0) -> keras.Model:
     return network
 
 
-def section(epochs: int, patience: int = 0) -> TrainingSection:
-    return TrainingSection(epochs=epochs, patience=patience)
+def section(epochs: int, patience: int = 0, average: int = 0) -> TrainingSection:
+    return TrainingSection(epochs=epochs, patience=patience, average_epochs=average)
 
 
 def test_the_best_epoch_is_left_in_the_network() -> None:
@@ -79,6 +79,15 @@ def test_the_average_is_judged_and_the_raw_weights_train_on() -> None:
     assert weight(network) == pytest.approx(average[3])
 
 
+@pytest.mark.parametrize(("score_of_mean", "kept"), [(0.95, "mean"), (0.5, "best")])
+def test_the_mean_of_the_last_epochs_is_kept_where_it_is_better(score_of_mean: float, kept: str) -> None:
+    network, epochs = compiled(), Scripted([0.1, 0.9, 0.2, 0.3, score_of_mean])
+    fit(network, epochs, section(4, average=3), Run(TrainingDisplay()))
+    after = [1 - 0.8 ** (2 * n) for n in range(1, 5)]
+    assert epochs.judged == pytest.approx([*after, np.mean(after[1:])])
+    assert weight(network) == pytest.approx(np.mean(after[1:]) if kept == "mean" else after[1])
+
+
 @pytest.mark.parametrize(("patience", "epochs_run"), [(0, 6), (1, 3), (2, 4)])
 def test_patience(patience: int, epochs_run: int) -> None:
     epochs = Scripted([0.5, 0.9, 0.8, 0.7, 0.6, 0.5])
@@ -93,7 +102,7 @@ def test_a_run_that_diverges_says_so() -> None:
 def test_a_damaged_checkpoint(tmp_path: Path) -> None:
     network = compiled()
     network.optimizer.build(network.trainable_variables)
-    save_checkpoint(tmp_path, network, {"epoch": 1}, network.get_weights())
+    save_checkpoint(tmp_path, network, {"epoch": 1}, network.get_weights(), [])
     assert restore_checkpoint(tmp_path, network)[0] == {"epoch": 1}
     assert [path.name for path in tmp_path.iterdir()] == ["state.npz"]
     content = (tmp_path / "state.npz").read_bytes()

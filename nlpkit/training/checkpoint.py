@@ -14,13 +14,16 @@ from nlpkit.errors import NlpkitError
 from nlpkit.training.run import STATE
 
 
-def save_checkpoint(folder: Path, network: keras.Model, progress: dict[str, Any], best: list[np.ndarray]) -> None:
-    """Writes the network's weights, its optimizer, metrics and random seeds, `progress` (JSON) and `best`.
+def save_checkpoint(
+    folder: Path, network: keras.Model, progress: dict[str, Any], best: list[np.ndarray], mean: list[np.ndarray]
+) -> None:
+    """Writes the network's weights, its optimizer, metrics and random seeds, `progress` (JSON), `best` and `mean`.
 
     Written whole or not at all. Raises NlpkitError when it cannot be written; the one before stays.
     """
     arrays = {f"state_{i}": ops.convert_to_numpy(v) for i, v in enumerate(_state(network))}
     arrays |= {f"best_{i}": array for i, array in enumerate(best)}
+    arrays |= {f"mean_{i}": array for i, array in enumerate(mean)}
     arrays["progress"] = np.frombuffer(json.dumps(progress).encode(), dtype=np.uint8)
     path = folder / STATE
     partial = folder / f".{STATE}.partial"
@@ -38,16 +41,19 @@ def save_checkpoint(folder: Path, network: keras.Model, progress: dict[str, Any]
         ) from error
 
 
-def restore_checkpoint(folder: Path, network: keras.Model) -> tuple[dict[str, Any], list[np.ndarray]]:
-    """Puts the state back into a network built and compiled alike; gives `progress` and `best`."""
+def restore_checkpoint(folder: Path, network: keras.Model) -> tuple[dict[str, Any], list[np.ndarray], list[np.ndarray]]:
+    """Puts the state back into a network built and compiled alike; gives `progress`, `best` and `mean`."""
     path = folder / STATE
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             state = _state(network)
             for i, variable in enumerate(state):
                 variable.assign(arrays[f"state_{i}"])
-            best = [arrays[f"best_{i}"] for i in range(sum(name.startswith("best_") for name in arrays))]
-            return json.loads(arrays["progress"].tobytes()), best
+            best, mean = (
+                [arrays[f"{kind}_{i}"] for i in range(sum(name.startswith(f"{kind}_") for name in arrays))]
+                for kind in ("best", "mean")
+            )
+            return json.loads(arrays["progress"].tobytes()), best, mean
     except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
         raise NlpkitError(f"{path} is damaged or of another network ({error}); start over with --overwrite") from error
 

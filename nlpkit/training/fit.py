@@ -69,22 +69,25 @@ def fit(
 ) -> list[Row]:
     """Trains a compiled network, leaves its best averaged weights in it, and gives the history.
 
+    With `average_epochs` the mean of the last epochs' weights is judged too, when all are done, and left in the network
+    where it is the best (checkpoint averaging; Vaswani et al., 2017).
     A run with a checkpoint is saved there after each epoch, every `checkpoint_minutes` and when SIGINT or SIGTERM
     comes, which raises Interrupted; resumed, it continues to the same weights.
     """
     display, checkpoint = run.display, run.checkpoint
     callbacks = [keras.callbacks.TensorBoard(str(run.tensorboard))] if run.tensorboard else []
     progress, best = Progress(), _weights(network)
+    mean: list[np.ndarray] = []  # of the weights after each of the last epochs
     network.optimizer.build(network.trainable_variables)
     if run.resume and checkpoint is not None and (checkpoint / STATE).is_file():
-        saved, best = restore_checkpoint(checkpoint, network)
+        saved, best, mean = restore_checkpoint(checkpoint, network)
         progress = Progress(**saved)
     started = time.monotonic() - progress.seconds
 
     def save() -> None:
         if checkpoint is not None:
             progress.seconds = time.monotonic() - started
-            save_checkpoint(checkpoint, network, vars(progress), best)
+            save_checkpoint(checkpoint, network, vars(progress), best, mean)
 
     with _stop_requests() as stop_requested:
         while progress.epoch < section.epochs and not _out_of_patience(progress, section.patience):
@@ -114,6 +117,8 @@ def fit(
             score = figures.pop("score")
             if score > progress.best_score:
                 progress.best_score, progress.best_epoch, best = score, epoch, _weights(network)
+            if (number := epoch + 1 - (section.epochs - section.average_epochs)) > 0:
+                mean = [m + (w - m) / number for m, w in zip(mean or _weights(network), _weights(network), strict=True)]
             _assign(network, steps.raw_weights)
             seconds = time.monotonic() - started
             row = {"epoch": epoch + 1, **{k: v[-1] for k, v in logs.items()}, **figures, "seconds": seconds}
@@ -123,6 +128,12 @@ def fit(
             display.epoch_ends(row)
             if stop_requested() and progress.epoch < section.epochs:
                 raise Interrupted("training was stopped")
+    if mean and progress.epoch == section.epochs:
+        _assign(network, mean)
+        figures = epochs.validate(network)
+        if figures.pop("score") > progress.best_score:
+            best = mean
+        display.average_judged(section.average_epochs, figures)
     _assign(network, best)
     return progress.history
 

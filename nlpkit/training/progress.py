@@ -81,15 +81,14 @@ class TrainingDisplay:
 
     def epoch_ends(self, row: Row) -> None:
         speed = self._tokens / (time.monotonic() - self._began)
-        figures = "  ".join(
-            f"{name.replace('_', ' ')} {value:.4f}" for name, value in row.items() if name not in ("epoch", "seconds")
-        )
+        self._print(f"{self._name}  {_figures(row)}  {speed:,.0f} tokens/s  {_duration(row['seconds'])}")
+
+    def average_judged(self, epochs: int, figures: Row) -> None:
+        self._print(f"mean of the last {epochs} epochs  {_figures(figures)}")
+
+    def _print(self, line: str) -> None:
         self._drop()
-        self.console.print(
-            f"{self._name}  {figures}  {speed:,.0f} tokens/s  {_duration(row['seconds'])}",
-            highlight=False,
-            soft_wrap=True,
-        )
+        self.console.print(line, highlight=False, soft_wrap=True)
 
     def _start(self, description: str, total: int | None, completed: int = 0) -> None:
         self._drop()
@@ -99,6 +98,11 @@ class TrainingDisplay:
         if self._task is not None:
             self.progress.remove_task(self._task)
             self._task = None
+
+
+def _figures(row: Row) -> str:
+    figures = {name: value for name, value in row.items() if name not in ("epoch", "seconds")}
+    return "  ".join(f"{name.replace('_', ' ')} {value:.4f}" for name, value in figures.items())
 
 
 def _duration(seconds: float) -> str:
