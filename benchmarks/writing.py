@@ -4,9 +4,12 @@
 
 `model.predict` is called for each character, as tutorials do, with the state carried; so is a compiled step, which is
 the best that Keras offers without leaving Python. The session's figure counts the whole loop: drawing and decoding too.
+Then how long the command takes to its first character, the start of Python counted.
 """
 
 import argparse
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from typing import Any
@@ -27,7 +30,8 @@ BY_PREDICT, BY_FUNCTION = 30, 300  # they are slow
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("bundle")
-    generator = nlpkit.load(parser.parse_args().bundle)
+    bundle = parser.parse_args().bundle
+    generator = nlpkit.load(bundle)
     assert isinstance(generator, nlpkit.TextGenerator)
     generator._session = Session(generator._trained().files["model.onnx"], threads=1)
 
@@ -74,6 +78,17 @@ def main() -> None:
         print(f"{name:15} {np.median(measured):8,.0f} characters/s  (median of {ROUNDS})")
     ours = np.median(rates["nlpkit"])
     print("ratios " + ", ".join(f"{ours / np.median(rates[name]):,.1f} to {name}" for name in ways if name != "nlpkit"))
+    seconds = np.median([first_character(bundle) for _ in range(ROUNDS)])
+    print(f"the command's first character after {seconds:.2f} s (median of {ROUNDS})")
+
+
+def first_character(bundle: str) -> float:
+    command = [sys.executable, "-m", "nlpkit", "generate", "--model", bundle, "--length", "20"]
+    started = time.perf_counter()
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+        assert process.stdout is not None
+        assert process.stdout.read(1)
+        return time.perf_counter() - started
 
 
 def _rows_first(network: Any) -> Any:
