@@ -7,9 +7,9 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from keras import ops
 
 import nlpkit.layers.lstm as layers
+from nlpkit.layers.dropout import dropped
 
 BATCH, STEPS, FEATURES, UNITS = 3, 7, 4, 5
 
@@ -94,10 +94,20 @@ def test_weight_dropout_falls_on_recurrent_weights_in_training_alone() -> None:
     trained = np.array(dropped(x, training=True))
     np.testing.assert_allclose(trained[:, 0], whole(x)[:, 0], atol=1e-6)  # the first step has nothing to drop from
     assert np.abs(trained[:, 1:] - whole(x)[:, 1:]).max() > 1e-3
-    # a kernel of nothing but kept entries, each twice as large, or none: the mean over masks is the kernel
-    kernel = np.ones((200, 200), np.float32)
-    kept = ops.convert_to_numpy(keras.random.dropout(kernel, 0.5, seed=1))
-    assert set(np.unique(kept)) == {0.0, 2.0}
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_dropped_entries_are_zero_and_the_others_make_up_for_them(compiled: bool) -> None:
+    seed = keras.random.SeedGenerator(1)
+    draw = tf.function(lambda x: dropped(x, 0.2, seed), jit_compile=compiled)
+    first, second = (draw(tf.ones((200, 200))).numpy() for _ in range(2))
+    assert set(np.unique(first)) == {np.float32(0), np.float32(1.25)}
+    for mask in (first == 0, second == 0):
+        assert mask.mean() == pytest.approx(0.2, abs=0.01)
+        # anywhere, in rows and columns alike
+        assert mask.mean(0).std() == pytest.approx(0.4 / 200**0.5, rel=0.2)
+        assert mask.mean(1).std() == pytest.approx(0.4 / 200**0.5, rel=0.2)
+    assert ((first == 0) & (second == 0)).mean() == pytest.approx(0.04, abs=0.01)  # drawn anew
 
 
 def test_no_units_learn_from_weights_that_were_dropped() -> None:

@@ -1,4 +1,4 @@
-"""Dropout of whole tokens."""
+"""Dropout of whole tokens, and of single weights."""
 
 from typing import Any
 
