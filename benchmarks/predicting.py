@@ -21,7 +21,6 @@ from nlpkit.cores import on_all_cores
 from nlpkit.data.batching import pad, sorted_batches, truncate
 from nlpkit.quiet import import_keras
 
-ROUNDS = 5
 OUR_TOKENS = 2_048  # a batch, as nlpkit batches texts
 THEIR_TOKENS = 16_384  # which suits the peers better
 SINGLES = 100
@@ -36,6 +35,7 @@ def main() -> None:
     parser.add_argument("--data", default=None)
     parser.add_argument("--split", default=None)
     parser.add_argument("--limit", type=int, default=None, help="read so many texts only")
+    parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--peer", choices=PEERS, default="keras")
     asked = parser.parse_args()
     classifier = nlpkit.load(asked.bundle)
@@ -50,9 +50,9 @@ def main() -> None:
 
     for tokens in (OUR_TOKENS, THEIR_TOKENS):
         batches = batches_of(classifier, texts, tokens)
-        compare(f"batches of {tokens:,} tokens", name, partial(peer, batches), partial(session, batches), len(texts))
+        compare(f"batches of {tokens:,} tokens", name, partial(peer, batches), partial(session, batches), asked.rounds)
     theirs = lambda: peer(batches_of(classifier, texts, THEIR_TOKENS))  # noqa: E731
-    compare("texts", name, theirs, partial(classifier.predict_proba, texts), len(texts))
+    compare("texts", name, theirs, partial(classifier.predict_proba, texts), asked.rounds)
     text = " ".join(" ".join(texts[:20]).split()[:200])
     seconds = []
     for _ in range(SINGLES):
@@ -62,11 +62,12 @@ def main() -> None:
     print(f"one text of 200 words: {1e3 * np.median(seconds):.2f} ms (median of {SINGLES})")
 
 
-def compare(what: str, peer: str, theirs: Callable[[], Any], ours: Callable[[], Any], texts: int) -> None:
+def compare(what: str, peer: str, theirs: Callable[[], Any], ours: Callable[[], Any], rounds: int) -> None:
     ways = {peer: theirs, "nlpkit": ours}
     answers = [way() for way in ways.values()]  # warm
     seconds: dict[str, list[float]] = {name: [] for name in ways}
-    for _ in range(ROUNDS):
+    texts = len(answers[0])
+    for _ in range(rounds):
         for name, way in ways.items():
             started = time.perf_counter()
             way()
