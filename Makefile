@@ -41,7 +41,7 @@ lint: $(VENV)/test-ready
 	$(BIN)/mypy
 
 test: lint
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto --dist worksteal
 
 wheel-check: $(VENV)/test-ready
 	sh scripts/check_wheel.sh $(BIN)/python
