@@ -27,7 +27,6 @@ def main() -> None:
     part = ["--split", "validation", "--limit", "1000"]  # all of the test split takes half an hour
     runs = {
         "Training: a step of one layer": ["training.py"],
-        "Training: the classifier": ["epoch.py"],
         **{
             f"Labels, beside {peer}": ["predicting.py", asked.classifier, "--peer", peer, *part]
             for peer in ("keras", "pytorch")
