@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 
 from nlpkit.data.batching import Batch
-from nlpkit.errors import NlpkitError
+from nlpkit.errors import Interrupted, NlpkitError
 from nlpkit.recipe import TrainingSection
 from nlpkit.training.checkpoint import restore_checkpoint, save_checkpoint
 from nlpkit.training.fit import background_batches, fit
 from nlpkit.training.progress import Row, TrainingDisplay
 from nlpkit.training.run import Run
 from nlpkit.training.schedule import WarmUp
+from tests.task_checks import Stopping
 
 
 class Scripted:
@@ -86,6 +87,20 @@ def test_the_mean_of_the_last_epochs_is_kept_where_it_is_better(score_of_mean: f
     after = [1 - 0.8 ** (2 * n) for n in range(1, 5)]
     assert epochs.judged == pytest.approx([*after, np.mean(after[1:])])
     assert weight(network) == pytest.approx(np.mean(after[1:]) if kept == "mean" else after[1])
+
+
+def test_of_fewer_epochs_than_are_asked_for_the_mean_is_that_of_all() -> None:
+    network, epochs = compiled(), Scripted([0.1, 0.2, 0.9])
+    fit(network, epochs, section(2, average=5), Run(TrainingDisplay()))
+    assert weight(network) == pytest.approx(np.mean([1 - 0.8**2, 1 - 0.8**4]))
+
+
+def test_a_resumed_run_comes_to_the_same_mean(tmp_path: Path) -> None:
+    with pytest.raises(Interrupted):  # in the third epoch of four, when the second is in the mean already
+        fit(compiled(), Scripted([0.1, 0.9]), section(4, average=3), Run(Stopping(5), tmp_path))
+    network = compiled()
+    fit(network, Scripted([0.2, 0.3, 0.95]), section(4, average=3), Run(TrainingDisplay(), tmp_path, resume=True))
+    assert weight(network) == pytest.approx(np.mean([1 - 0.8 ** (2 * n) for n in (2, 3, 4)]))
 
 
 @pytest.mark.parametrize(("patience", "epochs_run"), [(0, 6), (1, 3), (2, 4)])

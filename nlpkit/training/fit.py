@@ -83,6 +83,7 @@ def fit(
         saved, best, mean = restore_checkpoint(checkpoint, network)
         progress = Progress(**saved)
     started = time.monotonic() - progress.seconds
+    averaged = min(section.average_epochs, section.epochs)
 
     def save() -> None:
         if checkpoint is not None:
@@ -114,11 +115,11 @@ def fit(
                 )
             # `fit` has just replaced the weights by their moving average, if there is one: these are judged
             figures = epochs.validate(network)
-            score = figures.pop("score")
+            score, judged = figures.pop("score"), _weights(network)
             if score > progress.best_score:
-                progress.best_score, progress.best_epoch, best = score, epoch, _weights(network)
-            if (number := epoch + 1 - (section.epochs - section.average_epochs)) > 0:
-                mean = [m + (w - m) / number for m, w in zip(mean or _weights(network), _weights(network), strict=True)]
+                progress.best_score, progress.best_epoch, best = score, epoch, judged
+            if (number := epoch + 1 - (section.epochs - averaged)) > 0:
+                mean = [m + (w - m) / number for m, w in zip(mean or judged, judged, strict=True)]
             _assign(network, steps.raw_weights)
             seconds = time.monotonic() - started
             row = {"epoch": epoch + 1, **{k: v[-1] for k, v in logs.items()}, **figures, "seconds": seconds}
@@ -133,7 +134,7 @@ def fit(
         figures = epochs.validate(network)
         if figures.pop("score") > progress.best_score:
             best = mean
-        display.average_judged(section.average_epochs, figures)
+        display.average_judged(averaged, figures)
     _assign(network, best)
     return progress.history
 
