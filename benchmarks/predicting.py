@@ -8,7 +8,6 @@ sequences. Then one text of 200 words at a time.
 """
 
 import argparse
-import os
 import time
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -17,7 +16,7 @@ from typing import Any, cast
 import numpy as np
 
 import nlpkit
-from nlpkit.cores import on_all_cores
+from nlpkit.cores import cores, on_all_cores
 from nlpkit.data.batching import pad, sorted_batches, truncate
 from nlpkit.quiet import import_keras
 
@@ -81,7 +80,7 @@ def compare(what: str, peer: str, theirs: Callable[[], Any], ours: Callable[[], 
 def batches_of(classifier: "nlpkit.TextClassifier", texts: list[str], tokens: int) -> Batches:
     """All texts, sorted by length."""
     section = classifier.recipe.tokenizer
-    encoded = classifier._tokenizer.encode(texts, threads=os.cpu_count() or 1)
+    encoded = classifier._tokenizer.encode(texts, threads=cores())
     rows = [truncate(np.array(ids, np.int32), section.max_length, section.truncation) for ids in encoded]
     return [pad([rows[i] for i in batch]) for batch in sorted_batches([max(1, len(r)) for r in rows], tokens)]
 
@@ -108,7 +107,7 @@ def by_pytorch(classifier: "nlpkit.TextClassifier") -> Way:
     import torch
     from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-    torch.set_num_threads(os.cpu_count() or 1)
+    torch.set_num_threads(cores())
     torch.set_flush_denormal(True)
     model = classifier.recipe.model
     assert (model.cell, model.layers, model.bidirectional, model.pooling) == ("lstm", 1, True, ["max", "mean"])

@@ -85,13 +85,13 @@ def test_other_settings_are_left_to_keras(settings: dict[str, Any]) -> None:
 
 
 def test_weight_dropout_falls_on_recurrent_weights_in_training_alone() -> None:
-    dropped = layers.LSTM(UNITS, return_sequences=True, weight_dropout=0.5)
+    layer = layers.LSTM(UNITS, return_sequences=True, weight_dropout=0.5)
     whole = keras.layers.LSTM(UNITS, return_sequences=True)
     x = given()[0]
-    dropped(x), whole(x)
-    whole.set_weights(dropped.get_weights())
-    np.testing.assert_allclose(dropped(x), whole(x), atol=1e-6)
-    trained = np.array(dropped(x, training=True))
+    layer(x), whole(x)
+    whole.set_weights(layer.get_weights())
+    np.testing.assert_allclose(layer(x), whole(x), atol=1e-6)
+    trained = np.array(layer(x, training=True))
     np.testing.assert_allclose(trained[:, 0], whole(x)[:, 0], atol=1e-6)  # the first step has nothing to drop from
     assert np.abs(trained[:, 1:] - whole(x)[:, 1:]).max() > 1e-3
 
