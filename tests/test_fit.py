@@ -22,6 +22,7 @@ class Scripted:
     """Two batches an epoch, and validation scores as given."""
 
     unit = "rows"
+    one_shape = False
 
     def __init__(self, scores: list[float], target: float = 1.0) -> None:
         self.scores, self.target = scores, target
@@ -155,3 +156,12 @@ def test_no_thread_is_left_at_work_when_an_epoch_is_left() -> None:
     for _ in range(20):
         assert epochs.at_work == 0
         time.sleep(0.005)
+
+
+@pytest.mark.parametrize(("one_shape", "shape"), [(True, [4, 1]), (False, [None, None])])
+def test_layers_are_told_the_shape_that_all_batches_have(one_shape: bool, shape: list[int | None]) -> None:
+    epochs = Scripted([0.0])
+    epochs.one_shape = one_shape
+    with background_batches(epochs, 0, epochs.plan(0)) as batches:
+        inputs, _, _ = batches.element_spec
+    assert inputs["x"].shape.as_list() == shape

@@ -31,14 +31,14 @@ def given() -> list[Any]:
     return [tf.constant(rng.normal(0, 1, shape), tf.float32) for shape in shapes]
 
 
-def results(layer: keras.layers.LSTM, traced: bool) -> list[np.ndarray]:
+def results(layer: keras.layers.LSTM, traced: bool, training: bool = False) -> list[np.ndarray]:
     """Outputs, final states, and the gradients of all of them together."""
     x, h, c = given()
 
     def run(x: Any, h: Any, c: Any) -> Any:
         with tf.GradientTape() as tape:
             tape.watch([x, h, c])
-            found = layer(x, initial_state=[h, c])
+            found = layer(x, initial_state=[h, c], training=training)
             loss = sum(tf.reduce_sum(tf.sin(3 * value)) for value in found)
         return [*found, *tape.gradient(loss, [x, h, c, *(w.value for w in layer.trainable_weights)])]
 
@@ -50,6 +50,28 @@ def test_outputs_and_gradients_are_those_of_keras(traced: bool) -> None:
     ours, theirs = pair()
     for found, expected in zip(results(ours, traced), results(theirs, traced), strict=True):
         np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("cores", [1, 2, 8])
+def test_rows_compiled_in_parts_give_the_same(cores: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    compiled = []
+    run = layers._compiled()
+
+    def watched(x: Any, *rest: Any) -> Any:
+        compiled.append(x.shape[0])
+        return run(x, *rest)
+
+    monkeypatch.setattr(layers, "_compiled", lambda: watched)
+    monkeypatch.setattr(layers, "cores", lambda: cores)
+    monkeypatch.setattr(layers, "_LEAST_ROWS", 1)
+    ours, theirs = pair()
+    found = results(ours, traced=True, training=True)
+    assert compiled == {1: [3], 2: [2, 1], 8: [1, 1, 1]}[cores]
+    for one, expected in zip(found, results(theirs, traced=True, training=True), strict=True):
+        np.testing.assert_allclose(one, expected, rtol=1e-4, atol=1e-5)
+    results(ours, traced=True)
+    results(ours, traced=False, training=True)
+    assert len(compiled) == min(cores, BATCH)  # in training alone, inside a function alone
 
 
 def test_the_portable_loop_gives_the_same(monkeypatch: pytest.MonkeyPatch) -> None:

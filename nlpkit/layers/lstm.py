@@ -1,11 +1,15 @@
 """The LSTM layer: Keras' own, with its loop over the steps replaced by a faster one."""
 
+from functools import cache
 from typing import Any
 
 import keras
 from keras import ops
 
+from nlpkit.cores import cores
 from nlpkit.layers.dropout import dropped
+
+_LEAST_ROWS = 16  # of a batch on one core: fewer keep it busy with moving the weights
 
 
 @keras.saving.register_keras_serializable("nlpkit")
@@ -13,8 +17,9 @@ class LSTM(keras.layers.LSTM):
     """`keras.layers.LSTM`, weight for weight and result for result, quicker to train on a CPU.
 
     The inputs of all steps are multiplied in one product before the loop, and on TensorFlow the gradient is written
-    by hand, so that the weights' is one product after it. `weight_dropout` drops entries of the recurrent kernel,
-    the same for a whole batch, in training only (DropConnect; Merity et al., 2017).
+    by hand, so that the weights' is one product after it. There, in training, a batch whose shape is known when the
+    function around it is traced is compiled by XLA, a part of its rows for each core. `weight_dropout` drops entries
+    of the recurrent kernel, the same for a whole batch, in training only (DropConnect; Merity et al., 2017).
     """
 
     def __init__(self, units: int, *, weight_dropout: float = 0.0, **kwargs: Any) -> None:
@@ -33,17 +38,56 @@ class LSTM(keras.layers.LSTM):
         # other backends have fast paths of their own
         if special or (keras.backend.backend() != "tensorflow" and not self.weight_dropout):
             return super().inner_loop(sequences, initial_state, mask, training=training)
-        kernel = ops.convert_to_tensor(self.cell.recurrent_kernel)
+        cell = self.cell
+        kernel, recurrent, bias = map(ops.convert_to_tensor, (cell.kernel, cell.recurrent_kernel, cell.bias))
         if training and self.weight_dropout:
-            kernel = dropped(kernel, self.weight_dropout, self.weight_dropout_seed)
+            recurrent = dropped(recurrent, self.weight_dropout, self.weight_dropout_seed)
+        run = _run_compiled if training and _shape_is_known(sequences) else _run
         h, c = initial_state
-        projected = ops.matmul(ops.transpose(sequences, (1, 0, 2)), self.cell.kernel) + self.cell.bias
-        outputs, c = lstm_steps(projected, kernel, h, c)
-        h = outputs[-1]
-        return h, ops.transpose(outputs, (1, 0, 2)), [h, c]
+        outputs, h, c = run(sequences, h, c, kernel, recurrent, bias)
+        return h, outputs, [h, c]
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "weight_dropout": self.weight_dropout}
+
+
+def _run(x: Any, h: Any, c: Any, kernel: Any, recurrent: Any, bias: Any) -> tuple[Any, Any, Any]:
+    """The outputs [batch, steps, units], and output and memory after the last step [batch, units], from the inputs
+    [batch, steps, features] and output and memory before the first."""
+    projected = ops.matmul(ops.transpose(x, (1, 0, 2)), kernel) + bias
+    outputs, c = lstm_steps(projected, recurrent, h, c)
+    return ops.transpose(outputs, (1, 0, 2)), outputs[-1], c
+
+
+def _shape_is_known(x: Any) -> bool:
+    if keras.backend.backend() != "tensorflow":
+        return False
+    import tensorflow as tf
+
+    return tf.inside_function() and None not in x.shape
+
+
+def _run_compiled(x: Any, h: Any, c: Any, *weights: Any) -> tuple[Any, Any, Any]:
+    """What `_run` gives. Each core goes through all steps for rows of its own, so that none waits for another at
+    every step, as the threads of one product do."""
+    import tensorflow as tf
+
+    rows = x.shape[0]
+    parts = max(1, min(cores(), rows // _LEAST_ROWS))
+    sizes = [rows // parts + (number < rows % parts) for number in range(parts)]
+    weights = tuple(map(tf.identity, weights))  # a variable would want a gradient of its own
+    found = [
+        _compiled()(*part, *weights) for part in zip(*(tf.split(given, sizes) for given in (x, h, c)), strict=True)
+    ]
+    outputs, h, c = (tf.concat(given, 0) for given in zip(*found, strict=True))
+    return outputs, h, c
+
+
+@cache
+def _compiled() -> Any:
+    import tensorflow as tf
+
+    return tf.function(_run, jit_compile=True)
 
 
 def lstm_steps(projected: Any, kernel: Any, h: Any, c: Any) -> tuple[Any, Any]:

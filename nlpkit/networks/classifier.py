@@ -133,6 +133,7 @@ class TrainingBatches:
     """The training split as batches of arrays."""
 
     unit = "texts"
+    one_shape = False
 
     def __init__(self, recipe: ClassificationRecipe, data: PreparedData) -> None:
         self.recipe, self.data = recipe, data

@@ -97,8 +97,7 @@ def compile_generator(recipe: GenerationRecipe, data: PreparedStream, epochs: "S
     network.compile(
         optimizer=make_optimizer(recipe.training, len(epochs.plan(0)) * recipe.training.epochs),
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-        # every batch has one shape, so XLA compiles once; Keras' own loops it does not take
-        jit_compile=keras.backend.backend() == "jax" or recipe.model.cell == "lstm",
+        jit_compile=keras.backend.backend() == "jax",  # on TensorFlow the LSTM layer compiles itself, and is quicker so
     )
     return network
 
@@ -152,6 +151,7 @@ class StreamBatches:
     """
 
     unit = "segments"
+    one_shape = True
 
     def __init__(self, recipe: GenerationRecipe, data: PreparedStream) -> None:
         self.recipe, self.data = recipe, data

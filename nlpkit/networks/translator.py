@@ -162,6 +162,7 @@ class PairBatches:
     """The training split as batches of arrays."""
 
     unit = "pairs"
+    one_shape = False
 
     def __init__(self, recipe: TranslationRecipe, data: PreparedPairs) -> None:
         self.recipe, self.data = recipe, data

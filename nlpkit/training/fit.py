@@ -27,6 +27,8 @@ class Epochs(Protocol):
 
     unit: str
     """What the rows of a batch are, in the plural."""
+    one_shape: bool
+    """Whether all batches are of one shape: layers may then compile for it."""
 
     def plan(self, epoch: int) -> list[Batch]:
         """The batches of an epoch: the same for the same epoch, whatever ran before."""
@@ -203,7 +205,10 @@ def background_batches(epochs: Epochs, epoch: int, batches: list[Batch]) -> Iter
                     arrays = epochs.collate(epoch, batch)
             yield arrays  # once closed, any: nobody takes them
 
-    signature = tf.nest.map_structure(lambda a: tf.TensorSpec([None] * a.ndim, a.dtype), first)
+    def spec(array: np.ndarray) -> Any:
+        return tf.TensorSpec(array.shape if epochs.one_shape else [None] * array.ndim, array.dtype)
+
+    signature = tf.nest.map_structure(spec, first)
     dataset = tf.data.Dataset.from_generator(collated, output_signature=signature)
     try:
         yield dataset.apply(tf.data.experimental.assert_cardinality(len(batches))).prefetch(4)
