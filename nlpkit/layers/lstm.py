@@ -9,7 +9,7 @@ from keras import ops
 from nlpkit.cores import cores
 from nlpkit.layers.dropout import dropped
 
-_LEAST_ROWS = 16  # of a batch on one core: fewer keep it busy with moving the weights
+_LEAST_ROWS = 16  # of a batch on one core: fewer were not measured
 
 
 @keras.saving.register_keras_serializable("nlpkit")
