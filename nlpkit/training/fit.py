@@ -210,8 +210,12 @@ def background_batches(epochs: Epochs, epoch: int, batches: list[Batch]) -> Iter
 
     signature = tf.nest.map_structure(spec, first)
     dataset = tf.data.Dataset.from_generator(collated, output_signature=signature)
+    dataset = dataset.apply(tf.data.experimental.assert_cardinality(len(batches))).prefetch(4)
+    options = tf.data.Options()
+    # an epoch would wait at its end for the tuner, which has nothing to tune and sleeps for up to a minute at a time
+    options.autotune.enabled = False
     try:
-        yield dataset.apply(tf.data.experimental.assert_cardinality(len(batches))).prefetch(4)
+        yield dataset.with_options(options)
     finally:
         closed.set()
         with busy:  # a thread that was still at work when Python ends would have TensorFlow complain
