@@ -165,3 +165,9 @@ def test_layers_are_told_the_shape_that_all_batches_have(one_shape: bool, shape:
     with background_batches(epochs, 0, epochs.plan(0)) as batches:
         inputs, _, _ = batches.element_spec
     assert inputs["x"].shape.as_list() == shape
+
+
+def test_an_epoch_has_no_tuner_to_wait_for_at_its_end() -> None:
+    epochs = Scripted([0.0])
+    with background_batches(epochs, 0, epochs.plan(0)) as batches:
+        assert batches.options().autotune.enabled is False
