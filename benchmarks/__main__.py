@@ -27,10 +27,12 @@ def main() -> None:
     part = ["--split", "validation", "--limit", "1000"]  # all of the test split takes half an hour
     runs = {
         "Training: a step of one layer": ["training.py"],
+        "Training: the classifier, beside PyTorch": ["epoch.py", "--data", "imdb"],
         **{
             f"Labels, beside {peer}": ["predicting.py", asked.classifier, "--peer", peer, *part]
-            for peer in ("keras", "pytorch")
+            for peer in ("keras", "keras-array", "pytorch")
         },
+        "Labels in int8": ["int8.py", asked.classifier, *part],
         "Text, on one core": ["writing.py", asked.generator],
         "Translations": ["translating.py", asked.translator, "--data", asked.pairs],
     }

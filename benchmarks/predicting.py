@@ -4,7 +4,8 @@
 
 From ready batches on, the same for both, small ones as nlpkit makes them and large ones as suit its peers; and from
 the texts on, tokenized alike, each side with its own. One peer a process: they slow each other down. PyTorch packs its
-sequences. Then one text of 200 words at a time.
+sequences. `keras-array` is `predict` as tutorials call it, on one padded array, its batches those of 32 rows that it
+makes by itself; `keras` is given batches of like length. Then one text of 200 words at a time.
 """
 
 import argparse
@@ -47,7 +48,7 @@ def main() -> None:
     def session(batches: Batches) -> np.ndarray:
         return np.concatenate(on_all_cores(lambda batch: classifier._session.run(*batch)[0], batches))
 
-    for tokens in (OUR_TOKENS, THEIR_TOKENS):
+    for tokens in (OUR_TOKENS, THEIR_TOKENS) if asked.peer != "keras-array" else ():
         batches = batches_of(classifier, texts, tokens)
         compare(f"batches of {tokens:,} tokens", name, partial(peer, batches), partial(session, batches), asked.rounds)
     theirs = lambda: peer(batches_of(classifier, texts, THEIR_TOKENS))  # noqa: E731
@@ -97,7 +98,22 @@ def by_keras(classifier: "nlpkit.TextClassifier") -> Way:
         given = (({"ids": ids, "lengths": lengths},) for ids, lengths in batches)
         dataset = tf.data.Dataset.from_generator(lambda: given, output_signature=signature)
         dataset = dataset.apply(tf.data.experimental.assert_cardinality(len(batches))).prefetch(4)
-        return softmax(network.predict(dataset, verbose=0))
+        options = tf.data.Options()
+        options.autotune.enabled = False  # `predict` would wait for the tuner at its end
+        return softmax(network.predict(dataset.with_options(options), verbose=0))
+
+    return way
+
+
+def by_keras_array(classifier: "nlpkit.TextClassifier") -> Way:
+    import_keras()
+    network = classifier.network()
+    network.compile(jit_compile=False)
+
+    def way(batches: Batches) -> np.ndarray:
+        ids, lengths = pad([row[:length] for rows, counts in batches for row, length in zip(rows, counts, strict=True)])
+        order = np.random.default_rng(1).permutation(len(ids))  # texts come in any order
+        return softmax(network.predict({"ids": ids[order], "lengths": lengths[order]}, verbose=0))
 
     return way
 
@@ -149,6 +165,7 @@ def softmax(logits: np.ndarray) -> np.ndarray:
 
 PEERS: dict[str, tuple[str, Callable[["nlpkit.TextClassifier"], Way]]] = {
     "keras": ("model.predict", by_keras),
+    "keras-array": ("model.predict of one array", by_keras_array),
     "pytorch": ("PyTorch", by_pytorch),
 }
 

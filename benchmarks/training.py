@@ -3,8 +3,9 @@
     pip install -e ".[benchmarks]" && python benchmarks/training.py
 
 A step is the outputs of all steps, the gradient of the sum of their squares, and those of all weights and of the
-inputs. Each peer is a process of its own, idle while another is timed. The limit is the rate of the bare matrix
-products that a step cannot do without. PyTorch flushes denormals, and so do TensorFlow and XLA by themselves.
+inputs. Then the same with token ids as the input, an embedding before the layer and the embedding's gradient. Each peer
+is a process of its own, idle while another is timed. The limit is the rate of the bare matrix products that a step
+cannot do without. PyTorch flushes denormals, and so do TensorFlow and XLA by themselves.
 """
 
 import json
@@ -18,6 +19,7 @@ from typing import Any
 import numpy as np
 
 ROUNDS = 5
+VOCABULARY = 8_000
 SHAPES = [  # batch, steps, inputs, units, directions
     (32, 100, 64, 256, 1),
     (32, 100, 128, 128, 1),
@@ -26,23 +28,30 @@ SHAPES = [  # batch, steps, inputs, units, directions
     (64, 256, 128, 128, 2),
 ]
 PEERS = ("limit", "Keras", "PyTorch", "nlpkit")
+INPUTS = ("vectors", "token ids")
 
 Step = Callable[[], Any]
 
 
 def main() -> None:
     workers = {peer: Worker(peer) for peer in PEERS}
-    print("milliseconds a step, median of", ROUNDS)
-    print(f"{'batch, steps, inputs, units, directions':42}" + "".join(f"{peer:>13}" for peer in PEERS))
-    for shape in SHAPES:
-        seconds: dict[str, list[float]] = {peer: [] for peer in PEERS}
-        for worker in workers.values():
-            worker.ask(shape)  # compiles
-        for _ in range(ROUNDS):
-            for peer, worker in workers.items():
-                seconds[peer].append(worker.ask(shape))
-        medians = {peer: float(np.median(found)) for peer, found in seconds.items()}
-        print(f"{shape!s:42}" + "".join(f"{1e3 * medians[peer]:13.1f}" for peer in PEERS), flush=True)
+    for inputs in INPUTS:
+        print(f"milliseconds a step from {inputs}, median of {ROUNDS}")
+        print(f"{'batch, steps, inputs, units, directions':42}" + "".join(f"{peer:>13}" for peer in PEERS))
+        ratios: dict[str, list[float]] = {peer: [] for peer in PEERS}
+        for shape in SHAPES:
+            seconds: dict[str, list[float]] = {peer: [] for peer in PEERS}
+            for worker in workers.values():
+                worker.ask(inputs, shape)  # compiles
+            for _ in range(ROUNDS):
+                for peer, worker in workers.items():
+                    seconds[peer].append(worker.ask(inputs, shape))
+            medians = {peer: float(np.median(found)) for peer, found in seconds.items()}
+            print(f"{shape!s:42}" + "".join(f"{1e3 * medians[peer]:13.1f}" for peer in PEERS), flush=True)
+            for peer, median in medians.items():
+                ratios[peer].append(median / medians["nlpkit"])
+        means = (float(np.exp(np.log(found).mean())) for found in ratios.values())
+        print(f"{'in units of nlpkit, geometric mean':42}" + "".join(f"{mean:13.2f}" for mean in means))
 
 
 class Worker:
@@ -53,10 +62,10 @@ class Worker:
             [sys.executable, __file__, peer], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
 
-    def ask(self, shape: tuple[int, ...]) -> float:
+    def ask(self, inputs: str, shape: tuple[int, ...]) -> float:
         assert self.process.stdin is not None
         assert self.process.stdout is not None
-        self.process.stdin.write(json.dumps(shape) + "\n")
+        self.process.stdin.write(json.dumps([inputs == "token ids", *shape]) + "\n")
         self.process.stdin.flush()
         return float(self.process.stdout.readline())
 
@@ -75,7 +84,13 @@ def serve(peer: str) -> None:
         print(time.perf_counter() - started, flush=True)
 
 
-def keras_step(batch: int, steps: int, inputs: int, units: int, directions: int, *, peer: str) -> Step:
+def token_ids(batch: int, steps: int) -> np.ndarray:
+    """Ids as frequent as words are, by Zipf's law."""
+    odds = 1 / np.arange(1, VOCABULARY + 1)
+    return np.random.default_rng(1).choice(VOCABULARY, (batch, steps), p=odds / odds.sum())
+
+
+def keras_step(embed: bool, batch: int, steps: int, inputs: int, units: int, directions: int, *, peer: str) -> Step:
     import keras
     import tensorflow as tf
 
@@ -86,36 +101,39 @@ def keras_step(batch: int, steps: int, inputs: int, units: int, directions: int,
     for layer in layers:
         layer.build((batch, steps, inputs))
     weights = [weight.value for layer in layers for weight in layer.trainable_weights]
-    x = tf.random.stateless_normal((batch, steps, inputs), (1, 2))
+    ids = tf.constant(token_ids(batch, steps), tf.int32)
+    given = tf.random.stateless_normal((VOCABULARY, inputs) if embed else (batch, steps, inputs), (1, 2))
 
     @tf.function  # type: ignore[untyped-decorator]
     def step() -> Any:
         with tf.GradientTape() as tape:
-            tape.watch(x)
+            tape.watch(given)
+            x = tf.gather(given, ids) if embed else given
             outputs = [layer(tf.reverse(x, [1]) if number else x, training=True) for number, layer in enumerate(layers)]
             loss = tf.add_n([tf.reduce_sum(one * one) for one in outputs])
-        return tape.gradient(loss, [x, *weights])
+        return [tf.convert_to_tensor(gradient) for gradient in tape.gradient(loss, [given, *weights])]
 
     return lambda: [gradient.numpy() for gradient in step()]
 
 
-def pytorch_step(batch: int, steps: int, inputs: int, units: int, directions: int) -> Step:
+def pytorch_step(embed: bool, batch: int, steps: int, inputs: int, units: int, directions: int) -> Step:
     import torch
 
     torch.set_flush_denormal(True)
     torch.set_num_threads(os.cpu_count() or 1)
     torch.manual_seed(1)
     layer = torch.nn.LSTM(inputs, units, batch_first=True, bidirectional=directions == 2)
-    x = torch.randn(batch, steps, inputs, requires_grad=True)
+    ids = torch.from_numpy(token_ids(batch, steps))
+    given = torch.randn(*((VOCABULARY, inputs) if embed else (batch, steps, inputs)), requires_grad=True)
 
     def step() -> Any:
-        outputs, _ = layer(x)
-        return torch.autograd.grad((outputs * outputs).sum(), [x, *layer.parameters()])
+        outputs, _ = layer(torch.nn.functional.embedding(ids, given) if embed else given)
+        return torch.autograd.grad((outputs * outputs).sum(), [given, *layer.parameters()])
 
     return step
 
 
-def bare_products(batch: int, steps: int, inputs: int, units: int, directions: int) -> Step:
+def bare_products(embed: bool, batch: int, steps: int, inputs: int, units: int, directions: int) -> Step:
     import tensorflow as tf
 
     def given(*shape: int) -> Any:
