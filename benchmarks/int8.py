@@ -1,6 +1,8 @@
 """A classifier in int8 beside itself in float32: size, accuracy, and texts a second, interleaved in one process.
 
-python benchmarks/int8.py models/sentiment-imdb --data imdb --split test
+    python benchmarks/int8.py models/sentiment-imdb --data imdb --split test
+
+Size counts all of the bundle's files.
 """
 
 import argparse
