@@ -113,8 +113,12 @@ def lstm_steps(projected: Any, kernel: Any, h: Any, c: Any) -> tuple[Any, Any]:
 def _tensorflow_steps(projected: Any, kernel: Any, h: Any, c: Any) -> tuple[Any, Any]:
     import tensorflow as tf
 
-    steps = tf.shape(projected)[0] if projected.shape[0] is None else projected.shape[0]
+    compiled = projected.shape[0] is not None
+    steps = projected.shape[0] if compiled else tf.shape(projected)[0]
     units = kernel.shape[0]
+    # what is kept of the gates for the gradient: XLA reads an array for each sooner than slices of one, while on
+    # TensorFlow's executor every further array costs a call
+    kept = (1, 1, 1, 1) if compiled else (4,)
 
     def array(size: int) -> Any:
         shape = [h.shape[0], size * units]
@@ -122,28 +126,23 @@ def _tensorflow_steps(projected: Any, kernel: Any, h: Any, c: Any) -> tuple[Any,
 
     @tf.custom_gradient  # type: ignore[untyped-decorator]
     def run(projected: Any, kernel: Any, first_h: Any, first_c: Any) -> Any:
-        def forward(t: Any, h: Any, c: Any, outputs: Any, memories: Any, gates: Any) -> Any:
+        def forward(t: Any, h: Any, c: Any, outputs: Any, memories: Any, *gates: Any) -> Any:
             z = projected[t] + tf.matmul(h, kernel)
             i, f, _, o = tf.split(tf.sigmoid(z), 4, -1)
             g = tf.tanh(z[:, 2 * units : 3 * units])
             c = f * c + i * g
             h = o * tf.tanh(c)
-            return (
-                t + 1,
-                h,
-                c,
-                outputs.write(t, h),
-                memories.write(t, c),
-                gates.write(t, tf.concat([i, f, g, o], -1)),
-            )
+            given = (i, f, g, o) if compiled else (tf.concat([i, f, g, o], -1),)
+            written = (gate.write(t, value) for gate, value in zip(gates, given, strict=True))
+            return t + 1, h, c, outputs.write(t, h), memories.write(t, c), *written
 
-        _, _, last_c, outputs, memories, gates = tf.while_loop(
+        _, _, last_c, *arrays = tf.while_loop(
             lambda t, *_: t < steps,
             forward,
-            (0, first_h, first_c, array(1), array(1), array(4)),
+            (0, first_h, first_c, array(1), array(1), *map(array, kept)),
             maximum_iterations=steps,
         )
-        outputs, memories, gates = outputs.stack(), memories.stack(), gates.stack()
+        outputs, memories, *gates = (one.stack() for one in arrays)
 
         def gradient(d_outputs: Any, d_last_c: Any) -> Any:
             transposed = tf.transpose(kernel)
@@ -151,7 +150,7 @@ def _tensorflow_steps(projected: Any, kernel: Any, h: Any, c: Any) -> tuple[Any,
             h_before = tf.concat([first_h[None], outputs[:-1]], 0)
 
             def backward(t: Any, dh: Any, dc: Any, collected: Any) -> Any:
-                i, f, g, o = tf.split(gates[t], 4, -1)
+                i, f, g, o = (gate[t] for gate in gates) if compiled else tf.split(gates[0][t], 4, -1)
                 squashed = tf.tanh(memories[t])
                 dh = dh + d_outputs[t]
                 dc = dc + dh * o * (1 - squashed * squashed)
