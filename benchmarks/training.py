@@ -4,7 +4,8 @@
 
 A step is the outputs of all steps, the gradient of the sum of their squares, and those of all weights and of the
 inputs. Then the same with token ids as the input, an embedding before the layer and the embedding's gradient. Each peer
-is a process of its own, idle while another is timed. The limit is the rate of the bare matrix products that a step
+is a process of its own, idle while another is timed; all are launched anew five times, because at some shapes one
+launch of a program is half as fast again as another. The limit is the rate of the bare matrix products that a step
 cannot do without. PyTorch flushes denormals, and so do TensorFlow and XLA by themselves.
 """
 
@@ -13,12 +14,15 @@ import os
 import subprocess
 import sys
 import time
+from collections import defaultdict
 from collections.abc import Callable
+from itertools import product
 from typing import Any
 
 import numpy as np
 
-ROUNDS = 5
+LAUNCHES = 5
+ROUNDS = 3
 VOCABULARY = 8_000
 SHAPES = [  # batch, steps, inputs, units, directions
     (32, 100, 64, 256, 1),
@@ -34,23 +38,27 @@ Step = Callable[[], Any]
 
 
 def main() -> None:
-    workers = {peer: Worker(peer) for peer in PEERS}
-    for inputs in INPUTS:
-        print(f"milliseconds a step from {inputs}, median of {ROUNDS}")
-        print(f"{'batch, steps, inputs, units, directions':42}" + "".join(f"{peer:>13}" for peer in PEERS))
-        ratios: dict[str, list[float]] = {peer: [] for peer in PEERS}
-        for shape in SHAPES:
-            seconds: dict[str, list[float]] = {peer: [] for peer in PEERS}
+    seconds: dict[tuple[str, tuple[int, ...], str], list[float]] = defaultdict(list)
+    for number in range(LAUNCHES):
+        workers = {peer: Worker(peer) for peer in PEERS}
+        for inputs, shape in product(INPUTS, SHAPES):
+            print(f"launch {number + 1} of {LAUNCHES}: {inputs}, {shape}", file=sys.stderr, flush=True)
             for worker in workers.values():
                 worker.ask(inputs, shape)  # compiles
-            for _ in range(ROUNDS):
-                for peer, worker in workers.items():
-                    seconds[peer].append(worker.ask(inputs, shape))
-            medians = {peer: float(np.median(found)) for peer, found in seconds.items()}
-            print(f"{shape!s:42}" + "".join(f"{1e3 * medians[peer]:13.1f}" for peer in PEERS), flush=True)
-            for peer, median in medians.items():
-                ratios[peer].append(median / medians["nlpkit"])
-        means = (float(np.exp(np.log(found).mean())) for found in ratios.values())
+            for _, (peer, worker) in product(range(ROUNDS), workers.items()):
+                seconds[inputs, shape, peer].append(worker.ask(inputs, shape))
+        for worker in workers.values():
+            worker.close()
+    medians = {key: float(np.median(found)) for key, found in seconds.items()}
+    for inputs in INPUTS:
+        print(f"milliseconds a step from {inputs}, median of {LAUNCHES} launches of {ROUNDS} steps")
+        print(f"{'batch, steps, inputs, units, directions':42}" + "".join(f"{peer:>13}" for peer in PEERS))
+        for shape in SHAPES:
+            print(f"{shape!s:42}" + "".join(f"{1e3 * medians[inputs, shape, peer]:13.1f}" for peer in PEERS))
+        ratios = [
+            [medians[inputs, shape, peer] / medians[inputs, shape, "nlpkit"] for shape in SHAPES] for peer in PEERS
+        ]
+        means = (float(np.exp(np.log(found).mean())) for found in ratios)
         print(f"{'in units of nlpkit, geometric mean':42}" + "".join(f"{mean:13.2f}" for mean in means))
 
 
@@ -68,6 +76,9 @@ class Worker:
         self.process.stdin.write(json.dumps([inputs == "token ids", *shape]) + "\n")
         self.process.stdin.flush()
         return float(self.process.stdout.readline())
+
+    def close(self) -> None:
+        self.process.communicate()
 
 
 def serve(peer: str) -> None:
