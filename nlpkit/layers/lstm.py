@@ -113,12 +113,11 @@ def lstm_steps(projected: Any, kernel: Any, h: Any, c: Any) -> tuple[Any, Any]:
 def _tensorflow_steps(projected: Any, kernel: Any, h: Any, c: Any) -> tuple[Any, Any]:
     import tensorflow as tf
 
-    compiled = projected.shape[0] is not None
-    steps = projected.shape[0] if compiled else tf.shape(projected)[0]
+    steps = tf.shape(projected)[0] if projected.shape[0] is None else projected.shape[0]
     units = kernel.shape[0]
-    # what is kept of the gates for the gradient: XLA reads an array for each sooner than slices of one, while on
+    # the gates kept for the gradient: XLA reads an array for each sooner than slices of one for all, while on
     # TensorFlow's executor every further array costs a call
-    kept = (1, 1, 1, 1) if compiled else (4,)
+    apart = projected.shape[0] is not None  # as under XLA
 
     def array(size: int) -> Any:
         shape = [h.shape[0], size * units]
@@ -132,14 +131,14 @@ def _tensorflow_steps(projected: Any, kernel: Any, h: Any, c: Any) -> tuple[Any,
             g = tf.tanh(z[:, 2 * units : 3 * units])
             c = f * c + i * g
             h = o * tf.tanh(c)
-            given = (i, f, g, o) if compiled else (tf.concat([i, f, g, o], -1),)
-            written = (gate.write(t, value) for gate, value in zip(gates, given, strict=True))
+            values = (i, f, g, o) if apart else (tf.concat([i, f, g, o], -1),)
+            written = (kept.write(t, value) for kept, value in zip(gates, values, strict=True))
             return t + 1, h, c, outputs.write(t, h), memories.write(t, c), *written
 
         _, _, last_c, *arrays = tf.while_loop(
             lambda t, *_: t < steps,
             forward,
-            (0, first_h, first_c, array(1), array(1), *map(array, kept)),
+            (0, first_h, first_c, array(1), array(1), *map(array, (1, 1, 1, 1) if apart else (4,))),
             maximum_iterations=steps,
         )
         outputs, memories, *gates = (one.stack() for one in arrays)
@@ -150,7 +149,7 @@ def _tensorflow_steps(projected: Any, kernel: Any, h: Any, c: Any) -> tuple[Any,
             h_before = tf.concat([first_h[None], outputs[:-1]], 0)
 
             def backward(t: Any, dh: Any, dc: Any, collected: Any) -> Any:
-                i, f, g, o = (gate[t] for gate in gates) if compiled else tf.split(gates[0][t], 4, -1)
+                i, f, g, o = (gate[t] for gate in gates) if apart else tf.split(gates[0][t], 4, -1)
                 squashed = tf.tanh(memories[t])
                 dh = dh + d_outputs[t]
                 dc = dc + dh * o * (1 - squashed * squashed)
