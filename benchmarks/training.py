@@ -5,8 +5,9 @@
 A step is the outputs of all steps, the gradient of the sum of their squares, and those of all weights and of the
 inputs. Then the same with token ids as the input, an embedding before the layer and the embedding's gradient. Each peer
 is a process of its own, idle while another is timed; all are launched anew five times, because at some shapes one
-launch of a program is half as fast again as another. The limit is the rate of the bare matrix products that a step
-cannot do without. PyTorch flushes denormals, and so do TensorFlow and XLA by themselves.
+launch of a program is half as fast again as another. As in training, a timed step follows another: the first one after
+the others' turns, which finds cold caches and sleeping threads, is not timed. The limit is the rate of the bare matrix
+products that a step cannot do without. PyTorch flushes denormals, and so do TensorFlow and XLA by themselves.
 """
 
 import json
@@ -90,6 +91,7 @@ def serve(peer: str) -> None:
             step = make(*shape)
             step(), step()
         assert step is not None
+        step()  # warms
         started = time.perf_counter()
         step()
         print(time.perf_counter() - started, flush=True)
