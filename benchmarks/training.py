@@ -6,8 +6,9 @@ A step is the outputs of all steps, the gradient of the sum of their squares, an
 inputs. Then the same with token ids as the input, an embedding before the layer and the embedding's gradient. Each peer
 is a process of its own, idle while another is timed; all are launched anew five times, because at some shapes one
 launch of a program is half as fast again as another. As in training, a timed step follows another: the first one after
-the others' turns, which finds cold caches and sleeping threads, is not timed. The limit is the rate of the bare matrix
-products that a step cannot do without. PyTorch flushes denormals, and so do TensorFlow and XLA by themselves.
+the others' turns, which takes some milliseconds more at the smaller shapes, is not timed. The limit is the rate of the
+bare matrix products that a step cannot do without. PyTorch flushes denormals, and so do TensorFlow and XLA by
+themselves.
 """
 
 import json
@@ -89,7 +90,7 @@ def serve(peer: str) -> None:
         if json.loads(line) != shape:
             shape = json.loads(line)
             step = make(*shape)
-            step(), step()
+            step()  # compiles
         assert step is not None
         step()  # warms
         started = time.perf_counter()
