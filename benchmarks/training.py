@@ -3,11 +3,12 @@
     pip install -e ".[benchmarks]" && python benchmarks/training.py
 
 A step is the outputs of all steps, the gradient of the sum of their squares, and those of all weights and of the
-inputs. Then the same with token ids as the input, an embedding before the layer and the embedding's gradient. Each peer
-is a process of its own, idle while another is timed; all are launched anew five times, because at some shapes one
-launch of a program is half as fast again as another. As in training, a timed step follows another: the first one after
-the others' turns, which takes some milliseconds more at the smaller shapes, is not timed. The limit is the rate of the
-bare matrix products that a step cannot do without. PyTorch flushes denormals, and so do TensorFlow and XLA by
+inputs. Then the same with token ids as the input, an embedding before the layer and the embedding's gradient; nlpkit's
+layer is told the ids, so that it multiplies each token's vector once. Each peer is a process of its own, idle while
+another is timed; all are launched anew five times, because at some shapes one launch of a program is half as fast again
+as another. As in training, a timed step follows another: the first one after the others' turns, which takes some
+milliseconds more at the smaller shapes, is not timed. The limit is the rate of the bare matrix products that a step
+cannot do without; of equal tokens it knows nothing. PyTorch flushes denormals, and so do TensorFlow and XLA by
 themselves.
 """
 
@@ -123,7 +124,10 @@ def keras_step(embed: bool, batch: int, steps: int, inputs: int, units: int, dir
         with tf.GradientTape() as tape:
             tape.watch(given)
             x = tf.gather(given, ids) if embed else given
-            outputs = [layer(tf.reverse(x, [1]) if number else x, training=True) for number, layer in enumerate(layers)]
+            outputs = []
+            for number, layer in enumerate(layers):
+                read, tokens = (tf.reverse(one, [1]) if number else one for one in (x, ids))
+                outputs.append(layer(read, training=True, **({"ids": tokens} if embed and kind is LSTM else {})))
             loss = tf.add_n([tf.reduce_sum(one * one) for one in outputs])
         return [tf.convert_to_tensor(gradient) for gradient in tape.gradient(loss, [given, *weights])]
 

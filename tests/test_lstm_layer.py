@@ -86,9 +86,47 @@ def test_rows_compiled_in_parts_give_the_same(cores: int, monkeypatch: pytest.Mo
     assert len(compiled) == min(cores, BATCH)  # in training alone, inside a function alone
 
 
+@pytest.mark.parametrize("cores", [1, 2])
+@pytest.mark.parametrize("steps", [STEPS, None])
+@pytest.mark.parametrize("training", [False, True])
+def test_tokens_give_what_their_vectors_give(
+    training: bool, steps: int | None, cores: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(layers, "cores", lambda: cores)
+    monkeypatch.setattr(layers, "_LEAST_ROWS", 1)
+    ours, theirs = pair()
+    _, *state = given()
+    table = tf.constant(np.random.default_rng(1).normal(0, 1, (6, FEATURES)), tf.float32)
+
+    def run(layer: keras.layers.LSTM, rows: Any, **options: Any) -> list[Any]:
+        with tf.GradientTape() as tape:
+            tape.watch(table)
+            found = layer(tf.gather(table, rows), initial_state=state, training=training, **options)
+            loss = sum(tf.reduce_sum(tf.sin(3 * value)) for value in found)
+        gradients = tape.gradient(loss, [table, *(w.value for w in layer.trainable_weights)])
+        return [*found, *map(tf.convert_to_tensor, gradients)]
+
+    ids = tf.constant(np.random.default_rng(2).integers(0, 5, (BATCH, STEPS)), tf.int32)  # the last is in no text
+    shared = tf.function(lambda ids: run(ours, ids, ids=ids), input_signature=[tf.TensorSpec((BATCH, steps), tf.int32)])
+    for found, expected in zip(shared(ids), run(theirs, ids), strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_of_equal_tokens_one_is_multiplied() -> None:
+    layer, _ = pair()
+    x = given()[0]
+    ids = tf.constant([[0, 1, 2, 3, 4, 5, 0], [6, 7, 8, 9, 10, 11, 12], [13, 14, 15, 16, 17, 18, 19]])
+    # were the second zero's vector read, another one there would count
+    other = tf.tensor_scatter_nd_add(x, [[0, 6, 0]], [5.0])
+    np.testing.assert_array_equal(layer(other, ids=ids)[0], layer(x, ids=ids)[0])
+    assert np.abs(layer(other)[0] - layer(x)[0]).max() > 0.01
+    with pytest.raises(tf.errors.InvalidArgumentError, match="expected shape"):
+        layer(x, ids=tf.transpose(ids))
+
+
 def test_the_portable_loop_gives_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(0)
-    shapes = [(STEPS, BATCH, 4 * UNITS), (UNITS, 4 * UNITS), (BATCH, UNITS), (BATCH, UNITS)]
+    shapes = [(STEPS, BATCH, 4 * UNITS), (UNITS, 4 * UNITS), (4 * UNITS,), (BATCH, UNITS), (BATCH, UNITS)]
     arguments = [tf.constant(rng.normal(0, 1, shape), tf.float32) for shape in shapes]
 
     @tf.function  # type: ignore[untyped-decorator]

@@ -20,12 +20,25 @@ class LSTM(keras.layers.LSTM):
     by hand, so that the weights' is one product after it. There, in training, a batch whose shape is known when the
     function around it is traced is compiled by XLA, a part of its rows for each core. `weight_dropout` drops entries
     of the recurrent kernel, the same for a whole batch, in training only (DropConnect; Merity et al., 2017).
+
+    Where the inputs are the vectors of tokens, a call may be given the tokens' `ids`, int32 [batch, steps], too. Equal
+    ids must then have equal vectors, of which one alone is multiplied, and has the gradient of them all: what comes
+    out, and what the embedding learns, are the same.
     """
 
     def __init__(self, units: int, *, weight_dropout: float = 0.0, **kwargs: Any) -> None:
         super().__init__(units, **kwargs)
         self.weight_dropout = weight_dropout
         self.weight_dropout_seed = keras.random.SeedGenerator()
+
+    def call(
+        self, sequences: Any, initial_state: Any = None, mask: Any = None, training: bool = False, ids: Any = None
+    ) -> Any:
+        self._ids = ids  # Keras gives `inner_loop` the others alone
+        try:
+            return super().call(sequences, initial_state=initial_state, mask=mask, training=training)
+        finally:
+            self._ids = None
 
     def inner_loop(self, sequences: Any, initial_state: Any, mask: Any, training: bool = False) -> Any:
         usual = self.activation is keras.activations.tanh and self.recurrent_activation is keras.activations.sigmoid
@@ -42,21 +55,36 @@ class LSTM(keras.layers.LSTM):
         kernel, recurrent, bias = map(ops.convert_to_tensor, (cell.kernel, cell.recurrent_kernel, cell.bias))
         if training and self.weight_dropout:
             recurrent = dropped(recurrent, self.weight_dropout, self.weight_dropout_seed)
+        given = [sequences, *initial_state, recurrent, bias, kernel]
+        if self._ids is not None and keras.backend.backend() == "tensorflow":
+            given = [_products_of_distinct(sequences, self._ids, kernel), *initial_state, recurrent, bias]
         run = _run_compiled if training and _shape_is_known(sequences) else _run
-        h, c = initial_state
-        outputs, h, c = run(sequences, h, c, kernel, recurrent, bias)
+        outputs, h, c = run(*given)
         return h, outputs, [h, c]
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "weight_dropout": self.weight_dropout}
 
 
-def _run(x: Any, h: Any, c: Any, kernel: Any, recurrent: Any, bias: Any) -> tuple[Any, Any, Any]:
+def _run(x: Any, h: Any, c: Any, recurrent: Any, bias: Any, kernel: Any = None) -> tuple[Any, Any, Any]:
     """The outputs [batch, steps, units], and output and memory after the last step [batch, units], from the inputs
-    [batch, steps, features] and output and memory before the first."""
-    projected = ops.matmul(ops.transpose(x, (1, 0, 2)), kernel) + bias
-    outputs, c = lstm_steps(projected, recurrent, h, c)
+    [batch, steps, features], or without a kernel their products with it, and output and memory before the first."""
+    projected = ops.transpose(x, (1, 0, 2))
+    if kernel is not None:
+        projected = ops.matmul(projected, kernel)
+    outputs, c = lstm_steps(projected, recurrent, bias, h, c)
     return ops.transpose(outputs, (1, 0, 2)), outputs[-1], c
+
+
+def _products_of_distinct(x: Any, ids: Any, kernel: Any) -> Any:
+    """x @ kernel, [batch, steps, 4 * units], where the vectors of equal ids are multiplied once."""
+    import tensorflow as tf
+
+    ids = tf.ensure_shape(ids, x.shape[:2])
+    distinct, places = tf.unique(tf.reshape(ids, [-1]))
+    first = tf.math.unsorted_segment_min(tf.range(tf.size(ids)), places, tf.size(distinct))
+    table = tf.matmul(tf.gather(tf.reshape(x, [-1, x.shape[-1]]), first), kernel)
+    return tf.gather(table, tf.reshape(places, tf.shape(ids)))
 
 
 def _shape_is_known(x: Any) -> bool:
@@ -76,10 +104,9 @@ def _run_compiled(x: Any, h: Any, c: Any, *weights: Any) -> tuple[Any, Any, Any]
     parts = max(1, min(cores(), rows // _LEAST_ROWS))
     sizes = [rows // parts + (number < rows % parts) for number in range(parts)]
     weights = tuple(map(tf.identity, weights))  # a variable would want a gradient of its own
-    found = [
-        _compiled()(*part, *weights) for part in zip(*(tf.split(given, sizes) for given in (x, h, c)), strict=True)
-    ]
-    outputs, h, c = (tf.concat(given, 0) for given in zip(*found, strict=True))
+    given = (tf.split(one, sizes) for one in (x, h, c))
+    found = [_compiled()(*part, *weights) for part in zip(*given, strict=True)]
+    outputs, h, c = (tf.concat(parts, 0) for parts in zip(*found, strict=True))
     return outputs, h, c
 
 
@@ -90,18 +117,18 @@ def _compiled() -> Any:
     return tf.function(_run, jit_compile=True)
 
 
-def lstm_steps(projected: Any, kernel: Any, h: Any, c: Any) -> tuple[Any, Any]:
+def lstm_steps(projected: Any, kernel: Any, bias: Any, h: Any, c: Any) -> tuple[Any, Any]:
     """The outputs of all steps [steps, batch, units] and the memory after the last one [batch, units].
 
-    projected: the inputs' products with the input kernel, and the bias, [steps, batch, 4 * units], gates in Keras'
-    order i, f, c, o; kernel: the recurrent one [units, 4 * units]; h, c: the state before [batch, units].
+    projected: the inputs' products with the input kernel [steps, batch, 4 * units], gates in Keras' order i, f, c, o;
+    kernel: the recurrent one [units, 4 * units]; bias [4 * units]; h, c: the state before [batch, units].
     """
     if keras.backend.backend() == "tensorflow":
-        return _tensorflow_steps(projected, kernel, h, c)
+        return _tensorflow_steps(projected, kernel, bias, h, c)
 
     def step(state: Any, inputs: Any) -> Any:
         h, c = state
-        i, f, g, o = ops.split(inputs + ops.matmul(h, kernel), 4, axis=-1)
+        i, f, g, o = ops.split(inputs + ops.matmul(h, kernel) + bias, 4, axis=-1)
         c = ops.sigmoid(f) * c + ops.sigmoid(i) * ops.tanh(g)
         h = ops.sigmoid(o) * ops.tanh(c)
         return (h, c), (h, c)  # some backends want as many outputs as states
@@ -110,7 +137,7 @@ def lstm_steps(projected: Any, kernel: Any, h: Any, c: Any) -> tuple[Any, Any]:
     return outputs, c
 
 
-def _tensorflow_steps(projected: Any, kernel: Any, h: Any, c: Any) -> tuple[Any, Any]:
+def _tensorflow_steps(projected: Any, kernel: Any, bias: Any, h: Any, c: Any) -> tuple[Any, Any]:
     import tensorflow as tf
 
     steps = tf.shape(projected)[0] if projected.shape[0] is None else projected.shape[0]
@@ -124,9 +151,9 @@ def _tensorflow_steps(projected: Any, kernel: Any, h: Any, c: Any) -> tuple[Any,
         return tf.TensorArray(projected.dtype, size=steps, element_shape=shape, clear_after_read=False)
 
     @tf.custom_gradient  # type: ignore[untyped-decorator]
-    def run(projected: Any, kernel: Any, first_h: Any, first_c: Any) -> Any:
+    def run(projected: Any, kernel: Any, bias: Any, first_h: Any, first_c: Any) -> Any:
         def forward(t: Any, h: Any, c: Any, outputs: Any, memories: Any, *gates: Any) -> Any:
-            z = projected[t] + tf.matmul(h, kernel)
+            z = projected[t] + tf.matmul(h, kernel) + bias
             i, f, _, o = tf.split(tf.sigmoid(z), 4, -1)
             g = tf.tanh(z[:, 2 * units : 3 * units])
             c = f * c + i * g
@@ -173,9 +200,10 @@ def _tensorflow_steps(projected: Any, kernel: Any, h: Any, c: Any) -> tuple[Any,
             dz = collected.stack()
             # the recurrent kernel's gradient over all steps is one product
             flat = tf.reshape(h_before, [-1, units]), tf.reshape(dz, [-1, 4 * units])
-            return dz, tf.matmul(*flat, transpose_a=True), dh, dc
+            return dz, tf.matmul(*flat, transpose_a=True), tf.reduce_sum(dz, [0, 1]), dh, dc
 
         return (outputs, last_c), gradient
 
-    outputs, last_c = run(projected, tf.identity(kernel), h, c)  # a variable would want a gradient of its own
+    # variables would want gradients of their own
+    outputs, last_c = run(projected, tf.identity(kernel), tf.identity(bias), h, c)
     return outputs, last_c

@@ -17,13 +17,13 @@ def step_mask(lengths: Any, steps: int) -> Any:
 
 
 def reverse_by_length(x: Any, lengths: Any) -> Any:
-    """Each row's real steps back to front, its padding left at the end: [batch, steps, features], same out."""
-    batch, steps, features = ops.shape(x)
+    """Each row's real steps back to front, its padding left at the end: [batch, steps] or more, same out."""
+    batch, steps, *rest = ops.shape(x)
     position = ops.arange(steps)[None, :]
     source = ops.where(position < lengths[:, None], lengths[:, None] - 1 - position, position)
     if keras.backend.backend() == "tensorflow":
         return _taken_from(x, source)
-    flat = ops.reshape(x, (-1, features))
+    flat = ops.reshape(x, (-1, *rest))
     return ops.reshape(ops.take(flat, ops.arange(batch)[:, None] * steps + source, axis=0), ops.shape(x))
 
 
@@ -50,6 +50,8 @@ class LSTMStack(keras.layers.Layer):
 
     Given a state [layers * STATES[cell], batch, units], it goes on from there and gives (outputs, the state after
     the last step); of an LSTM's layer the output comes first in it, then the memory. One direction only.
+
+    The ids of the tokens whose vectors these are, int32 [batch, steps], spare an LSTM the products of equal ones.
     """
 
     def __init__(
@@ -95,21 +97,28 @@ class LSTMStack(keras.layers.Layer):
             features = self.units * len(directions)
         self.built = True
 
-    def call(self, vectors: Any, lengths: Any = None, state: Any = None, training: bool = False) -> Any:
+    def call(
+        self, vectors: Any, lengths: Any = None, state: Any = None, ids: Any = None, training: bool = False
+    ) -> Any:
         x, final, count = vectors, [], STATES[self.cell]
         for number, directions in enumerate(self.recurrent):
             initial = [state[number * count + i] for i in range(count)] if state is not None else None
-            forward, *states = directions[0](x, initial_state=initial, training=training)
+            known = ids is not None and number == 0 and self.cell == "lstm"
+            options = {"ids": ids} if known else {}
+            forward, *states = directions[0](x, initial_state=initial, training=training, **options)
             final += states
             if self.bidirectional:
-                backward = directions[1](reverse_by_length(x, lengths), training=training)[0]
+                options = {"ids": reverse_by_length(ids, lengths)} if known else {}
+                backward = directions[1](reverse_by_length(x, lengths), training=training, **options)[0]
                 forward = ops.concatenate([forward, reverse_by_length(backward, lengths)], axis=-1)
             x = forward
             if number < len(self.between):
                 x = self.between[number](x, training=training)
         return x if state is None else (x, ops.stack(final))
 
-    def compute_output_shape(self, vectors_shape: Any, lengths_shape: Any = None, state_shape: Any = None) -> Any:
+    def compute_output_shape(
+        self, vectors_shape: Any, lengths_shape: Any = None, state_shape: Any = None, ids_shape: Any = None
+    ) -> Any:
         outputs = (*vectors_shape[:-1], self.units * (2 if self.bidirectional else 1))
         return outputs if state_shape is None else (outputs, state_shape)
 

@@ -37,7 +37,8 @@ def build_generator(recipe: GenerationRecipe, vocab_size: int) -> keras.Model:
     embedding = keras.layers.ReversibleEmbedding(
         vocab_size, section.embedding_size, embeddings_initializer="glorot_normal", name="embedding"
     )
-    x = embedding(WordDropout(section.word_dropout, name="word_dropout")(ids))
+    kept = WordDropout(section.word_dropout, name="word_dropout")(ids)
+    x = embedding(kept)
     x = keras.layers.SpatialDropout1D(section.embedding_dropout, name="embedding_dropout")(x)
     outputs, next_state = LSTMStack(
         section.cell,
@@ -47,7 +48,7 @@ def build_generator(recipe: GenerationRecipe, vocab_size: int) -> keras.Model:
         weight_dropout=section.weight_dropout,
         dropout=section.output_dropout,
         name="stack",
-    )(x, state=state)
+    )(x, state=state, ids=None if section.embedding_dropout else kept)
     x = keras.layers.SpatialDropout1D(section.output_dropout, name="output_dropout")(outputs)
     x = ActivationPenalty(training.activation_penalty, training.activation_change_penalty, name="penalty")(x, outputs)
     logits = embedding(x, reverse=True) if _tied(section) else keras.layers.Dense(vocab_size, name="logits")(x)
