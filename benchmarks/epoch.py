@@ -119,8 +119,7 @@ def by_pytorch(recipe: ClassificationRecipe, data: PreparedData, packed: bool) -
             counts = torch.tensor([len(row) for row in rows])
             ids = nn.utils.rnn.pad_sequence([torch.from_numpy(row.astype(np.int64)) for row in rows], batch_first=True)
             ids = torch.where(torch.rand(ids.shape) < model.word_dropout, 1, ids)
-            x = embedding(ids)
-            x = x * nn.functional.dropout(torch.ones(len(rows), 1, x.shape[2]), model.embedding_dropout)
+            x = nn.functional.embedding(ids, nn.functional.dropout(embedding.weight, model.embedding_dropout))
             outputs = outputs_of(x, counts)
             real = torch.arange(outputs.shape[1])[None, :, None] < counts[:, None, None]
             most = torch.where(real, outputs, -1e9).amax(1)

@@ -9,6 +9,7 @@ from nlpkit.data.batching import Batch, pad, plan_epoch, truncate
 from nlpkit.data.corpus import PreparedData
 from nlpkit.data.dataset import Dataset, Example
 from nlpkit.layers.dropout import WordDropout
+from nlpkit.layers.embedding import Embedding
 from nlpkit.layers.pooling import Pooling
 from nlpkit.layers.stack import LSTMStack
 from nlpkit.metrics import classification_report
@@ -27,10 +28,8 @@ def build_classifier(section: ClassifierSection, vocab_size: int, classes: int) 
     """From {"ids": int32 [batch, steps], "lengths": int32 [batch]} to logits [batch, classes]."""
     ids = keras.Input((None,), dtype="int32", name="ids")
     lengths = keras.Input((), dtype="int32", name="lengths")
-    x = WordDropout(section.word_dropout, name="word_dropout")(ids)
-    x = keras.layers.Embedding(vocab_size, section.embedding_size, name="embedding")(x)
-    # whole features, the same at every step of a text (variational: Gal & Ghahramani, 2016)
-    x = keras.layers.SpatialDropout1D(section.embedding_dropout, name="embedding_dropout")(x)
+    kept = WordDropout(section.word_dropout, name="word_dropout")(ids)
+    x = Embedding(vocab_size, section.embedding_size, dropout=section.embedding_dropout, name="embedding")(kept)
     x = LSTMStack(
         section.cell,
         section.units,
@@ -39,7 +38,7 @@ def build_classifier(section: ClassifierSection, vocab_size: int, classes: int) 
         recurrent_dropout=section.recurrent_dropout,
         dropout=section.output_dropout,
         name="stack",
-    )(x, lengths)
+    )(x, lengths, ids=kept)
     x = Pooling(section.pooling, bidirectional=section.bidirectional, name="pooling")(x, lengths)
     x = keras.layers.Dropout(section.output_dropout, name="output_dropout")(x)
     logits = keras.layers.Dense(classes, name="logits")(x)
