@@ -14,6 +14,7 @@ from nlpkit import TextGenerator
 from nlpkit.data.stream import split_documents
 from nlpkit.decoding.sampling import Sampling
 from nlpkit.errors import DataError, UsageError
+from nlpkit.recipe import GenerationRecipe, GeneratorSection
 from nlpkit.runtime.generate import cross_entropy, read, token_nats, zero_state
 from nlpkit.tokenizer import BOS
 from nlpkit.training.progress import TrainingDisplay
@@ -117,6 +118,17 @@ def test_resumes_to_the_same_weights(tmp_path: Path) -> None:
     steps = len(TEXT) * 9 // 10 // 4 // 16
     # in the first epoch, and in the second
     check_resumes_to_the_same_weights(fit, tmp_path / "checkpoint", [3, steps])
+
+
+def test_equal_rows_part_where_their_features_are_dropped() -> None:
+    from nlpkit.networks.generator import build_generator
+
+    ids, state = np.tile(np.arange(6, dtype=np.int32), (2, 1)), np.zeros((2, 2, 8), np.float32)
+    for rate in (0.0, 0.5):
+        section = GeneratorSection(units=8, embedding_size=8, embedding_dropout=rate)
+        network = build_generator(GenerationRecipe(model=section), 10)
+        logits = np.array(network({"ids": ids, "state": state}, training=True)["logits"])
+        assert (np.abs(logits[0] - logits[1]).max() > 1e-4) == (rate > 0)
 
 
 @pytest.mark.parametrize(
