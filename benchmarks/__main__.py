@@ -24,6 +24,9 @@ def main() -> None:
     parser.add_argument("--translator", required=True)
     parser.add_argument("--pairs", required=True)
     asked = parser.parse_args()
+    for given in vars(asked).values():
+        if not Path(given).is_dir():  # not after twenty minutes
+            parser.error(f"there is no folder {given}")
     part = ["--split", "validation", "--limit", "1000"]  # all of the test split takes half an hour
     runs = {
         "Training: a step of one layer": ["training.py"],
