@@ -113,7 +113,7 @@ class TranslatorSection(StackSection):
 
 
 class TrainingSection(Section):
-    epochs: Annotated[int, Field(ge=1, le=100_000)] = 5
+    epochs: Annotated[int, Field(ge=1, le=100_000)] = 6
     batch_size: Annotated[int, Field(ge=1, le=100_000)] = 64
     learning_rate: Annotated[float, Field(gt=0, le=10)] = 0.004
     weight_decay: Annotated[float, Field(ge=0, le=10)] = 0.0

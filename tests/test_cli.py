@@ -174,7 +174,7 @@ def test_a_reader_that_has_had_enough(trained: Path) -> None:
 def test_dry_run_plans_and_stops(nlpkit: Command, reviews_csv: Path, tmp_path: Path) -> None:
     done = nlpkit("train", "--data", reviews_csv, *settings(), "--dry-run", "--json", cwd=tmp_path)
     plan = json.loads(done.stdout)
-    assert (plan["train"], plan["validation"], plan["epochs"]) == (360, 40, 5)
+    assert (plan["train"], plan["validation"], plan["epochs"]) == (360, 40, 6)
     assert plan["seconds"] > 0
     assert plan["parameters"] > 5_000
     assert list(tmp_path.iterdir()) == []
