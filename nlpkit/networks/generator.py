@@ -40,6 +40,7 @@ def build_generator(recipe: GenerationRecipe, vocab_size: int) -> keras.Model:
     kept = WordDropout(section.word_dropout, name="word_dropout")(ids)
     x = embedding(kept)
     x = keras.layers.SpatialDropout1D(section.embedding_dropout, name="embedding_dropout")(x)
+    shared = None if section.embedding_dropout else kept  # equal tokens of two rows lose different features
     outputs, next_state = LSTMStack(
         section.cell,
         section.units,
@@ -48,7 +49,7 @@ def build_generator(recipe: GenerationRecipe, vocab_size: int) -> keras.Model:
         weight_dropout=section.weight_dropout,
         dropout=section.output_dropout,
         name="stack",
-    )(x, state=state, ids=None if section.embedding_dropout else kept)
+    )(x, state=state, ids=shared)
     x = keras.layers.SpatialDropout1D(section.output_dropout, name="output_dropout")(outputs)
     x = ActivationPenalty(training.activation_penalty, training.activation_change_penalty, name="penalty")(x, outputs)
     logits = embedding(x, reverse=True) if _tied(section) else keras.layers.Dense(vocab_size, name="logits")(x)
