@@ -24,6 +24,8 @@ from typing import Any
 
 import numpy as np
 
+from nlpkit.quiet import import_keras
+
 LAUNCHES = 5
 ROUNDS = 3
 VOCABULARY = 8_000
@@ -85,6 +87,8 @@ class Worker:
 
 
 def serve(peer: str) -> None:
+    if peer != "PyTorch":
+        import_keras()
     make = {"PyTorch": pytorch_step, "limit": bare_products}.get(peer) or (lambda *shape: keras_step(*shape, peer=peer))
     shape, step = None, None
     for line in sys.stdin:
@@ -181,7 +185,6 @@ def bare_products(embed: bool, batch: int, steps: int, inputs: int, units: int, 
 
 if __name__ == "__main__":
     if len(sys.argv) > 1:
-        os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
         serve(sys.argv[1])
     else:
         main()
