@@ -2,10 +2,10 @@
 
     python benchmarks/predicting.py models/sentiment-imdb --data imdb --split test --peer pytorch
 
-From ready batches on, the same for both, small ones as nlpkit makes them and large ones as suit its peers; and from
-the texts on, tokenized alike, each side with its own. One peer a process: they slow each other down. PyTorch packs its
-sequences. `keras-array` is `predict` as tutorials call it, on one padded array, its batches those of 32 rows that it
-makes by itself; `keras` is given batches of like length. Then one text of 200 words at a time.
+From ready batches of like length on, each side with those that suit it, and from the texts on, tokenized alike. One
+peer a process: they slow each other down. PyTorch packs its sequences. `keras` is `predict` of stock layers, given the
+batches; `keras-array` as tutorials call it, on one padded array, its batches those of 32 rows that it makes by itself;
+`keras-layers` is given the batches, and nlpkit's own layers. Then one text of 200 words at a time.
 """
 
 import argparse
@@ -20,13 +20,16 @@ import nlpkit
 from nlpkit.cores import cores, on_all_cores
 from nlpkit.data.batching import pad, sorted_batches, truncate
 from nlpkit.quiet import import_keras
+from nlpkit.recipe import ClassifierSection
+from nlpkit.runtime.classify import plan_batches
+from nlpkit.tokenizer import PAD
 
-OUR_TOKENS = 2_048  # a batch, as nlpkit batches texts
-THEIR_TOKENS = 16_384  # which suits the peers better
+PEER_TOKENS = 16_384  # a batch, which suits the peers best
 SINGLES = 100
 
 Batches = list[tuple[np.ndarray, np.ndarray]]
 Way = Callable[[Batches], np.ndarray]
+Plan = Callable[[list[int]], list[np.ndarray]]
 
 
 def main() -> None:
@@ -41,17 +44,17 @@ def main() -> None:
     classifier = nlpkit.load(asked.bundle)
     assert isinstance(classifier, nlpkit.TextClassifier)
     texts = [text for text, _ in classifier.examples(asked.data, asked.split)[1]][: asked.limit]
-    batches = batches_of(classifier, texts, OUR_TOKENS)
     name, make = PEERS[asked.peer]
-    peer = make(classifier)
+    peer, session = make(classifier), classifier._session
+    plan_theirs = partial(sorted_batches, batch_tokens=PEER_TOKENS)
 
-    def session(batches: Batches) -> np.ndarray:
-        return np.concatenate(on_all_cores(lambda batch: classifier._session.run(*batch)[0], batches))
+    def ours(batches: Batches) -> np.ndarray:
+        return np.concatenate(on_all_cores(lambda batch: session.run(*batch)[0], batches))
 
-    for tokens in (OUR_TOKENS, THEIR_TOKENS) if asked.peer != "keras-array" else ():
-        batches = batches_of(classifier, texts, tokens)
-        compare(f"batches of {tokens:,} tokens", name, partial(peer, batches), partial(session, batches), asked.rounds)
-    theirs = lambda: peer(batches_of(classifier, texts, THEIR_TOKENS))  # noqa: E731
+    if asked.peer != "keras-array":
+        ready = [batches_of(classifier, texts, plan) for plan in (plan_theirs, partial(plan_batches, session))]
+        compare("batches", name, partial(peer, ready[0]), partial(ours, ready[1]), asked.rounds)
+    theirs = lambda: peer(batches_of(classifier, texts, plan_theirs))  # noqa: E731
     compare("texts", name, theirs, partial(classifier.predict_proba, texts), asked.rounds)
     text = " ".join(" ".join(texts[:20]).split()[:200])
     seconds = []
@@ -78,19 +81,18 @@ def compare(what: str, peer: str, theirs: Callable[[], Any], ours: Callable[[], 
     print(f"from {what} on: {rates}{apart}")
 
 
-def batches_of(classifier: "nlpkit.TextClassifier", texts: list[str], tokens: int) -> Batches:
+def batches_of(classifier: "nlpkit.TextClassifier", texts: list[str], plan: Plan) -> Batches:
     """All texts, sorted by length."""
     section = classifier.recipe.tokenizer
     encoded = classifier._tokenizer.encode(texts, threads=cores())
     rows = [truncate(np.array(ids, np.int32), section.max_length, section.truncation) for ids in encoded]
-    return [pad([rows[i] for i in batch]) for batch in sorted_batches([max(1, len(r)) for r in rows], tokens)]
+    return [pad([rows[i] for i in batch]) for batch in plan([max(1, len(r)) for r in rows])]
 
 
-def by_keras(classifier: "nlpkit.TextClassifier") -> Way:
-    import_keras()
+def by_keras(classifier: "nlpkit.TextClassifier", stock: bool = True) -> Way:
+    network = stock_network(classifier) if stock else classifier.network()
     import tensorflow as tf
 
-    network = classifier.network()
     network.compile(jit_compile=False)  # XLA would compile each of the many shapes
     signature = ({"ids": tf.TensorSpec([None, None], tf.int32), "lengths": tf.TensorSpec([None], tf.int32)},)
 
@@ -106,8 +108,7 @@ def by_keras(classifier: "nlpkit.TextClassifier") -> Way:
 
 
 def by_keras_array(classifier: "nlpkit.TextClassifier") -> Way:
-    import_keras()
-    network = classifier.network()
+    network = stock_network(classifier)
     network.compile(jit_compile=False)
 
     def way(batches: Batches) -> np.ndarray:
@@ -118,6 +119,28 @@ def by_keras_array(classifier: "nlpkit.TextClassifier") -> Way:
     return way
 
 
+def stock_network(classifier: "nlpkit.TextClassifier") -> Any:
+    """The classifier of the recipe `sentiment` in Keras' own layers, masked, with its weights."""
+    import_keras()
+    import keras
+    from keras import ops
+
+    section, network = sentiment_section(classifier), classifier.network()
+    ids, lengths = keras.Input((None,), dtype="int32", name="ids"), keras.Input((), dtype="int32", name="lengths")
+    embedding = keras.layers.Embedding(len(classifier._tokenizer), section.embedding_size, mask_zero=True)
+    lstm = keras.layers.Bidirectional(keras.layers.LSTM(section.units, return_sequences=True))
+    logits = keras.layers.Dense(len(classifier.labels))
+    outputs = lstm(embedding(ids))
+    highest = ops.max(ops.where((ids != PAD)[..., None], outputs, -1e9), axis=1)
+    mean = keras.layers.GlobalAveragePooling1D()(outputs, mask=ids != PAD)
+    stock = keras.Model({"ids": ids, "lengths": lengths}, logits(ops.concatenate([highest, mean], -1)))
+    (directions,) = network.get_layer("stack").recurrent_weights()
+    embedding.set_weights(network.get_layer("embedding").get_weights())
+    lstm.set_weights([array for one in directions for array in (one.kernel, one.recurrent_kernel, one.bias)])
+    logits.set_weights(network.get_layer("logits").get_weights())
+    return stock
+
+
 def by_pytorch(classifier: "nlpkit.TextClassifier") -> Way:
     """The same network for the recipe `sentiment`: one bidirectional layer under max and mean pooling."""
     import torch
@@ -125,9 +148,7 @@ def by_pytorch(classifier: "nlpkit.TextClassifier") -> Way:
 
     torch.set_num_threads(cores())
     torch.set_flush_denormal(True)
-    model = classifier.recipe.model
-    assert (model.cell, model.layers, model.bidirectional, model.pooling) == ("lstm", 1, True, ["max", "mean"])
-    network = classifier.network()
+    model, network = sentiment_section(classifier), classifier.network()
 
     def tensors(arrays: Iterable[np.ndarray]) -> list[torch.Tensor]:
         return [torch.tensor(np.array(array)) for array in arrays]
@@ -157,6 +178,13 @@ def by_pytorch(classifier: "nlpkit.TextClassifier") -> Way:
     return cast(Way, way)
 
 
+def sentiment_section(classifier: "nlpkit.TextClassifier") -> ClassifierSection:
+    """What the network is made by, if it is of the kind that is built anew here."""
+    model = classifier.recipe.model
+    assert (model.cell, model.layers, model.bidirectional, model.pooling) == ("lstm", 1, True, ["max", "mean"])
+    return model
+
+
 def softmax(logits: np.ndarray) -> np.ndarray:
     odds = np.exp(logits - logits.max(1, keepdims=True))
     chances: np.ndarray = odds / odds.sum(1, keepdims=True)
@@ -166,6 +194,7 @@ def softmax(logits: np.ndarray) -> np.ndarray:
 PEERS: dict[str, tuple[str, Callable[["nlpkit.TextClassifier"], Way]]] = {
     "keras": ("model.predict", by_keras),
     "keras-array": ("model.predict of one array", by_keras_array),
+    "keras-layers": ("model.predict of nlpkit's layers", partial(by_keras, stock=False)),
     "pytorch": ("PyTorch", by_pytorch),
 }
 

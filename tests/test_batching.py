@@ -88,3 +88,4 @@ def test_sorted_batches_cover_all_within_the_budget() -> None:
     assert all(len(batch) * max(some[i] for i in batch) <= 2_000 for batch in batches)
     assert sorted_batches([5_000], 2_000)[0].tolist() == [0]  # longer than the budget: alone
     assert sorted_batches([], 2_000) == []
+    assert [batch.tolist() for batch in sorted_batches([3, 1, 2, 900, 4], 1_000, 2)] == [[1, 2], [0, 4], [3]]

@@ -11,6 +11,7 @@ import pytest
 import nlpkit
 from nlpkit import TextClassifier
 from nlpkit.errors import DataError, UsageError
+from nlpkit.runtime.session import Session
 from nlpkit.training.progress import TrainingDisplay
 from tests.conftest import made_reviews, write_csv
 from tests.task_checks import (
@@ -64,6 +65,27 @@ def test_reloads_identically(model: TextClassifier, tmp_path: Path) -> None:
 
 def test_batch_equals_single(model: TextClassifier) -> None:
     check_batch_equals_single(model.predict_proba, [*TEXTS[:12], LONG, "", "🙂 unseen 文字"])
+
+
+def test_many_texts_are_answered_in_large_batches_as_each_alone(
+    model: TextClassifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nlpkit.runtime.classify.cores", lambda: 2)
+    texts = [text for text, _ in made_reviews(1_500, seed=5)]
+    batches: list[int] = []
+    run = Session.run
+
+    def counted(session: Session, *inputs: np.ndarray) -> list[np.ndarray]:
+        batches.append(len(inputs[0]))
+        return run(session, *inputs)
+
+    monkeypatch.setattr(Session, "run", counted)
+    together = model.predict_proba(texts)
+    assert len(batches) >= 8  # so that no core is left without work
+    assert sum(batches) == len(texts)
+    assert np.median(batches) >= 32
+    alone = np.concatenate([model.predict_proba(texts[at : at + 20]) for at in range(0, len(texts), 20)])
+    np.testing.assert_allclose(together, alone, atol=1e-6)
 
 
 def test_padding_changes_nothing(model: TextClassifier) -> None:

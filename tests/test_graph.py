@@ -88,8 +88,30 @@ def test_padding_and_company_change_nothing() -> None:
         np.testing.assert_allclose(session.run(row[None], np.array([len(row)], np.int32))[0][0], together[i], atol=1e-6)
 
 
+@pytest.mark.parametrize("bidirectional", [True, False])
+@pytest.mark.parametrize("pooling", [["max", "mean"], ["mean"]])
+def test_the_loop_of_many_rows_gives_what_the_operator_gives_for_each(bidirectional: bool, pooling: list[str]) -> None:
+    session = Session(export_classifier(*network_and_section(bidirectional=bidirectional, pooling=pooling)))
+    assert session.many_rows
+    lengths = np.random.default_rng(4).integers(1, 9, session.many_rows).astype(np.int32)
+    lengths[:3] = 1, 2, 400  # padding that outweighs a row by far
+    ids = np.random.default_rng(5).integers(0, VOCABULARY, (len(lengths), 400)).astype(np.int32)
+    answers = session.run(ids, lengths)[0]
+    assert np.ptp(answers, axis=0).max() > 0.05  # they are not all alike
+    for row, length, answer in zip(ids, lengths, answers, strict=True):
+        alone = session.run(row[None, :length], np.array([length], np.int32))[0][0]
+        np.testing.assert_allclose(answer, alone, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "settings", [{"cell": "gru"}, {"layers": 2}, {"pooling": ["max", "last"]}, {"pooling": ["attention"]}]
+)
+def test_only_one_lstm_layer_under_max_and_mean_pooling_has_a_loop(settings: dict[str, Any]) -> None:
+    assert Session(export_classifier(*network_and_section(**settings))).many_rows is None
+
+
 @pytest.mark.parametrize(("cell", "operator"), [("lstm", "LSTM"), ("gru", "GRU"), ("rnn", "RNN")])
-def test_recurrence_is_a_node_not_a_loop(cell: str, operator: str) -> None:
+def test_recurrence_is_a_node(cell: str, operator: str) -> None:
     model = onnx.load_from_string(export_classifier(*network_and_section(cell=cell, layers=2)))
     onnx.checker.check_model(model, full_check=True)
     operators = [node.op_type for node in model.graph.node]

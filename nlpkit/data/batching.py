@@ -5,14 +5,15 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
+from nlpkit.cores import cores
 from nlpkit.tokenizer import PAD, UNK
 
 Truncation = Literal["head", "tail", "middle"]
 
 BUCKETS = 24  # shapes in an epoch; each costs a compilation on backends that compile for shapes
 _LEAST_BATCHES = 32
-_WINDOW_TEXTS = 2_048  # sorted by length together; a window is all that is held in memory
-_WINDOW_CHARACTERS = 4_000_000
+_WINDOW_TEXTS = 2_048  # a core, sorted by length together; a window is all that is held in memory
+_WINDOW_CHARACTERS = 4_000_000  # a core
 _STEP = 8  # widths are multiples of this
 
 
@@ -117,13 +118,15 @@ def _batch_size(wanted: int, rows: int) -> int:
     return min(wanted, max(4, rows // _LEAST_BATCHES))
 
 
-def sorted_batches(lengths: Sequence[int], batch_tokens: int) -> list[np.ndarray]:
-    """Row numbers in batches of like length, for prediction: at most `batch_tokens` steps each, padding counted."""
+def sorted_batches(lengths: Sequence[int], batch_tokens: int, batch_rows: int | None = None) -> list[np.ndarray]:
+    """Row numbers in batches of like length, for prediction: at most `batch_tokens` steps each, padding counted, and
+    `batch_rows` rows."""
     order = np.argsort(lengths, kind="stable")
     batches, start = [], 0
     for end in range(1, len(order) + 1):
         # the row at `end` would be the longest of its batch
-        if end == len(order) or (end - start + 1) * lengths[order[end]] > batch_tokens:
+        full = end == len(order) or (end - start + 1) * lengths[order[end]] > batch_tokens
+        if full or end - start == batch_rows:
             batches.append(order[start:end])
             start = end
     return batches
@@ -136,7 +139,7 @@ def windows(texts: Iterable[str]) -> Iterator[list[str]]:
     for text in texts:
         window.append(text)
         characters += len(text)
-        if len(window) == _WINDOW_TEXTS or characters > _WINDOW_CHARACTERS:
+        if len(window) == cores() * _WINDOW_TEXTS or characters > cores() * _WINDOW_CHARACTERS:
             yield window
             window, characters = [], 0
     if window:

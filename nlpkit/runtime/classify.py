@@ -1,7 +1,7 @@
 """Class probabilities from an ONNX session: the one path by which every text is classified."""
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
@@ -13,7 +13,8 @@ from nlpkit.tokenizer import Tokenizer
 
 logger = logging.getLogger("nlpkit")
 
-_BATCH_TOKENS = 2_048  # few enough for a core's cache
+_FEW_TOKENS = 2_048  # what a core's cache holds of an operator over all steps
+_MANY_TOKENS, _MOST_ROWS = 65_536, 128  # for a loop, which keeps nothing of a step: with more there is more padding
 
 
 def predict_texts(
@@ -32,9 +33,18 @@ def predict_texts(
 def predict_rows(session: Session, rows: Iterable[np.ndarray], section: ClassifierTokenizer) -> np.ndarray:
     """Probabilities float32 [rows, classes] for rows of token ids, batched by length, in the order given."""
     cut = [truncate(ids, section.max_length, section.truncation) for ids in rows]
-    batches = sorted_batches([max(1, len(ids)) for ids in cut], _BATCH_TOKENS)[::-1]  # the longest first
+    batches = plan_batches(session, [max(1, len(ids)) for ids in cut])[::-1]  # the longest first
     answers = on_all_cores(lambda batch: session.run(*pad([cut[i] for i in batch]))[0], batches)
     probabilities = np.empty((len(cut), answers[0].shape[1]), np.float32)
     for batch, answer in zip(batches, answers, strict=True):
         probabilities[batch] = answer
     return probabilities
+
+
+def plan_batches(session: Session, lengths: Sequence[int]) -> list[np.ndarray]:
+    """Row numbers in batches of like length that suit the model: large ones if it runs many rows in a loop, and there
+    are rows enough for four such batches a core."""
+    tokens = min(_MANY_TOKENS, sum(lengths) // (4 * cores()))
+    if session.many_rows is None or tokens < session.many_rows * max(lengths):
+        return sorted_batches(lengths, _FEW_TOKENS)
+    return sorted_batches(lengths, tokens, _MOST_ROWS)

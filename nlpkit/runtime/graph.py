@@ -4,16 +4,13 @@ Keras' own exporter turns a recurrent layer into a loop, which is several times 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-if TYPE_CHECKING:
-    import onnx
-
-OPSET = 17
-IR_VERSION = 8  # what goes with the opset; older runtimes refuse newer ones
+from nlpkit.runtime.builder import GraphBuilder, outputs_of, real_steps, serialized
+from nlpkit.runtime.loop import MANY_ROWS, POOLS, pooled_in_loop
 
 STATES = {"lstm": 2, "gru": 1, "rnn": 1}
 """How many vectors a cell carries from step to step: an LSTM its output and its memory."""
@@ -36,31 +33,6 @@ class RecurrentWeights:
     bias: np.ndarray
 
 
-@dataclass
-class GraphBuilder:
-    """Collects nodes and constants; every method that adds a node gives the name of its first output."""
-
-    nodes: list["onnx.NodeProto"] = field(default_factory=list)
-    constants: list["onnx.TensorProto"] = field(default_factory=list)
-
-    def constant(self, value: Any) -> str:
-        """A constant of the graph, of the value's own type."""
-        from onnx import numpy_helper
-
-        name = f"c{len(self.constants)}"
-        self.constants.append(numpy_helper.from_array(np.asarray(value, order="C"), name))
-        return name
-
-    def add(self, operator: str, *inputs: str, outputs: int = 1, **attributes: Any) -> str:
-        """A node; an input of "" is one left out. Its further outputs are called like the first, with `.1` …"""
-        from onnx import helper
-
-        name = f"n{len(self.nodes)}"
-        names = [name, *(f"{name}.{i}" for i in range(1, outputs))]
-        self.nodes.append(helper.make_node(operator, list(inputs), names, name=name, **attributes))
-        return name
-
-
 def recurrent_layer(
     graph: GraphBuilder,
     x: str,
@@ -80,9 +52,7 @@ def recurrent_layer(
     return graph.add(
         _OPERATORS[cell],
         x,
-        graph.constant(np.stack([_reorder(w.kernel, cell).T for w in directions])),
-        graph.constant(np.stack([_reorder(w.recurrent_kernel, cell).T for w in directions])),
-        graph.constant(np.stack([_biases(w.bias, cell) for w in directions])),
+        *_operator_weights(graph, directions, cell),
         lengths,
         *initial,
         outputs=STATES[cell] + 1,
@@ -110,16 +80,32 @@ def classifier_graph(
     from onnx import TensorProto, helper
 
     graph = GraphBuilder()
-    x = graph.add("Gather", graph.constant(embedding), graph.add("Transpose", "ids", perm=[1, 0]))
-    for directions in layers:
-        x, states = _joined(graph, recurrent_layer(graph, x, "lengths", directions, cell), directions)
-    real = _real_steps(graph, x)
-    pooled = [_pool(graph, kind, x, states, real, attention) for kind in pooling]
-    features = graph.add("Concat", *pooled, axis=-1)
+    table = graph.constant(embedding)
+
+    def by_operator(graph: GraphBuilder) -> str:
+        x = graph.add("Gather", table, graph.add("Transpose", "ids", perm=[1, 0]))
+        for directions in layers:
+            x, states = _joined(graph, recurrent_layer(graph, x, "lengths", directions, cell), directions)
+        real = real_steps(graph, x)
+        return graph.add("Concat", *(_pool(graph, kind, x, states, real, attention) for kind in pooling), axis=-1)
+
+    def by_loop(graph: GraphBuilder) -> str:
+        weights = _operator_weights(graph, layers[0], cell)
+        units = layers[0][0].recurrent_kernel.shape[0]
+        pools = pooled_in_loop(graph, table, weights, units, len(layers[0]))
+        return graph.add("Concat", *(pools[kind] for kind in pooling), axis=-1)
+
+    facts = {}
+    if cell == "lstm" and len(layers) == 1 and set(pooling) <= set(POOLS):
+        many = graph.add("Less", graph.ints(MANY_ROWS - 1), graph.add("Shape", "lengths"))
+        features = graph.either(many, by_loop, by_operator)
+        facts = {"many_rows": str(MANY_ROWS)}
+    else:
+        features = by_operator(graph)
     scores = graph.add("Gemm", features, *map(graph.constant, logits))
     graph.nodes.append(helper.make_node("Softmax", [scores], ["probabilities"], axis=-1))
     inputs = {"ids": (TensorProto.INT32, ["batch", "steps"]), "lengths": (TensorProto.INT32, ["batch"])}
-    return _serialized(graph, "classifier", inputs, {"probabilities": ["batch", logits[1].shape[0]]})
+    return serialized(graph, "classifier", inputs, {"probabilities": ["batch", logits[1].shape[0]]}, facts)
 
 
 def generator_graph(
@@ -141,19 +127,19 @@ def generator_graph(
     x = graph.add("Gather", graph.constant(embedding), graph.add("Transpose", "ids", perm=[1, 0]))
     size, count = layers[0].recurrent_kernel.shape[0], len(layers) * STATES[cell]
     parts = graph.add("Split", "state", outputs=count, axis=0)
-    names = [parts, *(f"{parts}.{i}" for i in range(1, count))]
+    names = outputs_of(parts, count)
     final: list[str] = []
     for number, weights in enumerate(layers):
         initial = names[number * STATES[cell] : (number + 1) * STATES[cell]]
         node = recurrent_layer(graph, x, "", [weights], cell, initial)
-        x = graph.add("Squeeze", node, graph.constant(np.array([1], np.int64)))
+        x = graph.add("Squeeze", node, graph.ints(1))
         final += [f"{node}.{i}" for i in range(1, STATES[cell] + 1)]
     graph.nodes.append(helper.make_node("Concat", final, ["next_state"], axis=0))
     scores = graph.add("Add", graph.add("MatMul", x, graph.constant(logits[0])), graph.constant(logits[1]))
     graph.nodes.append(helper.make_node("Transpose", [scores], ["logits"], perm=[1, 0, 2]))
     state = [count, "batch", size]
     inputs = {"ids": (TensorProto.INT32, ["batch", "steps"]), "state": (TensorProto.FLOAT, state)}
-    return _serialized(
+    return serialized(
         graph, "generator", inputs, {"logits": ["batch", "steps", logits[1].shape[0]], "next_state": state}
     )
 
@@ -184,7 +170,7 @@ def encoder_graph(
     first = graph.add("Tanh", graph.add("Gemm", mean, *bridge))
     units = decoder["key_kernel"].shape[1]
     states = decoder["bridge_bias"].shape[0] // units
-    first = graph.add("Reshape", first, graph.constant(np.array([0, states, units], np.int64)))
+    first = graph.add("Reshape", first, graph.ints(0, states, units))
     graph.nodes.append(helper.make_node("Transpose", [first], ["state"], perm=[1, 0, 2]))
     inputs = {"ids": (TensorProto.INT32, ["batch", "steps"]), "lengths": (TensorProto.INT32, ["batch"])}
     features = decoder["key_kernel"].shape[0]
@@ -193,7 +179,7 @@ def encoder_graph(
         "keys": ["batch", "steps", units],
         "state": [states, "batch", units],
     }
-    return _serialized(graph, "encoder", inputs, outputs)
+    return serialized(graph, "encoder", inputs, outputs)
 
 
 def decoder_graph(
@@ -214,15 +200,13 @@ def decoder_graph(
     from onnx import TensorProto, helper
 
     graph = GraphBuilder()
-
-    def ints(*values: int) -> str:
-        return graph.constant(np.array(values, np.int64))
+    ints = graph.ints
 
     def weight(name: str) -> str:
         return graph.constant(decoder[name])
 
     parts = graph.add("Split", "state", outputs=2 * layers, axis=0)
-    states = [graph.add("Squeeze", name, ints(0)) for name in (parts, *(f"{parts}.{i}" for i in range(1, 2 * layers)))]
+    states = [graph.add("Squeeze", name, ints(0)) for name in outputs_of(parts, 2 * layers)]
     table = graph.constant(embedding)
     x = graph.add("Gather", table, "tokens")
     below = [x, "fed"] if input_feeding else [x]
@@ -280,32 +264,7 @@ def decoder_graph(
         "next_fed": ["rows", size],
         "attention": ["rows", "steps"],
     }
-    return _serialized(graph, "decoder", inputs, outputs)
-
-
-def _serialized(
-    graph: GraphBuilder,
-    name: str,
-    inputs: Mapping[str, tuple[int, Sequence[int | str]]],
-    outputs: Mapping[str, Sequence[int | str]],
-) -> bytes:
-    """The model around a graph, its inputs by type and shape, its outputs, all float32, by shape."""
-    from onnx import TensorProto, helper
-
-    model = helper.make_model(
-        helper.make_graph(
-            graph.nodes,
-            name,
-            [helper.make_tensor_value_info(key, kind, shape) for key, (kind, shape) in inputs.items()],
-            [helper.make_tensor_value_info(key, TensorProto.FLOAT, shape) for key, shape in outputs.items()],
-            graph.constants,
-        ),
-        opset_imports=[helper.make_opsetid("", OPSET)],
-        ir_version=IR_VERSION,
-        producer_name="nlpkit",
-    )
-    serialized: bytes = model.SerializeToString()
-    return serialized
+    return serialized(graph, "decoder", inputs, outputs)
 
 
 def _joined(graph: GraphBuilder, node: str, directions: Sequence[RecurrentWeights]) -> tuple[str, str]:
@@ -314,24 +273,15 @@ def _joined(graph: GraphBuilder, node: str, directions: Sequence[RecurrentWeight
     outputs = graph.add("Transpose", node, perm=[0, 2, 1, 3])  # [steps, batch, directions, units]
     states = graph.add("Transpose", f"{node}.1", perm=[1, 0, 2])
     return (
-        graph.add("Reshape", outputs, graph.constant(np.array([0, 0, size], np.int64))),
-        graph.add("Reshape", states, graph.constant(np.array([0, size], np.int64))),
+        graph.add("Reshape", outputs, graph.ints(0, 0, size)),
+        graph.add("Reshape", states, graph.ints(0, size)),
     )
 
 
 def _mean(graph: GraphBuilder, x: str) -> str:
     """The mean over the real steps of x [steps, batch, features], which is zero at padding: [batch, features]."""
-    lengths = graph.add("Cast", graph.add("Unsqueeze", "lengths", graph.constant(np.array([1]))), to=1)
-    return graph.add("Div", graph.add("ReduceSum", x, graph.constant(np.array([0], np.int64)), keepdims=0), lengths)
-
-
-def _real_steps(graph: GraphBuilder, x: str) -> str:
-    """Which steps are real: bool [steps, batch, 1], for x [steps, batch, features]."""
-    zero, one = graph.constant(np.int64(0)), graph.constant(np.int64(1))
-    steps = graph.add("Gather", graph.add("Shape", x), zero)
-    position = graph.add("Unsqueeze", graph.add("Range", zero, steps, one), graph.constant(np.array([1, 2])))
-    lengths = graph.add("Cast", "lengths", to=7)  # int64
-    return graph.add("Less", position, graph.add("Unsqueeze", lengths, graph.constant(np.array([0, 2]))))
+    lengths = graph.add("Cast", graph.add("Unsqueeze", "lengths", graph.ints(1)), to=1)
+    return graph.add("Div", graph.add("ReduceSum", x, graph.ints(0), keepdims=0), lengths)
 
 
 def _pool(
@@ -354,8 +304,16 @@ def _pool(
     kernel, bias = map(graph.constant, attention)
     scores = graph.add("Add", graph.add("MatMul", x, kernel), bias)
     weights = graph.add("Softmax", graph.add("Where", real, scores, far), axis=0)
-    steps = graph.constant(np.array([0], np.int64))
-    return graph.add("ReduceSum", graph.add("Mul", x, weights), steps, keepdims=0)
+    return graph.add("ReduceSum", graph.add("Mul", x, weights), graph.ints(0), keepdims=0)
+
+
+def _operator_weights(graph: GraphBuilder, directions: Sequence[RecurrentWeights], cell: str) -> list[str]:
+    """The operator's kernel, recurrent kernel and biases, each with the directions as its first axis."""
+    return [
+        graph.constant(np.stack([_reorder(w.kernel, cell).T for w in directions])),
+        graph.constant(np.stack([_reorder(w.recurrent_kernel, cell).T for w in directions])),
+        graph.constant(np.stack([_biases(w.bias, cell) for w in directions])),
+    ]
 
 
 def _reorder(array: np.ndarray, cell: str) -> np.ndarray:

@@ -25,6 +25,9 @@ class Session:
         self._names = [given.name for given in self._session.get_inputs()]
         ends = [*self._session.get_inputs(), *self._session.get_outputs()]
         self._shapes = {end.name: end.shape for end in ends}
+        facts = self._session.get_modelmeta().custom_metadata_map
+        self.many_rows: int | None = int(facts["many_rows"]) if "many_rows" in facts else None
+        """From so many rows on the model works in another way, for which batches should be large; None: it does not."""
 
     def shape(self, name: str) -> list[int]:
         """The shape of an input or an output; sizes that may be any are words."""
