@@ -1,6 +1,7 @@
 """Keras weights to an ONNX graph with real LSTM, GRU and RNN nodes.
 
-Keras' own exporter turns a recurrent layer into a loop, which is several times slower and knows no lengths.
+Keras' own exporter turns a recurrent layer into a loop, which is several times slower and knows no lengths. The loop of
+a classifier for many rows, in `loop`, is another, and quicker than the nodes.
 """
 
 from collections.abc import Mapping, Sequence
