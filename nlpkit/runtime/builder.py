@@ -49,12 +49,14 @@ class GraphBuilder:
         self.nodes.append(helper.make_node(operator, list(inputs), found, name=name, **attributes))
         return name
 
-    def either(self, condition: str, *branches: Callable[["GraphBuilder"], str]) -> str:
-        """What the first branch gives where the condition, one bool, is true, and else what the second gives."""
+    def either(
+        self, condition: str, then: Callable[["GraphBuilder"], str], otherwise: Callable[["GraphBuilder"], str]
+    ) -> str:
+        """What `then` adds and gives where the condition, one bool, is true, and else what `otherwise` does."""
         from onnx import TensorProto, helper
 
         graphs = []
-        for build in branches:
+        for build in (then, otherwise):
             inner = self.inner()
             found = helper.make_tensor_value_info(build(inner), TensorProto.FLOAT, None)
             graphs.append(helper.make_graph(inner.nodes, next(self.names), [], [found]))

@@ -76,7 +76,8 @@ def classifier_graph(
 
     embedding: [vocabulary, features]; layers: each with its one or two directions; attention and logits: a dense
     kernel and its bias. The model takes ids int32 [batch, steps] and lengths int32 [batch], each at least 1, and
-    gives probabilities float32 [batch, classes], on which padding has no influence.
+    gives probabilities float32 [batch, classes], on which padding has no influence. One LSTM layer under max and mean
+    pooling takes `MANY_ROWS` rows and more in a loop of its own.
     """
     from onnx import TensorProto, helper
 
