@@ -5,15 +5,14 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from nlpkit.cores import cores
 from nlpkit.tokenizer import PAD, UNK
 
 Truncation = Literal["head", "tail", "middle"]
 
 BUCKETS = 24  # shapes in an epoch; each costs a compilation on backends that compile for shapes
 _LEAST_BATCHES = 32
-_WINDOW_TEXTS = 2_048  # a core, sorted by length together; a window is all that is held in memory
-_WINDOW_CHARACTERS = 4_000_000  # a core
+_WINDOW_TEXTS = 2_048  # sorted by length together; a window is all that is held in memory
+_WINDOW_CHARACTERS = 4_000_000
 _STEP = 8  # widths are multiples of this
 
 
@@ -132,14 +131,14 @@ def sorted_batches(lengths: Sequence[int], batch_tokens: int, batch_rows: int | 
     return batches
 
 
-def windows(texts: Iterable[str]) -> Iterator[list[str]]:
-    """A stream of texts, so many at a time as prediction holds in memory."""
+def windows(texts: Iterable[str], scale: int = 1) -> Iterator[list[str]]:
+    """A stream of texts, so many at a time as prediction holds in memory: `scale` times the usual number."""
     window: list[str] = []
     characters = 0
     for text in texts:
         window.append(text)
         characters += len(text)
-        if len(window) == cores() * _WINDOW_TEXTS or characters > cores() * _WINDOW_CHARACTERS:
+        if len(window) == scale * _WINDOW_TEXTS or characters > scale * _WINDOW_CHARACTERS:
             yield window
             window, characters = [], 0
     if window:

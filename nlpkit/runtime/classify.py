@@ -22,7 +22,7 @@ def predict_texts(
 ) -> Iterator[np.ndarray]:
     """Probabilities float32 [classes] for each text, in order, in constant memory."""
     cut = 0
-    for window in windows(texts):
+    for window in windows(texts, cores()):  # each core wants large batches of like length
         encoded = tokenizer.encode(window, threads=cores())
         cut += sum(len(ids) > section.max_length for ids in encoded)
         yield from predict_rows(session, [np.array(ids, np.int32) for ids in encoded], section)
