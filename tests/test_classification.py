@@ -3,7 +3,8 @@
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ import pytest
 import nlpkit
 from nlpkit import TextClassifier
 from nlpkit.errors import DataError, UsageError
+from nlpkit.runtime.classify import plan_batches
 from nlpkit.runtime.session import Session
 from nlpkit.training.progress import TrainingDisplay
 from tests.conftest import made_reviews, write_csv
@@ -86,6 +88,19 @@ def test_many_texts_are_answered_in_large_batches_as_each_alone(
     assert np.median(batches) >= 32
     alone = np.concatenate([model.predict_proba(texts[at : at + 20]) for at in range(0, len(texts), 20)])
     np.testing.assert_allclose(together, alone, atol=1e-6)
+
+
+def test_batches_are_large_where_the_model_has_a_loop_and_the_texts_suffice(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nlpkit.runtime.classify.cores", lambda: 2)
+
+    def rows(many_rows: int | None, texts: int, length: int) -> set[int]:
+        session = cast(Session, SimpleNamespace(many_rows=many_rows))
+        return {len(batch) for batch in plan_batches(session, [length] * texts)}
+
+    assert rows(32, 1_280, 256) == {128}
+    assert rows(32, 3_200, 1_024) == {64}  # of so long ones fewer
+    assert rows(32, 200, 256) == {8}  # four batches a core would have fewer rows than the loop wants
+    assert rows(None, 1_280, 256) == {8}
 
 
 def test_padding_changes_nothing(model: TextClassifier) -> None:

@@ -38,7 +38,7 @@ def pooled_in_loop(
     counts = graph.add("Unsqueeze", graph.add("Cast", "lengths", to=1), graph.ints(1))  # float32
     size = graph.add("Concat", graph.add("Shape", "lengths"), graph.ints(units), axis=0)
     zeros, lowest = graph.add("Expand", none, size), graph.add("Expand", low, size)
-    pools: dict[str, list[str]] = {kind: [] for kind in POOLS}
+    maxima, totals = [], []
     for number in range(directions):
         kernel, recurrent, bias = (graph.add("Gather", name, graph.constant(np.int64(number))) for name in operator)
         parts = graph.ints(3 * units, units)  # the gates i, o and f, then the candidate
@@ -55,9 +55,10 @@ def pooled_in_loop(
         body = _step(graph, products, recurrents, units)
         scan = graph.add("Scan", zeros, zeros, lowest, zeros, places, far, outputs=4, body=body, num_scan_inputs=2)
         *_, highest, total = outputs_of(scan, 4)
-        pools["max"].append(highest)
-        pools["mean"].append(graph.add("Div", total, counts))
-    return {kind: graph.add("Concat", *parts, axis=1) for kind, parts in pools.items()}
+        maxima.append(highest)
+        totals.append(total)
+    mean = graph.add("Div", graph.add("Concat", *totals, axis=1), counts)
+    return {"max": graph.add("Concat", *maxima, axis=1), "mean": mean}
 
 
 def _distinct(graph: GraphBuilder, table: str, ids: str, real: str) -> tuple[str, str]:
