@@ -31,8 +31,9 @@ def fit_baseline(data: PreparedData, evaluations: dict[str, Iterable[Example]]) 
     model.fit([data.train.text(row) for row in range(len(data.train))], data.train.labels)
     reports = {}
     for split, examples in evaluations.items():
-        texts, labels = zip(*examples, strict=True)
-        truth = np.array([data.labels.index(label) for label in labels])
+        judged = [example for example in examples if example.label in data.labels]
+        texts = [data.tokenizer.normalize(example.text) for example in judged]
+        truth = np.array([data.labels.index(example.label) for example in judged])
         probabilities = np.zeros((len(truth), len(data.labels)))
         probabilities[:, model.classes_] = model.predict_proba(texts)
         reports[split] = classification_report(probabilities, truth, data.labels)

@@ -71,6 +71,7 @@ def test_training_leaves_a_whole_bundle(nlpkit: Command, trained: Path) -> None:
         "model.onnx",
         "model.weights.h5",
         "recipe.toml",
+        "seen.npz",
         "tokenizer.model",
     ]
     known = json.loads(nlpkit("info", trained, "--json").stdout)

@@ -58,24 +58,25 @@ def evaluate(
             raise UsageError(f"--{name.replace('_', '-')} goes with {' and '.join(tasks)}, not {trained.task}")
     shown = data or source or trained.recipe.data.source
     if trained.task == "generation":
-        name, ids, characters = trained.documents(data, split, text_column)
-        with waiting(f"reading {characters:,} characters"):
-            report = trained.compare(ids, characters)
+        rows = trained.documents(data, split, text_column)
+        name = rows.split
+        with waiting(f"reading {rows.characters:,} characters"):
+            report = trained.compare(rows.ids, rows.characters)
     elif trained.task == "translation":
         if (source is None) != (target is None) or (source and data):
             raise UsageError("give --data, or --source and --target together")
         columns = {"source_column": source_column, "target_column": target_column}
-        name, pairs = trained.pairs(data or source, split, target=target, pair=pair, **columns)
-        report, pairs, found = trained.compare(watched(pairs, f"translating {name}"), beam=beam or 5)
+        name, rows = trained.pairs(data or source, split, target=target, pair=pair, **columns)
+        report, pairs, found = trained.compare(watched(rows, f"translating {name}"), beam=beam or 5)
         if not as_json:
             print_report(f"{shown}, {name}", report)
             _print_samples(report, pairs, found)
             return
     else:
-        name, examples = trained.examples(data, split, text_column=text_column, label_column=label_column)
-        report = trained.compare(watched(examples, f"evaluating {name}"))
+        name, rows = trained.examples(data, split, text_column=text_column, label_column=label_column)
+        report = trained.compare(watched(rows, f"evaluating {name}"))
     if as_json:
-        print_json({"split": name, **report.to_dict()})
+        print_json({"split": name, "trained_on": rows.trained_on, **report.to_dict()})
     else:
         print_report(f"{shown}, {name}", report)
 

@@ -7,14 +7,17 @@ from pathlib import Path
 
 import numpy as np
 
-from nlpkit.data.cache import Report, cached
+from nlpkit.data.cache import TOKENIZER, Report, cached
 from nlpkit.data.dataset import Dataset, Example
+from nlpkit.data.facts import Facts, count_repeated, keep_facts, kept_facts
+from nlpkit.data.seen import Seen, row_key
 from nlpkit.data.texts import StoredTexts, Texts, counted, open_texts, store_texts, write_texts
 from nlpkit.errors import DataError
+from nlpkit.normalization import normalize
 from nlpkit.recipe import ClassificationRecipe
 from nlpkit.tokenizer import Tokenizer, train_tokenizer
 
-_LAYOUT = 3  # raise when the files below change, so that older caches are left alone
+_LAYOUT = 4  # raise when the files below change, so that older caches are left alone
 
 
 @dataclass(frozen=True)
@@ -26,18 +29,26 @@ class Corpus(Texts):
 
 @dataclass(frozen=True)
 class PreparedData:
-    """What training takes: the tokenizer, the label names in id order, and the two corpora."""
+    """What training takes: the tokenizer, the label names in id order, the two corpora, and what is known of them."""
 
     tokenizer: Tokenizer
     labels: tuple[str, ...]
     train: Corpus
     validation: Corpus
+    facts: Facts
+    seen: Seen
 
 
-def prepare(dataset: Dataset[Example], recipe: ClassificationRecipe, report: Report = lambda *_: None) -> PreparedData:
+def prepare(
+    dataset: Dataset[Example],
+    recipe: ClassificationRecipe,
+    report: Report = lambda *_: None,
+    tokenizer: bytes | None = None,
+) -> PreparedData:
     """The data set under the recipe, from the cache when the same was prepared before.
 
-    The tokenizer is trained on the train split only. Raises DataError for data that cannot be trained on.
+    Every split is read and checked, the test split too. The tokenizer is trained on the train split only, unless the
+    model of one is given. Raises DataError for data that cannot be trained on.
     """
     shape = {
         "layout": _LAYOUT,
@@ -46,12 +57,16 @@ def prepare(dataset: Dataset[Example], recipe: ClassificationRecipe, report: Rep
         "tokenizer": recipe.tokenizer.model_dump(exclude={"max_length", "truncation", "sampling"}),
         "seed": recipe.training.seed,
     }
-    folder = cached(shape, lambda work: _fill(work, dataset, recipe, report))
+    folder = cached(shape, lambda work: _fill(work, dataset, recipe, report, tokenizer), tokenizer)
+    facts, seen = kept_facts(folder)
+    facts.tell(dataset.name, "texts")
     return PreparedData(
-        tokenizer=Tokenizer((folder / "tokenizer.model").read_bytes()),
+        tokenizer=Tokenizer((folder / TOKENIZER).read_bytes(), normalization=recipe.tokenizer.normalization),
         labels=tuple(json.loads((folder / "labels.json").read_text(encoding="utf-8"))),
         train=_open_corpus(folder, "train"),
         validation=_open_corpus(folder, "validation"),
+        facts=facts,
+        seen=seen,
     )
 
 
@@ -71,12 +86,22 @@ def split_indexes(labels: np.ndarray, fraction: float, limit: int | None, seed: 
     return np.setdiff1d(order, validation), validation
 
 
-def _fill(work: Path, dataset: Dataset[Example], recipe: ClassificationRecipe, report: Report) -> None:
+def _fill(
+    work: Path, dataset: Dataset[Example], recipe: ClassificationRecipe, report: Report, given: bytes | None
+) -> None:
     names: dict[str, int] = {}
+    taught: set[str] = set()
+    stores, found, unlearnt = {}, {}, {}
+    for split in sorted(dataset.splits, key=lambda split: split != "train"):
+        own = names if split != "test" else {}  # a model has no label that stands in test alone
+        stores[split], found[split] = _store_split(work, dataset, split, own, recipe, report)
+        if split == "train":
+            taught = set(own)
+        elif not len(stores[split]):
+            raise DataError(f"{dataset.name}: its {split} split is empty; fill it, or remove it")
+        elif others := sorted(set(own) - taught):
+            unlearnt[split] = others
     splits = [split for split in dataset.splits if split != "test"]
-    stores, found = {}, {}
-    for split in splits:
-        stores[split], found[split] = _store_split(work, dataset, split, names, report)
     order = sorted(names)  # label ids follow the names' order, not the rows'
     if len(order) < 2:
         only = f"one label, {order[0]!r}" if order else "no rows at all"
@@ -101,29 +126,37 @@ def _fill(work: Path, dataset: Dataset[Example], recipe: ClassificationRecipe, r
         )
 
     texts = counted(map(stores["train"].text, train_rows), "learning pieces", report, len(train_rows))
-    tokenizer = train_tokenizer(texts, recipe.tokenizer)
-    (work / "tokenizer.model").write_bytes(tokenizer.model)
+    tokenizer = Tokenizer(given) if given else train_tokenizer(texts, recipe.tokenizer)
+    (work / TOKENIZER).write_bytes(tokenizer.model)
+    keys = {split: np.fromiter(map(row_key, stored), np.uint64) for split, stored in stores.items()}
     for name, split, rows in (
         ("train", "train", train_rows),
         ("validation", validation_split, validation_rows),
     ):
         write_texts(work, name, stores[split], rows, tokenizer, report)
         np.save(work / f"{name}.labels.npy", labels[split][rows])
-    for split in splits:
+    keys |= {"train": keys["train"][train_rows], "validation": keys[validation_split][validation_rows]}
+    keep_facts(work, Facts(repeated=count_repeated(keys), unlearnt=unlearnt), keys)
+    for split in stores:
         (work / f"texts-{split}.bin").unlink()
     (work / "labels.json").write_text(json.dumps(order, ensure_ascii=False), encoding="utf-8")
 
 
 def _store_split(
-    work: Path, dataset: Dataset[Example], split: str, names: dict[str, int], report: Report
+    work: Path,
+    dataset: Dataset[Example],
+    split: str,
+    names: dict[str, int],
+    recipe: ClassificationRecipe,
+    report: Report,
 ) -> tuple[StoredTexts, np.ndarray]:
-    """A split's texts and labels, these numbered in order of appearance."""
+    """A split's texts, normalized, and labels, these numbered in order of appearance."""
     labels: list[int] = []
 
     def texts() -> Iterator[str]:
         for text, label in dataset.read(split):
             labels.append(names.setdefault(label, len(names)))
-            yield text
+            yield normalize(text, recipe.tokenizer.normalization)
 
     stored = store_texts(work / f"texts-{split}.bin", texts(), f"reading {split}", report)
     return stored, np.array(labels, dtype=np.int32)

@@ -152,7 +152,6 @@ def bundle_translator(
             "fingerprint": dataset.fingerprint,
             "train": len(data.train),
             "validation": len(data.validation),
-            "left_out": data.left_out,
         },
     }
     return bundle_network(bare, graphs, recipe, data.tokenizer, history, facts)

@@ -1,5 +1,7 @@
 """Text classification: one label a text."""
 
+import logging
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -11,12 +13,14 @@ from nlpkit.data.cache import Report
 from nlpkit.data.catalog import open_labelled
 from nlpkit.data.corpus import PreparedData, prepare
 from nlpkit.data.dataset import IN_MEMORY, Dataset, Example, dataset_from_lists
+from nlpkit.data.judged import JudgedRows
+from nlpkit.data.seen import row_key
 from nlpkit.errors import DataError, UsageError
 from nlpkit.metrics import ClassificationReport, classification_report
 from nlpkit.quiet import import_keras
 from nlpkit.recipe import ClassificationRecipe
 from nlpkit.runtime.classify import predict_texts
-from nlpkit.tasks.base import TrainedTask
+from nlpkit.tasks.base import RowTask
 from nlpkit.training.run import Run
 
 if TYPE_CHECKING:
@@ -25,8 +29,10 @@ if TYPE_CHECKING:
     from nlpkit.networks.plan import TrainingPlan
     from nlpkit.training.progress import TrainingDisplay
 
+logger = logging.getLogger("nlpkit")
 
-class TextClassifier(TrainedTask[ClassificationRecipe]):
+
+class TextClassifier(RowTask[ClassificationRecipe]):
     """Gives a text one of the labels it was trained on.
 
     >>> classifier = TextClassifier(epochs=2).fit(texts, labels)
@@ -51,18 +57,20 @@ class TextClassifier(TrainedTask[ClassificationRecipe]):
         checkpoint: Path | None = None,
         resume: bool = False,
         tensorboard: Path | None = None,
+        output: str | Path | None = None,
     ) -> Self:
         """Trains on `texts` and `labels`, or on the data set that `data` names, or on the recipe's own.
 
         A part is held out to choose the best epoch by. Progress goes to standard error. With `checkpoint`, a
-        folder, SIGINT saves the state there and raises Interrupted, and `resume` goes on from it.
+        folder, SIGINT saves the state there and raises Interrupted, and `resume` goes on from it. With `output` the
+        bundle is written there, over one that is there, as soon as it is trained, and again with its figures.
         Raises DataError for data that cannot be trained on.
         """
         dataset = _lists(texts, labels)
         source = IN_MEMORY if dataset else str(data) if data is not None else self.recipe.data.source
         self._with_source(source)
         dataset = dataset or self._named(source)
-        return self._fit(dataset, display, checkpoint, resume, tensorboard)
+        return self._fit(dataset, display, checkpoint, resume, tensorboard, output)
 
     def prepared(self) -> PreparedData:
         """The recipe's data, split and tokenized, from the cache where it was prepared before."""
@@ -127,38 +135,40 @@ class TextClassifier(TrainedTask[ClassificationRecipe]):
         return self.compare(given.read("train") if given else self.examples(data, split)[1])
 
     def compare(self, examples: Iterable[Example]) -> ClassificationReport:
-        """The model's answers against the labels of a stream of examples."""
+        """The model's answers against the labels of a stream of examples. Those with a label that it does not know are
+        left out, and counted and told; DataError when they all are."""
         ids = {label: i for i, label in enumerate(self.labels)}
         truth: list[int] = []
+
+        unknown: Counter[str] = Counter()
 
         def texts() -> Iterator[str]:
             for text, label in examples:
                 if label not in ids:
-                    raise DataError(
-                        f"the data has the label {label!r}, which the model does not; it knows {', '.join(ids)}"
-                    )
+                    unknown[label] += 1
+                    continue
                 truth.append(ids[label])
                 yield text
 
         probabilities = np.array(list(self.predict_stream(texts())), np.float32)
+        if unknown:
+            names = ", ".join(f"{label!r} {count:,}" for label, count in unknown.most_common(5))
+            told = f"the data has labels that the model does not know: {names}"
+            if not truth:
+                raise DataError(f"{told}; it knows {', '.join(ids)}")
+            logger.warning("left out %s texts: %s", f"{unknown.total():,}", told)
         if not truth:
             raise DataError("there is nothing to evaluate on: the data is empty")
         return classification_report(probabilities, np.array(truth), self.labels)
 
     def examples(
         self, data: str | Path | None = None, split: str | None = None, **columns: str | None
-    ) -> tuple[str, Iterable[Example]]:
+    ) -> tuple[str, JudgedRows[Example]]:
         """The split that `evaluate` takes, by name, and its examples; `columns` as `open_labelled` takes them."""
         if data is None and self.recipe.data.source == IN_MEMORY:
             raise UsageError("the model was trained on texts in memory; name the data to evaluate on")
         source = self.recipe.data.source if data is None else str(data)
-        dataset = self._named(source, **columns)
-        if source == self.recipe.data.source and split in (None, "train", "validation"):
-            split = split or ("test" if "test" in dataset.splits else "validation")
-            if split != "test":
-                return split, _held_examples(prepare(dataset, self.recipe), split)
-        split = split or next(name for name in ("test", "validation", "train") if name in dataset.splits)
-        return split, dataset.read(split)
+        return self._split(self._named(source, **columns), split)
 
     def network(self) -> "keras.Model":
         """The Keras network with the model's weights, to look into or to train on. Imports Keras."""
@@ -170,17 +180,22 @@ class TextClassifier(TrainedTask[ClassificationRecipe]):
 
     # -- within
 
-    def _prepare(self, dataset: Dataset[Example], report: Report) -> PreparedData:
-        return prepare(dataset, self.recipe, report)
+    def _prepare(self, dataset: Dataset[Example], report: Report, tokenizer: bytes | None) -> PreparedData:
+        return prepare(dataset, self.recipe, report, tokenizer)
+
+    def _key(self, row: Example) -> int:
+        return row_key(self._tokenizer.normalize(row.text))
+
+    def _held(self, prepared: PreparedData, split: str) -> Iterator[Example]:
+        corpus = prepared.train if split == "train" else prepared.validation
+        for text, label in zip(corpus, corpus.labels, strict=True):
+            yield Example(text, prepared.labels[label])
 
     def _train(self, dataset: Dataset[Example], prepared: PreparedData, run: Run) -> Bundle:
         from nlpkit.networks.classifier import bundle_classifier, train_classifier
 
         network, history = train_classifier(self.recipe, prepared, run)
         return bundle_classifier(network, self.recipe, dataset, prepared, history)
-
-    def _judge_held_out(self, prepared: PreparedData) -> ClassificationReport:
-        return self.compare(_held_examples(prepared, "validation"))
 
     def _judge(self, rows: Iterable[Example]) -> ClassificationReport:
         return self.compare(rows)
@@ -204,9 +219,3 @@ def _lists(texts: Sequence[str] | None, labels: Sequence[str] | None) -> Dataset
     if (texts is None) != (labels is None):
         raise UsageError("texts and labels go together: one label for each text")
     return None if texts is None or labels is None else dataset_from_lists(texts, labels)
-
-
-def _held_examples(prepared: PreparedData, split: str) -> Iterator[Example]:
-    corpus = prepared.train if split == "train" else prepared.validation
-    for row, label in enumerate(corpus.labels):
-        yield Example(corpus.text(row), prepared.labels[label])

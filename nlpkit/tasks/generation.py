@@ -1,5 +1,6 @@
 """Text generation: writing on from a prompt, in the manner of the text that was trained on."""
 
+import logging
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,7 @@ from nlpkit.bundle import Bundle
 from nlpkit.data.cache import Report
 from nlpkit.data.catalog import open_documents
 from nlpkit.data.dataset import IN_MEMORY, Dataset, dataset_from_texts
-from nlpkit.data.stream import PreparedStream, prepare_stream, token_ids
+from nlpkit.data.stream import FLATTERS, PreparedStream, prepare_stream, repeated_characters, token_ids
 from nlpkit.decoding.sampling import Sampling
 from nlpkit.decoding.writing import write, write_likeliest
 from nlpkit.errors import DataError, UsageError
@@ -19,7 +20,7 @@ from nlpkit.metrics import GenerationReport, generation_report
 from nlpkit.quiet import import_keras
 from nlpkit.recipe import GenerationRecipe
 from nlpkit.runtime.generate import token_nats
-from nlpkit.tasks.base import TrainedTask
+from nlpkit.tasks.base import CHANGED, TrainedTask
 from nlpkit.training.run import Run
 
 if TYPE_CHECKING:
@@ -35,6 +36,20 @@ class Surprise:
 
     text: str
     nats: float
+
+
+logger = logging.getLogger("nlpkit")
+
+
+@dataclass(frozen=True)
+class JudgedText:
+    """A text to judge a generator on: the name of its split, its token ids, how many characters they spell, and about
+    how many of these were trained on."""
+
+    split: str
+    ids: np.ndarray
+    characters: int
+    trained_on: int
 
 
 class TextGenerator(TrainedTask[GenerationRecipe]):
@@ -62,18 +77,20 @@ class TextGenerator(TrainedTask[GenerationRecipe]):
         checkpoint: Path | None = None,
         resume: bool = False,
         tensorboard: Path | None = None,
+        output: str | Path | None = None,
     ) -> Self:
         """Trains on `texts`, each a document, or on the data that `data` names, or on the recipe's own.
 
         A part is held out to choose the best epoch by. Progress goes to standard error. With `checkpoint`, a
-        folder, SIGINT saves the state there and raises Interrupted, and `resume` goes on from it.
+        folder, SIGINT saves the state there and raises Interrupted, and `resume` goes on from it. With `output` the
+        bundle is written there, over one that is there, as soon as it is trained, and again with its figures.
         Raises DataError for text that cannot be trained on.
         """
         dataset = None if texts is None else dataset_from_texts(texts)
         source = IN_MEMORY if dataset else str(data) if data is not None else self.recipe.data.source
         self._with_source(source)
         dataset = dataset or self._named(source)
-        return self._fit(dataset, display, checkpoint, resume, tensorboard)
+        return self._fit(dataset, display, checkpoint, resume, tensorboard, output)
 
     def prepared(self) -> PreparedStream:
         """The recipe's data, split and tokenized, from the cache where it was prepared before."""
@@ -183,35 +200,48 @@ class TextGenerator(TrainedTask[GenerationRecipe]):
         """
         if texts is not None:
             return self._judge(dataset_from_texts(texts).read("train"))
-        return self.compare(*self.documents(data, split)[1:])
+        judged = self.documents(data, split)
+        return self.compare(judged.ids, judged.characters)
 
     def documents(
         self, data: str | Path | None = None, split: str | None = None, text_column: str | None = None
-    ) -> tuple[str, np.ndarray, int]:
-        """The split that `evaluate` takes: its name, its token ids, and its number of characters."""
+    ) -> JudgedText:
+        """The split that `evaluate` takes.
+
+        What was held out is known by the data's fingerprint; where the data has changed or is another, it is what
+        follows the last part of a document that was trained on.
+        """
         if data is None and self.recipe.data.source == IN_MEMORY:
             raise UsageError("the model was trained on texts in memory; name the data to evaluate on")
         source = self.recipe.data.source if data is None else str(data)
         dataset = self._named(source, text_column)
-        own = source == self.recipe.data.source
-        if split is None:
-            names = ("test", "validation", "train")
-            split = (
-                "validation" if own and "test" not in dataset.splits else next(n for n in names if n in dataset.splits)
-            )
-        parts, characters = [], 0
+        own = self._is_own(dataset)
+        names = [name for name in ("test", "validation") if name in dataset.splits]
+        unread = None if own else "validation" if split else "train"  # judged as far as it was not trained on
+        split = split or (names[0] if names else "validation" if own else "train")
+        parts, characters, trained_on = [], 0, 0
         for name in split.split("+"):
             if own and name in ("train", "validation"):
-                prepared = getattr(prepare_stream(dataset, self.recipe), name)
-                parts.append(prepared.ids)
-                characters += prepared.characters
+                prepared = self._prepare(dataset, lambda *_: None, self._tokenizer.model)
+                stream = getattr(prepared, name)
+                parts.append(stream.ids)
+                characters += stream.characters
+                trained_on += stream.characters if name == "train" else prepared.facts.repeated.get(name, 0)
+                continue
+            if name == unread and "validation" not in dataset.splits:
+                documents = list(self._unread(dataset))
             else:
-                documents = list(dataset.read(name))
-                parts += self._ids(documents)
-                characters += sum(map(len, documents))
+                documents = [self._tokenizer.normalize(text) for text in dataset.read(name)]
+            parts += self._ids(documents)
+            characters += sum(map(len, documents))
+            trained_on += repeated_characters(documents, seen.train) if (seen := self._seen()) else 0
         if not characters:
             raise DataError(f"there is nothing to evaluate on: {source}, {split} is empty")
-        return split, np.concatenate(parts), characters
+        if trained_on > FLATTERS * characters:
+            logger.warning(
+                "%s of the %s characters were trained on: the figures flatter", f"{trained_on:,}", f"{characters:,}"
+            )
+        return JudgedText(split, np.concatenate(parts), characters, trained_on)
 
     def compare(self, ids: np.ndarray, characters: int) -> GenerationReport:
         """How well the model foretells token ids that spell so many characters."""
@@ -227,8 +257,8 @@ class TextGenerator(TrainedTask[GenerationRecipe]):
 
     # -- within
 
-    def _prepare(self, dataset: Dataset[str], report: Report) -> PreparedStream:
-        return prepare_stream(dataset, self.recipe, report)
+    def _prepare(self, dataset: Dataset[str], report: Report, tokenizer: bytes | None) -> PreparedStream:
+        return prepare_stream(dataset, self.recipe, report, tokenizer)
 
     def _train(self, dataset: Dataset[str], prepared: PreparedStream, run: Run) -> Bundle:
         from nlpkit.networks.generator import bundle_generator, train_generator
@@ -239,8 +269,25 @@ class TextGenerator(TrainedTask[GenerationRecipe]):
     def _judge_held_out(self, prepared: PreparedStream) -> GenerationReport:
         return self.compare(prepared.validation.ids, prepared.validation.characters)
 
+    def _unread(self, dataset: Dataset[str]) -> Iterator[str]:
+        """The documents of a data set without a validation split, as far as they were not trained on."""
+        seen = self._seen()
+        if seen is None and self._is_named_alike(dataset):
+            raise DataError(CHANGED.format(dataset.name))
+        before = after = 0
+        for text in map(self._tokenizer.normalize, dataset.read("train")):
+            rest = seen.unread(text) if seen else text
+            before, after = before + len(text), after + len(rest)
+            if rest:
+                yield rest
+        if before and not after:
+            raise DataError(f"{dataset.name} was all trained on; name other data, or --split train to judge on it")
+        if after < before:
+            told = f"{after:,} of the {before:,} characters of {dataset.name}"
+            logger.warning("judging on %s, which were not trained on", told)
+
     def _judge(self, rows: Iterable[str]) -> GenerationReport:
-        texts = list(rows)
+        texts = [self._tokenizer.normalize(text) for text in rows]
         if not any(texts):
             raise DataError("there is nothing to evaluate on: the data is empty")
         return self.compare(np.concatenate(list(self._ids(texts))), sum(map(len, texts)))

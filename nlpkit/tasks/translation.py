@@ -13,7 +13,9 @@ from nlpkit.data.batching import windows
 from nlpkit.data.cache import Report
 from nlpkit.data.catalog import open_pairs
 from nlpkit.data.dataset import IN_MEMORY, Dataset, Pair, dataset_from_pairs
-from nlpkit.data.pairs import PreparedPairs, Sides, prepare_pairs
+from nlpkit.data.judged import JudgedRows
+from nlpkit.data.pairs import PreparedPairs, prepare_pairs
+from nlpkit.data.seen import row_key
 from nlpkit.decoding.beam import Hypothesis, Ranking
 from nlpkit.errors import DataError, UsageError
 from nlpkit.metrics import TranslationReport, translation_report
@@ -27,7 +29,7 @@ from nlpkit.runtime.translate import (
     pieces_of,
     translate_rows,
 )
-from nlpkit.tasks.base import TrainedTask
+from nlpkit.tasks.base import RowTask
 from nlpkit.tokenizer import BOS, EOS
 from nlpkit.training.run import Run
 
@@ -56,7 +58,7 @@ class Alignment:
     shares: np.ndarray
 
 
-class Translator(TrainedTask[TranslationRecipe]):
+class Translator(RowTask[TranslationRecipe]):
     """Turns a sentence into its translation.
 
     >>> translator = Translator(epochs=20).fit(data="corpus", pair="en-de")
@@ -83,12 +85,14 @@ class Translator(TrainedTask[TranslationRecipe]):
         checkpoint: Path | None = None,
         resume: bool = False,
         tensorboard: Path | None = None,
+        output: str | Path | None = None,
     ) -> Self:
         """Trains on `sources` and `targets`, or on the data that `data` names, a `pair` of its languages such as
         en-de, or on the recipe's own.
 
         A part is held out to choose the best epoch by. Progress goes to standard error. With `checkpoint`, a
-        folder, SIGINT saves the state there and raises Interrupted, and `resume` goes on from it.
+        folder, SIGINT saves the state there and raises Interrupted, and `resume` goes on from it. With `output` the
+        bundle is written there, over one that is there, as soon as it is trained, and again with its figures.
         Raises DataError for data that cannot be trained on.
         """
         dataset = _lists(sources, targets)
@@ -96,7 +100,7 @@ class Translator(TrainedTask[TranslationRecipe]):
             IN_MEMORY if dataset else str(data) if data is not None else self.recipe.data.source, pair=pair
         )
         dataset = dataset or self._named()
-        return self._fit(dataset, display, checkpoint, resume, tensorboard)
+        return self._fit(dataset, display, checkpoint, resume, tensorboard, output)
 
     def prepared(self) -> PreparedPairs:
         """The recipe's data, split and tokenized, from the cache where it was prepared before."""
@@ -209,7 +213,8 @@ class Translator(TrainedTask[TranslationRecipe]):
         found = [best[0].text for best in self.translate_stream(sources(), beam=beam, **ranking)]
         if not kept:
             raise DataError("there is nothing to evaluate on: the data is empty")
-        return translation_report(found, [pair.target for pair in kept]), kept, found
+        wanted = [self._tokenizer.normalize(pair.target) for pair in kept]
+        return translation_report(found, wanted), kept, found
 
     def pairs(
         self,
@@ -219,7 +224,7 @@ class Translator(TrainedTask[TranslationRecipe]):
         target: str | None = None,
         pair: str | None = None,
         **columns: str | None,
-    ) -> tuple[str, Iterable[Pair]]:
+    ) -> tuple[str, JudgedRows[Pair]]:
         """The split that `evaluate` takes, by name, and its pairs; the rest as `open_pairs` takes it."""
         self.check_pair(pair)
         section = self.recipe.data
@@ -232,12 +237,7 @@ class Translator(TrainedTask[TranslationRecipe]):
             source = str(data)
             known = section.pair if Path(source).is_dir() or source.startswith("tfds:") else None
             dataset = open_pairs(source, target=target, pair=pair or known, **columns)
-        if own and split in (None, "train", "validation"):
-            split = split or ("test" if "test" in dataset.splits else "validation")
-            if split != "test":
-                return split, _pairs(getattr(prepare_pairs(dataset, self.recipe), split))
-        split = split or next(name for name in ("test", "validation", "train") if name in dataset.splits)
-        return split, dataset.read(split)
+        return self._split(dataset, split)
 
     def check_pair(self, pair: str | None) -> None:
         """Raises UsageError when the model is known to be of another pair of languages."""
@@ -255,17 +255,21 @@ class Translator(TrainedTask[TranslationRecipe]):
 
     # -- within
 
-    def _prepare(self, dataset: Dataset[Pair], report: Report) -> PreparedPairs:
-        return prepare_pairs(dataset, self.recipe, report)
+    def _prepare(self, dataset: Dataset[Pair], report: Report, tokenizer: bytes | None) -> PreparedPairs:
+        return prepare_pairs(dataset, self.recipe, report, tokenizer)
+
+    def _key(self, row: Pair) -> int:
+        return row_key(*map(self._tokenizer.normalize, row))
+
+    def _held(self, prepared: PreparedPairs, split: str) -> Iterator[Pair]:
+        sides = prepared.train if split == "train" else prepared.validation
+        return (sides.pair(row) for row in range(len(sides)))
 
     def _train(self, dataset: Dataset[Pair], prepared: PreparedPairs, run: Run) -> Bundle:
         from nlpkit.networks.translator import bundle_translator, train_translator
 
         network, history = train_translator(self.recipe, prepared, run)
         return bundle_translator(network, self.recipe, dataset, prepared, history)
-
-    def _judge_held_out(self, prepared: PreparedPairs) -> TranslationReport:
-        return self._judge(_pairs(prepared.validation))
 
     def _judge(self, rows: Iterable[Pair]) -> TranslationReport:
         return self.compare(rows)[0]
@@ -339,7 +343,3 @@ def _lists(sources: Sequence[str] | None, targets: Sequence[str] | None) -> Data
     if (sources is None) != (targets is None):
         raise UsageError("sources and targets go together: one target for each source")
     return None if sources is None or targets is None else dataset_from_pairs(sources, targets)
-
-
-def _pairs(sides: Sides) -> Iterator[Pair]:
-    return (sides.pair(row) for row in range(len(sides)))
