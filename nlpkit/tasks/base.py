@@ -105,8 +105,7 @@ class TrainedTask(ABC, Generic[R]):
         from nlpkit.training.progress import TrainingDisplay
 
         with display or TrainingDisplay() as shown:
-            going_on = resume and checkpoint is not None
-            tokenizer = kept_tokenizer(checkpoint, dataset.fingerprint) if going_on and checkpoint else None
+            tokenizer = kept_tokenizer(checkpoint, dataset.fingerprint) if checkpoint and resume else None
             prepared = self._prepare(dataset, shown.report, tokenizer)
             if checkpoint is not None and not resume:
                 begin_run(checkpoint, self.recipe)
@@ -118,12 +117,14 @@ class TrainedTask(ABC, Generic[R]):
             self._open(bundle)
             if output is not None:  # whatever becomes of its figures
                 self.save(output, overwrite=True)
+            judges = {"validation": lambda: self._judge_held_out(prepared)}
+            if "test" in dataset.splits:
+                judges["test"] = lambda: self._judge(dataset.read("test"))
             self.reports = {}
-            for split in [split for split in ("validation", "test") if split in ("validation", *dataset.splits)]:
+            for split, judge in judges.items():
                 shown.report(f"evaluating {split}", 0, None)
                 try:
-                    test = split == "test"
-                    self.reports[split] = self._judge(dataset.read(split)) if test else self._judge_held_out(prepared)
+                    self.reports[split] = judge()
                 except Exception as error:  # no reason to throw the model away
                     logger.warning("the %s split could not be evaluated: %s", split, error)
         repeated = prepared.facts.repeated
