@@ -6,6 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from nlpkit.data.labels import numbers
+
+_MOST_SHOWN = 100  # labels whose confusion is told as plain JSON: it grows with their square
+
 
 @dataclass(frozen=True)
 class ClassScores:
@@ -19,8 +23,23 @@ class ClassScores:
 
 
 @dataclass(frozen=True)
+class Selective:
+    """What comes of answering only where the best score is `min_score` or more: for which share of the texts that is
+    so, and the accuracy on these (selective classification; Geifman & El-Yaniv, 2017)."""
+
+    min_score: float
+    coverage: float
+    accuracy: float
+
+
+@dataclass(frozen=True)
 class ClassificationReport:
-    """The figures of one evaluation. `confusion[i][j]`: texts of class i that were called class j."""
+    """The figures of one evaluation. `confusion[i][j]`: texts of class i that were called class j.
+
+    `macro_f1` is the mean over the classes that occur, or that a text was called. Where the labels are three numbers or
+    more, as ratings are, `mean_absolute_error` is how far off they are, in their own unit, and `within_one` the share
+    of texts called their own or a neighbouring label.
+    """
 
     examples: int
     accuracy: float
@@ -29,36 +48,179 @@ class ClassificationReport:
     calibration_error: float
     classes: list[ClassScores]
     confusion: list[list[int]]
+    mean_absolute_error: float | None = None
+    within_one: float | None = None
+    selective: Selective | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The same as plain JSON values, less what is None, and less the confusion of more than 100 classes."""
+        return _plain(self)
+
+
+@dataclass(frozen=True)
+class LabelScores(ClassScores):
+    """One label of several: a text has it where its score is `threshold` or more."""
+
+    threshold: float
+
+
+@dataclass(frozen=True)
+class LabelsReport:
+    """The figures of one evaluation of texts with several labels each, or none.
+
+    Micro figures count every text and label alike; `macro_f1` is the mean over the labels that occur, or that a text
+    was given; `subset_accuracy` is the share of texts whose labels are all right, `hamming_loss` the share of answers,
+    one for each text and label, that are wrong; `log_loss` is the mean over these answers.
+    """
+
+    examples: int
+    micro_f1: float
+    macro_f1: float
+    micro_precision: float
+    micro_recall: float
+    subset_accuracy: float
+    hamming_loss: float
+    log_loss: float
+    classes: list[LabelScores]
 
     def to_dict(self) -> dict[str, Any]:
         """The same as plain JSON values."""
-        return asdict(self)
+        return _plain(self)
 
 
 def classification_report(
-    probabilities: np.ndarray, truth: np.ndarray, labels: tuple[str, ...]
+    probabilities: np.ndarray, truth: np.ndarray, labels: tuple[str, ...], min_score: float | None = None
 ) -> ClassificationReport:
-    """Compares probabilities [examples, classes] with class ids int [examples]; there must be one at least."""
+    """Compares probabilities [examples, classes] with class ids int [examples]; there must be one at least.
+
+    With `min_score` it tells what answering only from this score on comes to.
+    """
     called = probabilities.argmax(-1)
     confusion = np.zeros((len(labels), len(labels)), dtype=np.int64)
     np.add.at(confusion, (truth, called), 1)
-    hits = confusion.diagonal()
-    # a class that never occurs, or is never called, scores zero rather than dividing by it
-    precision = hits / np.maximum(confusion.sum(0), 1)
-    recall = hits / np.maximum(confusion.sum(1), 1)
-    f1 = 2 * hits / np.maximum(confusion.sum(0) + confusion.sum(1), 1)
+    precision, recall, f1 = _scores(confusion.diagonal(), confusion.sum(0), confusion.sum(1))
+    correct, confidence = called == truth, probabilities.max(-1)
+    values = numbers(labels)
+    ordered: dict[str, float] = {}
+    if values is not None and len(labels) > 2:
+        # neighbours by value: 1, 2 and 3 whatever the labels' order
+        places = np.unique(values, return_inverse=True)[1]
+        off = np.abs(np.array(values)[called] - np.array(values)[truth])
+        ordered = {
+            "mean_absolute_error": float(off.mean()),
+            "within_one": float((np.abs(places[called] - places[truth]) <= 1).mean()),
+        }
     return ClassificationReport(
         examples=len(truth),
-        accuracy=float(hits.sum() / len(truth)),
-        macro_f1=float(f1.mean()),
+        accuracy=float(correct.mean()),
+        macro_f1=_macro(f1, confusion.sum(0) + confusion.sum(1)),
         log_loss=float(-np.log(np.maximum(probabilities[np.arange(len(truth)), truth], 1e-12)).mean()),
-        calibration_error=calibration_error(probabilities.max(-1), called == truth),
+        calibration_error=calibration_error(confidence, correct),
         classes=[
-            ClassScores(label, float(precision[i]), float(recall[i]), float(f1[i]), int(confusion[i].sum()))
-            for i, label in enumerate(labels)
+            ClassScores(*figures)
+            for figures in zip(
+                labels, precision.tolist(), recall.tolist(), f1.tolist(), confusion.sum(1).tolist(), strict=True
+            )
         ],
         confusion=confusion.tolist(),
+        **ordered,
+        selective=None if min_score is None else _selective(confidence, correct, min_score),
     )
+
+
+def labels_report(
+    probabilities: np.ndarray, truth: np.ndarray, labels: tuple[str, ...], thresholds: np.ndarray
+) -> LabelsReport:
+    """Compares probabilities [examples, labels], from the labels' thresholds on, with bool [examples, labels]; there
+    must be one example at least."""
+    called = probabilities >= thresholds
+    hits, given, wanted = (x.sum(0, dtype=np.int64) for x in (called & truth, called, truth))
+    precision, recall, f1 = _scores(hits, given, wanted)
+    micro = [float(figure) for figure in _scores(hits.sum(), given.sum(), wanted.sum())]
+    return LabelsReport(
+        examples=len(truth),
+        micro_f1=micro[2],
+        macro_f1=_macro(f1, given + wanted),
+        micro_precision=micro[0],
+        micro_recall=micro[1],
+        subset_accuracy=float((called == truth).all(1).mean()),
+        hamming_loss=float((called != truth).mean()),
+        log_loss=float(-np.log(np.maximum(np.where(truth, probabilities, 1 - probabilities), 1e-12)).mean()),
+        classes=[
+            LabelScores(*figures)
+            for figures in zip(
+                labels,
+                precision.tolist(),
+                recall.tolist(),
+                f1.tolist(),
+                wanted.tolist(),
+                map(float, thresholds),
+                strict=True,
+            )
+        ],
+    )
+
+
+def best_thresholds(probabilities: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """For each label the score from which on to give it, float32 [labels], that brings the highest F1 on these
+    probabilities [examples, labels] and truth bool [examples, labels]; 0.5 for a label that no example has.
+
+    Halfway between two scores, so that neither hangs on a rounding (Lipton et al., 2014, on why it is seldom 0.5).
+    """
+    thresholds = np.full(probabilities.shape[1], 0.5, np.float32)
+    for label in np.flatnonzero(truth.any(0)):
+        order = np.argsort(-probabilities[:, label], kind="stable")
+        scores, hits = probabilities[order, label], truth[order, label].cumsum()
+        f1 = 2 * hits / (np.arange(1, len(order) + 1) + hits[-1])
+        ends = np.append(scores[:-1] > scores[1:], True)  # examples of one score are given the label together
+        last = int(np.where(ends, f1, -1).argmax())
+        below = scores[last + 1] if last + 1 < len(scores) else np.float32(0)
+        thresholds[label] = (scores[last] + below) / 2
+    return thresholds
+
+
+def least_score(probabilities: np.ndarray, truth: np.ndarray, accuracy: float) -> float | None:
+    """The lowest score at which to answer so that the answers given reach an accuracy, on these probabilities
+    [examples, classes] and class ids int [examples]; None where no score reaches it.
+
+    It is one that an example has, so that a text less certain than all of these gets no answer.
+    """
+    confidence = probabilities.max(-1)
+    order = np.argsort(-confidence, kind="stable")
+    scores = confidence[order]
+    share = (probabilities.argmax(-1) == truth)[order].cumsum() / np.arange(1, len(order) + 1)
+    ends = np.append(scores[:-1] > scores[1:], True)
+    reached = np.flatnonzero(ends & (share >= accuracy))
+    # rounded down: a score differs in its last digits with what it is worked out beside
+    return float(np.floor(float(scores[reached[-1]]) * 1e6) / 1e6) if len(reached) else None
+
+
+def _scores(hits: np.ndarray, given: np.ndarray, wanted: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Precision, recall and F1; zero, rather than a division by it, for a class that is never given, or never is."""
+    return hits / np.maximum(given, 1), hits / np.maximum(wanted, 1), 2 * hits / np.maximum(given + wanted, 1)
+
+
+def _macro(f1: np.ndarray, seen: np.ndarray) -> float:
+    """The mean F1 of the classes that were seen, in the truth or among the answers; zero where none was."""
+    return float(f1[seen > 0].mean()) if seen.any() else 0.0
+
+
+def _selective(confidence: np.ndarray, correct: np.ndarray, min_score: float) -> Selective:
+    answered = confidence >= min_score
+    accuracy = float(correct[answered].mean()) if answered.any() else 0.0
+    return Selective(min_score, float(answered.mean()), accuracy)
+
+
+def _plain(report: "ClassificationReport | LabelsReport") -> dict[str, Any]:
+    """A report's figures as plain JSON values."""
+    told = {name: value for name, value in vars(report).items() if value is not None}
+    told["classes"] = [asdict(scores) for scores in report.classes]
+    if isinstance(report, ClassificationReport):
+        if report.selective is not None:
+            told["selective"] = asdict(report.selective)
+        if len(report.classes) > _MOST_SHOWN:
+            del told["confusion"]
+    return told
 
 
 def calibration_error(confidence: np.ndarray, correct: np.ndarray, bins: int = 15) -> float:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from nlpkit.data.labels import listed
 from nlpkit.recipe import ClassificationRecipe, Recipe, TranslationRecipe
 
 
@@ -10,13 +11,17 @@ def model_card(name: str, metadata: dict[str, Any], recipe: Recipe) -> str:
     data, model, training = metadata["data"], recipe.model, recipe.training
     made = f"made with nlpkit {metadata['versions']['nlpkit-lstm']} on {metadata['created'][:10]}"
     if isinstance(recipe, ClassificationRecipe):
-        what = (
-            f"A text classifier {made}. It gives each text one of {len(metadata['labels'])} labels: "
-            f"{', '.join(metadata['labels'])}."
-        )
+        labels, several = metadata["labels"], recipe.model.labels == "several"
+        gives = f"those of {len(labels):,} labels that go with it" if several else f"one of {len(labels):,} labels"
+        what = f"A text classifier {made}. It gives each text {gives}: {listed(labels)}."
         command, call = 'nlpkit predict "a text"', 'predict(["a text"])'
         columns = {"texts": "examples", "accuracy": "accuracy", "macro F1": "macro_f1"}
         columns |= {"log loss": "log_loss", "calibration error": "calibration_error"}
+        if several:
+            columns = {"texts": "examples", "micro F1": "micro_f1", "macro F1": "macro_f1"}
+            columns |= {"all labels right": "subset_accuracy", "Hamming loss": "hamming_loss", "log loss": "log_loss"}
+        elif any("mean_absolute_error" in scores for scores in metadata["metrics"].values()):
+            columns |= {"mean absolute error": "mean_absolute_error", "within one label": "within_one"}
         unit = "texts"
         text = recipe.tokenizer
         read = f"of a text longer than {text.max_length} pieces the {_kept(text.truncation)} is read"
@@ -26,6 +31,17 @@ def model_card(name: str, metadata: dict[str, Any], recipe: Recipe) -> str:
             "It knows the language and the kind of text that it was trained on, and answers with one of its labels "
             "whatever it is given. Its probabilities are as good as the calibration error says, on texts like those."
         )
+        if several:
+            limits = (
+                "It knows the language and the kind of text that it was trained on. Each label has a threshold, chosen "
+                "where its F1 was highest on the validation split, so the figures there flatter a little more."
+            )
+        elif (least := metadata.get("min_score")) is not None:
+            limits += (
+                f" `--min-score auto`, which is {least:.4f}, leaves texts without an answer below that score, from "
+                f"which on {recipe.training.selective_accuracy:.0%} or more of the answers were right on the "
+                "validation split."
+            )
     elif isinstance(recipe, TranslationRecipe):
         pair = f" of the pair {recipe.data.pair}" if recipe.data.pair else ""
         what = f"A translator{pair} {made}. It turns a sentence into another, in the manner of the pairs it learned."

@@ -35,6 +35,8 @@ class ClassifierData(DataSection):
     source: str = "reviews"
     text_column: str | None = None
     label_column: str | None = None
+    label_columns: Annotated[list[str], Field(min_length=1)] | None = None
+    label_delimiter: Annotated[str, Field(min_length=1)] | None = None
     skip_empty: bool = False
 
 
@@ -94,6 +96,7 @@ class StackSection(Section):
 
 
 class ClassifierSection(StackSection):
+    labels: Literal["one", "several"] | None = None
     bidirectional: bool = True
     pooling: Annotated[list[Pooling], Field(min_length=1)] = ["max", "mean"]
 
@@ -136,6 +139,7 @@ class ClassifierTraining(TrainingSection):
     batch_tokens: Annotated[int, Field(ge=16, le=10_000_000)] = 32_768
     label_smoothing: Fraction = 0.0
     class_weights: Literal["none", "balanced"] = "none"
+    selective_accuracy: Annotated[float, Field(gt=0, le=1)] = 0.95
 
 
 class GeneratorTraining(TrainingSection):

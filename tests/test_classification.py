@@ -12,6 +12,7 @@ import pytest
 import nlpkit
 from nlpkit import TextClassifier
 from nlpkit.errors import DataError, UsageError
+from nlpkit.metrics import ClassificationReport
 from nlpkit.runtime.classify import plan_batches
 from nlpkit.runtime.session import Session
 from nlpkit.training.progress import TrainingDisplay
@@ -57,6 +58,7 @@ def test_overfits_eight_examples() -> None:
 def test_learns_a_word_anywhere_in_the_text(model: TextClassifier) -> None:
     held_out = made_reviews(100, seed=9)
     report = model.evaluate([text for text, _ in held_out], [label for _, label in held_out])
+    assert isinstance(report, ClassificationReport)
     assert report.accuracy >= 0.97
     assert report.examples == 100
 

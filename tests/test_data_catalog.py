@@ -3,6 +3,7 @@
 from collections import Counter
 from importlib.metadata import PackageNotFoundError
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -49,7 +50,7 @@ def test_fingerprint_of_the_reviews_follows_their_content(tiny_reviews: Path) ->
 @needs_reviews
 @pytest.mark.parametrize(("name", "each"), [("reviews", 12_500), ("rotten-tomatoes", 4_265)])
 def test_the_package_holds_what_is_said(name: str, each: int) -> None:
-    counts: Counter[str] = Counter()
+    counts: Counter[Any] = Counter()
     for text, label in open_labelled(name).read("train"):
         counts[label] += 1
         assert text.strip()

@@ -8,10 +8,13 @@ import typer
 from nlpkit.cli.options import (
     Json,
     LabelColumn,
+    LabelColumns,
+    LabelDelimiter,
     Pair,
     SourceColumn,
     TargetColumn,
     TextColumn,
+    column_names,
     plain_table,
     print_json,
     watched,
@@ -56,6 +59,8 @@ def show(
     name: str = typer.Argument(help="A data set or a path."),
     text_column: TextColumn = None,
     label_column: LabelColumn = None,
+    label_columns: LabelColumns = None,
+    label_delimiter: LabelDelimiter = None,
     pair: Pair = None,
     source_column: SourceColumn = None,
     target_column: TargetColumn = None,
@@ -79,7 +84,13 @@ def show(
         }
         present = _show_documents
     else:
-        labelled = open_labelled(name, text_column=text_column, label_column=label_column)
+        labelled = open_labelled(
+            name,
+            text_column=text_column,
+            label_column=label_column,
+            label_columns=column_names(label_columns),
+            label_delimiter=label_delimiter,
+        )
         summaries = {split: summarize(watched(labelled.read(split), f"reading {split}")) for split in labelled.splits}
         present = _show_labelled
     if as_json:

@@ -7,11 +7,14 @@ import typer
 from nlpkit.cli.options import (
     Json,
     LabelColumn,
+    LabelColumns,
+    LabelDelimiter,
     Model,
     Pair,
     SourceColumn,
     TargetColumn,
     TextColumn,
+    column_names,
     load_model,
     print_json,
     print_report,
@@ -33,6 +36,8 @@ def evaluate(
     ),
     text_column: TextColumn = None,
     label_column: LabelColumn = None,
+    label_columns: LabelColumns = None,
+    label_delimiter: LabelDelimiter = None,
     source: str = typer.Option(None, help="A file of sentences to translate, one a line."),
     target: str = typer.Option(None, help="Their translations, line by line."),
     pair: Pair = None,
@@ -46,6 +51,8 @@ def evaluate(
     options = {
         "text_column": (text_column, ("classification", "generation")),
         "label_column": (label_column, ("classification",)),
+        "label_columns": (label_columns, ("classification",)),
+        "label_delimiter": (label_delimiter, ("classification",)),
         "source": (source, ("translation",)),
         "target": (target, ("translation",)),
         "pair": (pair, ("translation",)),
@@ -73,7 +80,14 @@ def evaluate(
             _print_samples(report, pairs, found)
             return
     else:
-        name, rows = trained.examples(data, split, text_column=text_column, label_column=label_column)
+        name, rows = trained.examples(
+            data,
+            split,
+            text_column=text_column,
+            label_column=label_column,
+            label_columns=column_names(label_columns),
+            label_delimiter=label_delimiter,
+        )
         report = trained.compare(watched(rows, f"evaluating {name}"))
     if as_json:
         print_json({"split": name, "trained_on": rows.trained_on, **report.to_dict()})

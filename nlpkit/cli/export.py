@@ -40,7 +40,7 @@ def export(
     copy.metadata["metrics"] = {data or own: reports["after"].to_dict()}
     copy.save(folder, overwrite=overwrite)
 
-    figure, scale = _FIGURES[model.task]
+    figure, scale = ("micro_f1", 100) if "micro_f1" in reports["after"].to_dict() else _FIGURES[model.task]
     megabytes = {"before": _megabytes(bundle), "after": _megabytes(folder)}
     figures = {name: scale * report.to_dict()[figure] for name, report in reports.items()}
     if as_json:

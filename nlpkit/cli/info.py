@@ -8,7 +8,7 @@ from nlpkit.cli.options import Json, plain_table, print_json
 
 # what a task's data is counted in, and its chief figures
 _UNITS = {
-    "classification": ("texts", ("accuracy", "macro_f1")),
+    "classification": ("texts", ("accuracy", "micro_f1", "macro_f1")),
     "generation": ("characters", ("nats_per_character", "bits_per_character")),
     "translation": ("pairs", ("bleu", "chrf", "exact_match")),
 }
@@ -17,6 +17,7 @@ _UNITS = {
 def info(bundle: Path = typer.Argument(help="A bundle's folder."), as_json: Json = False) -> None:
     """Tell what a bundle is: its task, labels, data, figures, size and libraries."""
     from nlpkit.bundle import read_bundle
+    from nlpkit.data.labels import listed
 
     opened = read_bundle(bundle)
     sizes = {name: len(content) for name, content in sorted(opened.files.items())}
@@ -33,7 +34,8 @@ def info(bundle: Path = typer.Argument(help="A bundle's folder."), as_json: Json
     if known.get("pair"):
         table.add_row("pair", known["pair"])
     if "labels" in known:
-        table.add_row("labels", ", ".join(known["labels"]))
+        several = "; several a text" if "thresholds" in known else ""
+        table.add_row("labels", listed(known["labels"]) + several)
     table.add_row("made", f"{known['created']} in {known['training_seconds'] / 60:.1f} min, {known['epochs']} epochs")
     data = known["data"]
     unit, shown = _UNITS[known["task"]]
@@ -41,7 +43,9 @@ def info(bundle: Path = typer.Argument(help="A bundle's folder."), as_json: Json
     kept = " in int8" if known.get("weights") == "int8" else ""
     table.add_row("size", f"{known['parameters']:,} parameters{kept}, {sum(sizes.values()) / 1e6:.1f} MB")
     for split, scores in known["metrics"].items():
-        table.add_row(split, ", ".join(f"{name.replace('_', ' ')} {scores[name]:.4f}" for name in shown))
+        table.add_row(
+            split, ", ".join(f"{name.replace('_', ' ')} {scores[name]:.4f}" for name in shown if name in scores)
+        )
     table.add_row("files", ", ".join(f"{name} {size / 1e3:,.0f} kB" for name, size in sizes.items()))
     table.add_row("made with", ", ".join(f"{name} {version}" for name, version in known["versions"].items()))
     Console(highlight=False).print(table)

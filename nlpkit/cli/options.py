@@ -1,7 +1,7 @@
 """What several verbs share: how the model is found, and how tables look."""
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Annotated, Any, TypeVar
@@ -11,12 +11,15 @@ import typer
 from nlpkit.errors import DataError, NlpkitError, UsageError
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.table import Table
 
     from nlpkit.data.files import Row
-    from nlpkit.metrics import ClassificationReport, GenerationReport, TranslationReport
+    from nlpkit.metrics import ClassificationReport, ClassScores, GenerationReport, LabelsReport, TranslationReport
 
 T = TypeVar("T")
+
+_MOST_CLASSES, _WORST = 40, 20  # classes in a table; of more only the worst are told
 
 Model = Annotated[
     Path | None,
@@ -25,6 +28,12 @@ Model = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 TextColumn = Annotated[str | None, typer.Option(help="The column with the text, where it is not clear.")]
 LabelColumn = Annotated[str | None, typer.Option(help="The column with the label, where it is not clear.")]
+LabelColumns = Annotated[
+    str | None, typer.Option(metavar="A,B,…", help="A column of 0 and 1 for each label, where a text may have several.")
+]
+LabelDelimiter = Annotated[
+    str | None, typer.Option(help="What stands between the labels of a cell, where a text may have several.")
+]
 Pair = Annotated[str | None, typer.Option(help="From which language to which, such as en-de.")]
 SourceColumn = Annotated[str | None, typer.Option(help="The column to translate from, where it is not clear.")]
 TargetColumn = Annotated[str | None, typer.Option(help="The column with translations, where it is not clear.")]
@@ -33,6 +42,11 @@ TargetColumn = Annotated[str | None, typer.Option(help="The column with translat
 def note(message: str) -> None:
     """Talk goes to standard error, so that standard output pipes cleanly."""
     print(message, file=sys.stderr)
+
+
+def column_names(names: str | None) -> list[str] | None:
+    """The columns that --label-columns names, with commas between them."""
+    return None if names is None else [name.strip() for name in names.split(",")]
 
 
 def utf8(text: str, what: str) -> str:
@@ -147,12 +161,14 @@ def watched(items: Iterable[T], what: str) -> Iterator[T]:
         yield from progress.track(items, description=what)
 
 
-def print_report(title: str, report: "ClassificationReport | GenerationReport | TranslationReport") -> None:
+def print_report(
+    title: str, report: "ClassificationReport | LabelsReport | GenerationReport | TranslationReport"
+) -> None:
     """One evaluation: its figures, and, of a classifier, the classes and which were taken for which."""
     from rich.console import Console
     from rich.text import Text
 
-    from nlpkit.metrics import GenerationReport, TranslationReport
+    from nlpkit.metrics import GenerationReport, LabelsReport, TranslationReport
 
     console = Console(highlight=False)
     if isinstance(report, TranslationReport):
@@ -171,21 +187,52 @@ def print_report(title: str, report: "ClassificationReport | GenerationReport | 
             soft_wrap=True,
         )
         return
-    console.print(
+    if isinstance(report, LabelsReport):
+        console.print(
+            f"[bold]{title}[/]: {report.examples:,} texts  micro F1 [bold]{report.micro_f1:.4f}[/]  "
+            f"macro F1 {report.macro_f1:.4f}  all labels right {report.subset_accuracy:.4f}  "
+            f"Hamming loss {report.hamming_loss:.4f}  log loss {report.log_loss:.4f}",
+            soft_wrap=True,
+        )
+        _print_classes(console, report.classes, thresholds=[scores.threshold for scores in report.classes])
+        return
+    line = (
         f"[bold]{title}[/]: {report.examples:,} texts  accuracy [bold]{report.accuracy:.4f}[/]  "
         f"macro F1 {report.macro_f1:.4f}  log loss {report.log_loss:.4f}  "
-        f"calibration error {report.calibration_error:.4f}",
-        soft_wrap=True,
+        f"calibration error {report.calibration_error:.4f}"
     )
-    table = plain_table("label", "precision", "recall", "F1", "texts", right=4)
-    for scores in report.classes:
-        figures = (scores.precision, scores.recall, scores.f1)
-        table.add_row(scores.label, *(f"{figure:.4f}" for figure in figures), f"{scores.support:,}")
-    console.print(table)
+    if report.mean_absolute_error is not None:
+        line += f"  mean absolute error {report.mean_absolute_error:.4f}  within one label {report.within_one:.4f}"
+    console.print(line, soft_wrap=True)
+    if (answered := report.selective) is not None:
+        console.print(
+            f"with --min-score auto, which is {answered.min_score:.4f}: {answered.coverage:.1%} of the texts answered, "
+            f"accuracy {answered.accuracy:.4f} on these",
+            soft_wrap=True,
+        )
+    _print_classes(console, report.classes)
     if len(report.classes) > 12:
         return  # too wide to read
     table = plain_table("true \\ predicted", *(s.label for s in report.classes), right=len(report.classes))
     for i, row in enumerate(report.confusion):
         styles = ["green" if i == j else "red" if count else "dim" for j, count in enumerate(row)]
         table.add_row(report.classes[i].label, *(Text(f"{n:,}", style) for n, style in zip(row, styles, strict=True)))
+    console.print(table)
+
+
+def _print_classes(
+    console: "Console", classes: "Sequence[ClassScores]", thresholds: Sequence[float] | None = None
+) -> None:
+    """The figures of each class; of very many, of those that came out worst."""
+    columns = ("label", "precision", "recall", "F1", "texts", *(["threshold"] if thresholds else []))
+    table = plain_table(*columns, right=len(columns) - 1)
+    rows = list(range(len(classes)))
+    if len(classes) > _MOST_CLASSES:
+        rows = sorted((row for row in rows if classes[row].support), key=lambda row: classes[row].f1)[:_WORST]
+        console.print(f"{len(classes):,} labels; the {len(rows)} of lowest F1 among those in the texts:")
+    for row in rows:
+        scores = classes[row]
+        figures = [f"{figure:.4f}" for figure in (scores.precision, scores.recall, scores.f1)]
+        shown = [f"{thresholds[row]:.4f}"] if thresholds else []
+        table.add_row(scores.label, *figures, f"{scores.support:,}", *shown)
     console.print(table)

@@ -22,6 +22,12 @@ def predict(
         None, help="How to write.", show_default="as the file is, else plain"
     ),
     top: int = typer.Option(1, min=1, help="So many labels a text, the likeliest first."),
+    min_score: str = typer.Option(
+        None,
+        metavar="SCORE|auto",
+        help="Give no label below this score; auto is the one found on the validation split.",
+        show_default="every text gets one; of several, each has a threshold of its own",
+    ),
     as_json: Json = False,
 ) -> None:
     """Classify texts, in order, however many there are."""
@@ -31,6 +37,8 @@ def predict(
         raise UsageError('give a text, such as nlpkit predict "I loved every minute", or --file, or pipe lines in')
     if output is not None and output.exists() and not overwrite:
         raise UsageError(f"{output} exists; pick another --output, or --overwrite it")
+    if top > 1 and min_score is not None:
+        raise UsageError("--top gives labels whatever their scores, and --min-score does not; give one of them")
 
     from nlpkit.cli.predictions import Format, answers, format_of, open_writer
 
@@ -38,7 +46,11 @@ def predict(
     chosen = Format(said) if said else format_of(output) or format_of(file) or Format.plain
     classifier = load_model(model, "classification")
     logging.getLogger("nlpkit").setLevel(logging.INFO)
-    found = answers(classifier, read_texts(texts, file, text_column))
+    if top > 1 and classifier.several:
+        raise UsageError("--top goes with one label a text; this model gives each text as many as go with it")
+    choose = classifier.chooser(min_score)
+    shown = None if chosen is Format.jsonl and top == 1 else top  # JSON tells every score, unless asked for the best
+    found = answers(classifier, read_texts(texts, file, text_column), choose, shown)
     with open_writer(chosen, output, top) as write:
         # on a terminal, answers and a bar would get into each other's way
         for answer in watched(found, "predicting") if output is not None else found:

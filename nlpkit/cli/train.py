@@ -1,17 +1,20 @@
 """`nlpkit train`: from a recipe to a bundle."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import typer
 
 from nlpkit.cli.options import (
     Json,
     LabelColumn,
+    LabelColumns,
+    LabelDelimiter,
     Pair,
     SourceColumn,
     TargetColumn,
     TextColumn,
+    column_names,
     note,
     plain_table,
     print_json,
@@ -21,9 +24,11 @@ from nlpkit.cli.options import (
 from nlpkit.errors import Interrupted, UsageError
 
 if TYPE_CHECKING:
-    from nlpkit.metrics import ClassificationReport
+    from nlpkit.metrics import ClassificationReport, LabelsReport
     from nlpkit.recipe import Recipe
     from nlpkit.tasks.classification import TextClassifier
+
+Judged: TypeAlias = "ClassificationReport | LabelsReport"
 
 _MODELS = Path("models")
 _NEXT = {
@@ -41,6 +46,8 @@ def train(
     pair: Pair = None,
     text_column: TextColumn = None,
     label_column: LabelColumn = None,
+    label_columns: LabelColumns = None,
+    label_delimiter: LabelDelimiter = None,
     source_column: SourceColumn = None,
     target_column: TargetColumn = None,
     epochs: int = typer.Option(None, help="At most so many passes over the data.", show_default="the recipe's"),
@@ -74,6 +81,8 @@ def train(
             "data.target_column": target_column,
             "data.text_column": text_column,
             "data.label_column": label_column,
+            "data.label_columns": column_names(label_columns),
+            "data.label_delimiter": label_delimiter,
             "training.epochs": epochs,
             "training.seed": seed,
         },
@@ -125,7 +134,7 @@ def _short(source: str) -> str:
     return Path(source.removeprefix("tfds:").rstrip("/")).resolve().stem or "data"
 
 
-def _baseline(classifier: "TextClassifier") -> "dict[str, ClassificationReport]":
+def _baseline(classifier: "TextClassifier") -> "dict[str, Judged]":
     from nlpkit.baseline import fit_baseline
 
     with waiting("fitting TF-IDF bigrams with logistic regression"):
@@ -135,18 +144,23 @@ def _baseline(classifier: "TextClassifier") -> "dict[str, ClassificationReport]"
         )
 
 
-def _print_comparison(ours: "dict[str, ClassificationReport]", linear: "dict[str, ClassificationReport]") -> None:
+def _print_comparison(ours: "dict[str, Judged]", linear: "dict[str, Judged]") -> None:
     from rich.console import Console
 
-    table = plain_table("accuracy", *ours, right=len(ours))
-    table.add_row("LSTM", *(f"{report.accuracy:.4f}" for report in ours.values()))
-    table.add_row("TF-IDF bigrams + logistic regression", *(f"{r.accuracy:.4f}" for r in linear.values()))
+    from nlpkit.metrics import LabelsReport
+
+    several = any(isinstance(report, LabelsReport) for report in ours.values())
+    figure, name = ("micro_f1", "micro F1") if several else ("accuracy", "accuracy")
+    table = plain_table(name, *ours, right=len(ours))
+    for model, reports in (("LSTM", ours), ("TF-IDF bigrams + logistic regression", linear)):
+        table.add_row(model, *(f"{getattr(report, figure):.4f}" for report in reports.values()))
     Console(highlight=False).print(table)
 
 
 def _print_plan(recipe: "Recipe", as_json: bool) -> None:
     from rich.console import Console
 
+    from nlpkit.data.labels import listed
     from nlpkit.tasks import task_class
 
     with waiting("preparing the data and timing a few steps"):
@@ -158,7 +172,7 @@ def _print_plan(recipe: "Recipe", as_json: bool) -> None:
     table.show_header = False
     table.add_row("data", f"{plan.train:,} {plan.unit} to train on, {plan.validation:,} held out")
     if plan.labels:
-        table.add_row("labels", ", ".join(plan.labels))
+        table.add_row("labels", listed(plan.labels))
     table.add_row("tokens", f"{plan.tokens_per_epoch:,} an epoch of {plan.vocabulary:,} different ones")
     table.add_row("padding", f"{plan.padding:.1%} of the computed steps")
     table.add_row("parameters", f"{plan.parameters:,}")

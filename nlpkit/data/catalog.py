@@ -1,6 +1,6 @@
 """The data sets that have a name. A new one is a line in `CATALOG`."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -70,16 +70,26 @@ CATALOG = {
 
 
 def open_labelled(
-    source: str, *, text_column: str | None = None, label_column: str | None = None, skip_empty: bool = False
+    source: str,
+    *,
+    text_column: str | None = None,
+    label_column: str | None = None,
+    label_columns: Sequence[str] | None = None,
+    label_delimiter: str | None = None,
+    skip_empty: bool = False,
 ) -> Dataset[Example]:
     """The labelled texts that a path or a name means; a path that exists always wins.
 
     `tfds:NAME` is any text-classification set of tensorflow-datasets. Raises UsageError when nothing is meant.
     """
-    columns = Columns(text_column, label_column)
+    columns = Columns(text_column, label_column, tuple(label_columns or ()), label_delimiter)
+    if columns.labels and (label_column or label_delimiter):
+        raise UsageError("a column for each label goes with neither --label-column nor --label-delimiter; leave it out")
     if path := _existing(source):
         return open_local(path, columns, skip_empty=skip_empty)
     if source.startswith("tfds:"):
+        if columns.labels or columns.delimiter:
+            raise UsageError(f"{source} has one label a text; leave --label-columns and --label-delimiter out")
         return open_tfds(source.removeprefix("tfds:"), columns, skip_empty=skip_empty)
     entry = _named(source, ("classification",))
     if columns != Columns():

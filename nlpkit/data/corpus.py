@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +10,7 @@ import numpy as np
 from nlpkit.data.cache import TOKENIZER, Report, cached
 from nlpkit.data.dataset import Dataset, Example
 from nlpkit.data.facts import Facts, count_repeated, keep_facts, kept_facts
+from nlpkit.data.labels import all_of, in_order, one_label
 from nlpkit.data.seen import Seen, row_key
 from nlpkit.data.texts import StoredTexts, Texts, counted, open_texts, store_texts, write_texts
 from nlpkit.errors import DataError
@@ -22,7 +23,7 @@ _LAYOUT = 4  # raise when the files below change, so that older caches are left 
 
 @dataclass(frozen=True)
 class Corpus(Texts):
-    """Texts with their labels, int32 [texts]."""
+    """Texts with their labels, int32 [texts]; with several a text, which ones it has, bool [texts, labels], on disk."""
 
     labels: np.ndarray
 
@@ -37,6 +38,11 @@ class PreparedData:
     validation: Corpus
     facts: Facts
     seen: Seen
+
+    @property
+    def several(self) -> bool:
+        """Whether a text may have several labels."""
+        return self.train.labels.ndim == 2
 
 
 def prepare(
@@ -60,14 +66,15 @@ def prepare(
     folder = cached(shape, lambda work: _fill(work, dataset, recipe, report, tokenizer), tokenizer)
     facts, seen = kept_facts(folder)
     facts.tell(dataset.name, "texts")
-    return PreparedData(
-        tokenizer=Tokenizer((folder / TOKENIZER).read_bytes(), normalization=recipe.tokenizer.normalization),
-        labels=tuple(json.loads((folder / "labels.json").read_text(encoding="utf-8"))),
-        train=_open_corpus(folder, "train"),
-        validation=_open_corpus(folder, "validation"),
-        facts=facts,
-        seen=seen,
-    )
+    labels = tuple(json.loads((folder / "labels.json").read_text(encoding="utf-8")))
+    corpora = {name: _open_corpus(folder, name) for name in ("train", "validation")}
+    if recipe.model.labels is not None:
+        corpora = {
+            name: replace(corpus, labels=_as_asked(corpus.labels, recipe.model.labels, len(labels), dataset.name))
+            for name, corpus in corpora.items()
+        }
+    model = Tokenizer((folder / TOKENIZER).read_bytes(), normalization=recipe.tokenizer.normalization)
+    return PreparedData(tokenizer=model, labels=labels, **corpora, facts=facts, seen=seen)
 
 
 def split_indexes(labels: np.ndarray, fraction: float, limit: int | None, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -78,8 +85,9 @@ def split_indexes(labels: np.ndarray, fraction: float, limit: int | None, seed: 
     rng = np.random.default_rng(seed)
     order = rng.permutation(len(labels))[:limit]
     held_out = []
-    for label in np.unique(labels[order]):
-        rows = order[labels[order] == label]
+    by_label = order[np.argsort(labels[order], kind="stable")]
+    ends = np.unique(labels[by_label], return_index=True)[1][1:]  # where the next label begins
+    for rows in np.split(by_label, ends):
         count = max(1, round(len(rows) * fraction)) if len(rows) > 1 else 0
         held_out.append(rows[:count])
     validation = np.sort(np.concatenate(held_out))
@@ -89,7 +97,9 @@ def split_indexes(labels: np.ndarray, fraction: float, limit: int | None, seed: 
 def _fill(
     work: Path, dataset: Dataset[Example], recipe: ClassificationRecipe, report: Report, given: bytes | None
 ) -> None:
-    names: dict[str, int] = {}
+    # a column is a label even where no text has it
+    columns = dict.fromkeys(one_label(name, dataset.name) for name in recipe.data.label_columns or ())
+    names = {name: number for number, name in enumerate(columns)}
     taught: set[str] = set()
     stores, found, unlearnt = {}, {}, {}
     for split in sorted(dataset.splits, key=lambda split: split != "train"):
@@ -101,15 +111,18 @@ def _fill(
             raise DataError(f"{dataset.name}: its {split} split is empty; fill it, or remove it")
         elif others := sorted(set(own) - taught):
             unlearnt[split] = others
-    splits = [split for split in dataset.splits if split != "test"]
-    order = sorted(names)  # label ids follow the names' order, not the rows'
-    if len(order) < 2:
-        only = f"one label, {order[0]!r}" if order else "no rows at all"
+    found.pop("test", None)
+    order = in_order(names)  # label ids follow the names' order, not the rows'
+    several = any(labels.several for labels in found.values())
+    if len(order) < (1 if several else 2):
+        only = f"one label, {order[0]!r}" if order else "no label" if several else "no rows at all"
         raise DataError(f"{dataset.name}: there is {only} in it; a classifier needs two labels or more")
-    rank = np.array([order.index(name) for name in names], dtype=np.int32)
+    place = {name: number for number, name in enumerate(order)}
+    rank = np.array([place[name] for name in names], dtype=np.int32)
 
-    labels = {split: rank[found[split]] for split in splits}
-    if "validation" in splits:
+    found = {split: replace(labels, ids=rank[labels.ids]) for split, labels in found.items()}
+    labels = {split: _rarest(labels, len(order)) if several else labels.ids for split, labels in found.items()}
+    if "validation" in found:
         train_rows = np.sort(
             np.random.default_rng(recipe.training.seed).permutation(len(labels["train"]))[: recipe.data.limit]
         )
@@ -134,12 +147,25 @@ def _fill(
         ("validation", validation_split, validation_rows),
     ):
         write_texts(work, name, stores[split], rows, tokenizer, report)
-        np.save(work / f"{name}.labels.npy", labels[split][rows])
+        if several:
+            _write_matrix(work / f"{name}.labels.npy", found[split], rows, len(order))
+        else:
+            np.save(work / f"{name}.labels.npy", labels[split][rows])
     keys |= {"train": keys["train"][train_rows], "validation": keys[validation_split][validation_rows]}
     keep_facts(work, Facts(repeated=count_repeated(keys), unlearnt=unlearnt), keys)
     for split in stores:
         (work / f"texts-{split}.bin").unlink()
     (work / "labels.json").write_text(json.dumps(order, ensure_ascii=False), encoding="utf-8")
+
+
+@dataclass(frozen=True)
+class _Labels:
+    """A split's labels: the ids int32 of all texts, one text after the other, how many each text has, int64 [texts],
+    and whether any came as several."""
+
+    ids: np.ndarray
+    counts: np.ndarray
+    several: bool
 
 
 def _store_split(
@@ -149,18 +175,59 @@ def _store_split(
     names: dict[str, int],
     recipe: ClassificationRecipe,
     report: Report,
-) -> tuple[StoredTexts, np.ndarray]:
+) -> tuple[StoredTexts, _Labels]:
     """A split's texts, normalized, and labels, these numbered in order of appearance."""
-    labels: list[int] = []
+    ids: list[int] = []
+    counts: list[int] = []
+    several = False
 
     def texts() -> Iterator[str]:
+        nonlocal several
         for text, label in dataset.read(split):
-            labels.append(names.setdefault(label, len(names)))
+            several = several or not isinstance(label, str)
+            labels = all_of(label)
+            ids.extend(names.setdefault(one, len(names)) for one in labels)
+            counts.append(len(labels))
             yield normalize(text, recipe.tokenizer.normalization)
 
     stored = store_texts(work / f"texts-{split}.bin", texts(), f"reading {split}", report)
-    return stored, np.array(labels, dtype=np.int32)
+    return stored, _Labels(np.array(ids, np.int32), np.array(counts, np.int64), several)
+
+
+def _rarest(labels: _Labels, classes: int) -> np.ndarray:
+    """Of each text the rarest of its labels, and `classes` for one that has none: what to hold texts out by, so that
+    each label has its share."""
+    texts = np.repeat(np.arange(len(labels.counts)), labels.counts)
+    order = np.argsort(-np.bincount(labels.ids, minlength=classes)[labels.ids], kind="stable")
+    rarest = np.full(len(labels.counts), classes, np.int32)
+    rarest[texts[order]] = labels.ids[order]  # what is written last stays
+    return rarest
+
+
+def _write_matrix(path: Path, labels: _Labels, rows: np.ndarray, classes: int) -> None:
+    """Which labels each of the rows has, as a bool array [rows, classes] on disk."""
+    place = np.full(len(labels.counts), -1)
+    place[rows] = np.arange(len(rows))
+    texts = np.repeat(place, labels.counts)
+    matrix = np.lib.format.open_memmap(path, "w+", bool, (len(rows), classes))
+    matrix[texts[texts >= 0], labels.ids[texts >= 0]] = True
+    matrix.flush()
 
 
 def _open_corpus(folder: Path, name: str) -> Corpus:
-    return Corpus(**vars(open_texts(folder, name)), labels=np.load(folder / f"{name}.labels.npy", allow_pickle=False))
+    labels = np.load(folder / f"{name}.labels.npy", mmap_mode="r", allow_pickle=False)
+    return Corpus(**vars(open_texts(folder, name)), labels=labels)
+
+
+def _as_asked(labels: np.ndarray, wanted: str, classes: int, name: str) -> np.ndarray:
+    """A corpus' labels, one a text or several as the recipe's model.labels wants them."""
+    if wanted == "several" and labels.ndim == 1:
+        matrix: np.ndarray = np.eye(classes, dtype=bool)[labels]
+        return matrix
+    if wanted == "one" and labels.ndim == 2:
+        if (labels.sum(1) != 1).any():
+            raise DataError(
+                f"{name}: there are texts with several labels or none, and model.labels is 'one'; leave it out"
+            )
+        return np.nonzero(labels)[1].astype(np.int32)
+    return labels

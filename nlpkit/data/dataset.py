@@ -3,8 +3,9 @@
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Generic, NamedTuple, TypeVar
+from typing import Any, Generic, Literal, NamedTuple, TypeVar
 
+from nlpkit.data.labels import Label, label_type, read_label
 from nlpkit.errors import DataError, UsageError
 
 IN_MEMORY = "texts in memory"  # what a recipe names as its source when a program gave the texts
@@ -14,10 +15,10 @@ Row = TypeVar("Row")
 
 
 class Example(NamedTuple):
-    """A text and its label."""
+    """A text and its label, or its labels."""
 
     text: str
-    label: str
+    label: Label
 
 
 class Pair(NamedTuple):
@@ -37,6 +38,8 @@ class Dataset(Generic[Row]):
     name: str
     splits: Mapping[str, Callable[[], Iterator[Row]]]
     fingerprint: str
+    label_type: Literal["str", "int"] = "str"
+    """What a classifier's answers are: the labels' text, or the integers that a program gave."""
 
     def read(self, split: str) -> Iterator[Row]:
         """The rows of a split. Raises UsageError when there is no such split."""
@@ -45,21 +48,22 @@ class Dataset(Generic[Row]):
         return self.splits[split]()
 
 
-def dataset_from_lists(texts: Sequence[str], labels: Sequence[str]) -> Dataset[Example]:
+def dataset_from_lists(texts: Sequence[str], labels: Sequence[Any]) -> Dataset[Example]:
     """A data set of lists that a program holds. Raises DataError when they do not go together."""
     if isinstance(texts, str) or len(texts) != len(labels):
         raise DataError(f"there are {len(texts):,} texts but {len(labels):,} labels; give one label for each text")
     for row, text in enumerate(texts):
         if not isinstance(text, str) or not text.strip():
             raise DataError(f"text {row} is {'empty' if isinstance(text, str) else repr(text)}; leave such rows out")
+    found = [read_label(label, f"text {row}") for row, label in enumerate(labels)]
     digest = hashlib.sha256()
-    for text, label in zip(texts, labels, strict=True):
-        digest.update(repr((text, str(label))).encode())
+    for text, label in zip(texts, found, strict=True):
+        digest.update(repr((text, label)).encode())
 
     def read() -> Iterator[Example]:
-        return (Example(text, str(label)) for text, label in zip(texts, labels, strict=True))
+        return (Example(text, label) for text, label in zip(texts, found, strict=True))
 
-    return Dataset(IN_MEMORY, {"train": read}, digest.hexdigest())
+    return Dataset(IN_MEMORY, {"train": read}, digest.hexdigest(), label_type(labels))
 
 
 def dataset_from_pairs(sources: Sequence[str], targets: Sequence[str]) -> Dataset[Pair]:

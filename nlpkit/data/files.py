@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from nlpkit.data.dataset import Dataset, Example
+from nlpkit.data.labels import Label, one_label, read_flags, read_label
 from nlpkit.errors import DataError, UsageError, did_you_mean
 
 logger = logging.getLogger("nlpkit")
@@ -32,10 +33,13 @@ _LABEL_NAMES = ("label", "sentiment", "class", "category", "target", "rating", "
 
 @dataclass(frozen=True)
 class Columns:
-    """Which columns hold the text and the label, where the user named them."""
+    """Which columns hold the text and the label, where the user named them; `labels`, where each label has a column of
+    0 and 1; `delimiter`, what stands between the labels in a cell that may hold several."""
 
     text: str | None = None
     label: str | None = None
+    labels: tuple[str, ...] = ()
+    delimiter: str | None = None
 
 
 def open_local(path: Path, columns: Columns = Columns(), *, skip_empty: bool = False) -> Dataset[Example]:
@@ -78,13 +82,19 @@ def _table_reader(path: Path, columns: Columns, skip_empty: bool) -> Callable[[]
         for number, row in read_table(path):
             if chosen is None:
                 chosen = _choose_pair(path, list(row), columns)
-            text, label = cell(path, number, row, chosen[0]), cell(path, number, row, chosen[1])
+            text, where = cell(path, number, row, chosen[0]), f"{path} line {number}"
             if text is None or not str(text).strip():
                 if not skip_empty:
                     raise DataError(_no_text(f"{path} line {number}"))
                 left_out += 1
                 continue
-            yield Example(str(text), _label(path, number, label))
+            if columns.labels:
+                label: Label = read_flags(row, columns.labels, where)
+            else:
+                value = row.get(chosen[1])
+                value = value if isinstance(value, list) else cell(path, number, row, chosen[1])
+                label = read_label(value, where, columns.delimiter)
+            yield Example(str(text), label)
         _tell_left_out(path, left_out)
         if chosen is None:
             raise DataError(f"{path} has no rows")
@@ -149,7 +159,7 @@ def _class_reader(folder: Path, skip_empty: bool) -> Callable[[], Iterator[Examp
                         raise DataError(_no_text(str(file)))
                     left_out += 1
                     continue
-                yield Example(text, entry.name)
+                yield Example(text, one_label(entry.name, str(entry)))
         _tell_left_out(folder, left_out)
 
     return read
@@ -236,6 +246,12 @@ def read_lines(path: Path, *, keep_ends: bool = False) -> Iterator[tuple[int, st
 
 
 def _choose_pair(path: Path, names: list[str], columns: Columns) -> tuple[str, str]:
+    if columns.labels:
+        for name in columns.labels:
+            choose_column(path, names, name, (), "--label-columns")
+        others = [name for name in names if name not in columns.labels]
+        only = others[0] if len(others) == 1 else columns.text
+        return choose_column(path, others, columns.text or only, _TEXT_NAMES, "--text-column"), ""
     if len(names) == 2 and columns.text is None and columns.label is None:
         # of two columns, knowing one is knowing both
         for i in (0, 1):
@@ -270,15 +286,6 @@ def cell(path: Path, number: int, row: Row, column: str) -> Any:
         kind = type(value).__name__
         raise DataError(f"{path} line {number}: {column!r} holds a {kind}; it should hold text or a number")
     return None if value != value else value  # NaN is how tables of numbers say that there is none
-
-
-def _label(path: Path, number: int, value: Any) -> str:
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    label = "" if value is None else str(value).strip()
-    if not label:
-        raise DataError(f"{path} line {number}: there is no label; fill it in or remove the row")
-    return label
 
 
 def _no_text(where: str) -> str:

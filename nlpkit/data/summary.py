@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from nlpkit.data.dataset import Example, Pair
+from nlpkit.data.labels import all_of
 from nlpkit.errors import DataError
 
 _SAMPLE = 4  # examples shown
@@ -34,9 +35,10 @@ def summarize(examples: Iterable[Example]) -> Summary:
     words: list[int] = []
     sample: list[tuple[str, str]] = []
     for text, label in examples:
-        if label not in counts and len(sample) < _SAMPLE:
-            sample.append((text, label))
-        counts[label] += 1
+        labels = all_of(label)
+        if len(sample) < _SAMPLE and any(one not in counts for one in labels):
+            sample.append((text, ", ".join(labels)))
+        counts.update(labels)
         words.append(len(text.split()))
     if not words:
         raise DataError("the data is empty")

@@ -1,5 +1,8 @@
 """The classifier's network, embedding, LSTMStack, pooling and class scores, and how it is trained."""
 
+from collections.abc import Callable
+from typing import Any
+
 import keras
 import numpy as np
 from keras import ops
@@ -12,10 +15,10 @@ from nlpkit.layers.dropout import WordDropout
 from nlpkit.layers.embedding import Embedding
 from nlpkit.layers.pooling import Pooling
 from nlpkit.layers.stack import LSTMStack
-from nlpkit.metrics import classification_report
+from nlpkit.metrics import best_thresholds, classification_report, labels_report, least_score
 from nlpkit.networks.bundling import bundle_network, hold_to_network
 from nlpkit.recipe import ClassificationRecipe, ClassifierSection
-from nlpkit.runtime.classify import predict_rows
+from nlpkit.runtime.classify import predict_corpus
 from nlpkit.runtime.graph import classifier_graph
 from nlpkit.runtime.session import Session
 from nlpkit.training.fit import fit
@@ -46,7 +49,7 @@ def build_classifier(section: ClassifierSection, vocab_size: int, classes: int) 
 
 
 def export_classifier(network: keras.Model, section: ClassifierSection) -> bytes:
-    """The network as an ONNX model that gives probabilities [batch, classes]."""
+    """The network as an ONNX model that gives probabilities [batch, classes], of one class or of each by itself."""
 
     def arrays(layer: keras.layers.Layer) -> list[np.ndarray]:
         return [ops.convert_to_numpy(weight) for weight in layer.weights]
@@ -61,6 +64,7 @@ def export_classifier(network: keras.Model, section: ClassifierSection) -> bytes
         pooling=section.pooling,
         attention=(attention[0], attention[1]) if attention else None,
         logits=(dense_kernel, dense_bias),
+        several=section.labels == "several",
     )
 
 
@@ -68,18 +72,42 @@ def compile_classifier(recipe: ClassificationRecipe, data: PreparedData, epochs:
     """A fresh network for the data, seeded and ready to train."""
     keras.utils.set_random_seed(recipe.training.seed)
     network = build_classifier(recipe.model, len(data.tokenizer), len(data.labels))
+    smoothing = recipe.training.label_smoothing
+    if data.several:
+        loss = binary_loss(epochs.label_weights, smoothing)
+        metric = keras.metrics.MeanMetricWrapper(_all_right, name="subset_accuracy")
+    else:
+        # the mean is over rows, not over their weights: a batch without a rare label must not weigh as much as one with
+        loss = keras.losses.CategoricalCrossentropy(
+            from_logits=True, label_smoothing=smoothing, reduction="sum_over_batch_size"
+        )
+        metric = keras.metrics.CategoricalAccuracy(name="accuracy")
     network.compile(
         optimizer=make_optimizer(recipe.training, len(epochs.plan(0)) * recipe.training.epochs),
-        loss=keras.losses.CategoricalCrossentropy(
-            from_logits=True,
-            label_smoothing=recipe.training.label_smoothing,
-            # over rows, not over their weights: a batch without a rare label must not weigh as much as one with
-            reduction="sum_over_batch_size",
-        ),
-        weighted_metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
+        loss=loss,
+        weighted_metrics=[metric],
         jit_compile=keras.backend.backend() == "jax",  # XLA on TensorFlow's CPU was half as fast
     )
     return network
+
+
+def binary_loss(weights: np.ndarray, smoothing: float) -> Callable[[Any, Any], Any]:
+    """The loss [batch] of targets and logits [batch, labels], the mean of the labels' cross-entropies, each a yes or
+    no of its own; float32 weights [2, labels] are those of a no and of a yes."""
+    no, yes = weights
+
+    def loss(targets: Any, logits: Any) -> Any:
+        targets = ops.cast(targets, logits.dtype)
+        smooth = targets * (1 - smoothing) + smoothing / 2
+        each = ops.binary_crossentropy(smooth, logits, from_logits=True)
+        return ops.mean(each * (targets * yes + (1 - targets) * no), axis=-1)
+
+    return loss
+
+
+def _all_right(targets: Any, logits: Any) -> Any:
+    """Which rows [batch] have all labels right, at a probability of one half."""
+    return ops.cast(ops.all(ops.equal(targets > 0.5, logits > 0), axis=-1), "float32")
 
 
 def train_classifier(recipe: ClassificationRecipe, data: PreparedData, run: Run) -> tuple[keras.Model, list[Row]]:
@@ -108,6 +136,8 @@ def bundle_classifier(
     bare.set_weights(network.get_weights())
     facts = {
         "labels": list(data.labels),
+        "label_type": dataset.label_type,
+        **_operating_points(graph, recipe, data),
         "data": {
             "source": recipe.data.source,
             "fingerprint": dataset.fingerprint,
@@ -118,13 +148,24 @@ def bundle_classifier(
     return bundle_network(bare, {"model.onnx": graph}, recipe, data.tokenizer, history, facts)
 
 
+def _operating_points(graph: bytes, recipe: ClassificationRecipe, data: PreparedData) -> dict[str, Any]:
+    """From which score on a label is given, found on the validation split: for each of several labels where its F1 is
+    highest; else where the answers reach the recipe's selective accuracy."""
+    probabilities = predict_corpus(Session(graph), data.validation, recipe.tokenizer)
+    if data.several:
+        thresholds = best_thresholds(probabilities, data.validation.labels).tolist()
+        return {"thresholds": dict(zip(data.labels, thresholds, strict=True))}
+    return {"min_score": least_score(probabilities, data.validation.labels, recipe.training.selective_accuracy)}
+
+
 def _hold_to_network(graph: bytes, network: keras.Model, recipe: ClassificationRecipe, data: PreparedData) -> None:
     lengths = data.validation.lengths()
     # short and long side by side, so that padding counts
     sample = np.argsort(lengths, kind="stable")[:: max(1, len(lengths) // 16)][:16]
     section = recipe.tokenizer
     ids, counts = pad([truncate(data.validation.row(row), section.max_length, section.truncation) for row in sample])
-    expected = ops.softmax(network.predict_on_batch({"ids": ids, "lengths": counts}))
+    probability = ops.sigmoid if data.several else ops.softmax
+    expected = probability(network.predict_on_batch({"ids": ids, "lengths": counts}))
     session = Session(graph)
     copies = 1 + (session.many_rows or 0) // len(ids)  # so that the model's other way is held to it too
     found = [*session.run(ids, counts), *session.run(np.tile(ids, (copies, 1)), np.tile(counts, copies))]
@@ -140,12 +181,15 @@ class TrainingBatches:
     def __init__(self, recipe: ClassificationRecipe, data: PreparedData) -> None:
         self.recipe, self.data = recipe, data
         self.lengths = np.minimum(data.train.lengths(), recipe.tokenizer.max_length)
-        counts = np.bincount(data.train.labels, minlength=len(data.labels))
+        labels, classes = data.train.labels, len(data.labels)
+        yes = labels.sum(0) if data.several else np.bincount(labels, minlength=classes)
+        # balanced: every class weighs the same in all, and the average example weighs one; of several labels a text,
+        # each is two classes, those texts that have it and those that do not
+        counts = np.stack([len(labels) - yes, yes]) if data.several else yes
         balanced = recipe.training.class_weights == "balanced"
-        # balanced: every class weighs the same in all, and the average example weighs one
-        self.class_weights = (
-            counts.sum() / (len(counts) * np.maximum(counts, 1)) if balanced else np.ones(len(counts))
-        ).astype(np.float32)
+        weights = len(labels) / (len(counts) * np.maximum(counts, 1)) if balanced else np.ones(counts.shape)
+        self.label_weights = weights.astype(np.float32)
+        """Those of the classes [classes]; of several labels those of a no and of a yes [2, labels]."""
 
     def plan(self, epoch: int) -> list[Batch]:
         rng = np.random.default_rng([self.recipe.training.seed, epoch])
@@ -166,8 +210,11 @@ class TrainingBatches:
         targets = np.zeros((batch.shape_rows, len(self.data.labels)), np.float32)
         weights = np.zeros(batch.shape_rows, np.float32)  # rows of padding weigh nothing
         labels = corpus.labels[batch.rows]
-        targets[np.arange(len(labels)), labels] = 1
-        weights[: len(labels)] = self.class_weights[labels]
+        if self.data.several:
+            targets[: len(labels)], weights[: len(labels)] = labels, 1
+        else:
+            targets[np.arange(len(labels)), labels] = 1
+            weights[: len(labels)] = self.label_weights[labels]
         return {"ids": ids, "lengths": lengths}, targets, weights
 
     def computed(self, batch: Batch) -> int:
@@ -178,11 +225,19 @@ class TrainingBatches:
 
     def validate(self, network: keras.Model) -> Row:
         session = Session(export_classifier(network, self.recipe.model))
-        corpus = self.data.validation
-        probabilities = predict_rows(session, map(corpus.row, range(len(corpus))), self.recipe.tokenizer)
-        report = classification_report(probabilities, corpus.labels, self.data.labels)
+        truth, names = self.data.validation.labels, self.data.labels
+        probabilities = predict_corpus(session, self.data.validation, self.recipe.tokenizer)
         # where rare labels weigh as much as common ones in training, they do so in choosing the epoch too
         balanced = self.recipe.training.class_weights == "balanced"
+        if self.data.several:
+            found = labels_report(probabilities, truth, names, best_thresholds(probabilities, truth))
+            return {
+                "val_loss": found.log_loss,
+                "val_micro_f1": found.micro_f1,
+                "val_subset_accuracy": found.subset_accuracy,
+                "score": (found.macro_f1 if balanced else found.micro_f1) - 1e-6 * found.log_loss,
+            }
+        report = classification_report(probabilities, truth, names)
         score = np.mean([scores.recall for scores in report.classes]) if balanced else report.accuracy
         return {
             "val_loss": report.log_loss,

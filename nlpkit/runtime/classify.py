@@ -7,6 +7,7 @@ import numpy as np
 
 from nlpkit.cores import cores, on_all_cores
 from nlpkit.data.batching import pad, sorted_batches, truncate, windows
+from nlpkit.data.texts import Texts
 from nlpkit.recipe import ClassifierTokenizer
 from nlpkit.runtime.session import Session
 from nlpkit.tokenizer import Tokenizer
@@ -39,6 +40,11 @@ def predict_rows(session: Session, rows: Iterable[np.ndarray], section: Classifi
     for batch, answer in zip(batches, answers, strict=True):
         probabilities[batch] = answer
     return probabilities
+
+
+def predict_corpus(session: Session, texts: Texts, section: ClassifierTokenizer) -> np.ndarray:
+    """Probabilities float32 [texts, classes] for texts that are tokenized."""
+    return predict_rows(session, map(texts.row, range(len(texts))), section)
 
 
 def plan_batches(session: Session, lengths: Sequence[int]) -> list[np.ndarray]:

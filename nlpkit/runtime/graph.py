@@ -71,13 +71,15 @@ def classifier_graph(
     pooling: Sequence[str],
     attention: tuple[np.ndarray, np.ndarray] | None,
     logits: tuple[np.ndarray, np.ndarray],
+    several: bool = False,
 ) -> bytes:
     """A classifier as a serialized ONNX model.
 
     embedding: [vocabulary, features]; layers: each with its one or two directions; attention and logits: a dense
     kernel and its bias. The model takes ids int32 [batch, steps] and lengths int32 [batch], each at least 1, and
-    gives probabilities float32 [batch, classes], on which padding has no influence. One LSTM layer under max and mean
-    pooling takes `MANY_ROWS` rows and more in a loop of its own.
+    gives probabilities float32 [batch, classes], on which padding has no influence: of one class, so that they sum to
+    one, or, where a text may have `several`, of each by itself. One LSTM layer under max and mean pooling takes
+    `MANY_ROWS` rows and more in a loop of its own.
     """
     from onnx import TensorProto, helper
 
@@ -105,7 +107,10 @@ def classifier_graph(
     else:
         features = by_operator(graph)
     scores = graph.add("Gemm", features, *map(graph.constant, logits))
-    graph.nodes.append(helper.make_node("Softmax", [scores], ["probabilities"], axis=-1))
+    last = helper.make_node("Sigmoid", [scores], ["probabilities"])
+    if not several:
+        last = helper.make_node("Softmax", [scores], ["probabilities"], axis=-1)
+    graph.nodes.append(last)
     inputs = {"ids": (TensorProto.INT32, ["batch", "steps"]), "lengths": (TensorProto.INT32, ["batch"])}
     return serialized(graph, "classifier", inputs, {"probabilities": ["batch", logits[1].shape[0]]}, facts)
 

@@ -2,7 +2,7 @@
 
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Self, TypeVar, cast
 
@@ -117,7 +117,7 @@ class TrainedTask(ABC, Generic[R]):
             self._open(bundle)
             if output is not None:  # whatever becomes of its figures
                 self.save(output, overwrite=True)
-            judges = {"validation": lambda: self._judge_held_out(prepared)}
+            judges: dict[str, Callable[[], Any]] = {"validation": lambda: self._judge_held_out(prepared)}
             if "test" in dataset.splits:
                 judges["test"] = lambda: self._judge(dataset.read("test"))
             self.reports = {}

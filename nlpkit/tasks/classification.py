@@ -1,8 +1,8 @@
-"""Text classification: one label a text."""
+"""Text classification: one label a text, or several."""
 
 import logging
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -14,9 +14,10 @@ from nlpkit.data.catalog import open_labelled
 from nlpkit.data.corpus import PreparedData, prepare
 from nlpkit.data.dataset import IN_MEMORY, Dataset, Example, dataset_from_lists
 from nlpkit.data.judged import JudgedRows
+from nlpkit.data.labels import all_of, listed
 from nlpkit.data.seen import row_key
-from nlpkit.errors import DataError, UsageError
-from nlpkit.metrics import ClassificationReport, classification_report
+from nlpkit.errors import BundleError, DataError, UsageError
+from nlpkit.metrics import ClassificationReport, LabelsReport, classification_report, labels_report
 from nlpkit.quiet import import_keras
 from nlpkit.recipe import ClassificationRecipe
 from nlpkit.runtime.classify import predict_texts
@@ -33,11 +34,14 @@ logger = logging.getLogger("nlpkit")
 
 
 class TextClassifier(RowTask[ClassificationRecipe]):
-    """Gives a text one of the labels it was trained on.
+    """Gives a text one of the labels it was trained on, or those that go with it, where texts had several.
 
     >>> classifier = TextClassifier(epochs=2).fit(texts, labels)
     >>> classifier.predict(["I loved every minute"])
     ['positive']
+    >>> tagger = TextClassifier().fit(texts, [["sport", "money"], ["health"], []])
+    >>> tagger.predict(["The club was sold for millions"])
+    [['sport', 'money']]
     """
 
     task = "classification"
@@ -50,7 +54,7 @@ class TextClassifier(RowTask[ClassificationRecipe]):
     def fit(
         self,
         texts: Sequence[str] | None = None,
-        labels: Sequence[str] | None = None,
+        labels: Sequence[Any] | None = None,
         *,
         data: str | Path | None = None,
         display: "TrainingDisplay | None" = None,
@@ -61,6 +65,7 @@ class TextClassifier(RowTask[ClassificationRecipe]):
     ) -> Self:
         """Trains on `texts` and `labels`, or on the data set that `data` names, or on the recipe's own.
 
+        A label is a string or an integer, or, where a text may have several or none, a list, tuple or set of them.
         A part is held out to choose the best epoch by. Progress goes to standard error. With `checkpoint`, a
         folder, SIGINT saves the state there and raises Interrupted, and `resume` goes on from it. With `output` the
         bundle is written there, over one that is there, as soon as it is trained, and again with its figures.
@@ -83,6 +88,7 @@ class TextClassifier(RowTask[ClassificationRecipe]):
         from nlpkit.networks.classifier import TrainingBatches, compile_classifier
         from nlpkit.networks.plan import plan_training
 
+        self._resolve(data)
         batches = TrainingBatches(self.recipe, data)
         return plan_training(
             compile_classifier(self.recipe, data, batches),
@@ -98,17 +104,60 @@ class TextClassifier(RowTask[ClassificationRecipe]):
     # -- answering
 
     @property
-    def labels(self) -> tuple[str, ...]:
-        """The labels, in the order of the columns of `predict_proba`."""
-        return tuple(self.metadata["labels"])
+    def labels(self) -> tuple[Any, ...]:
+        """The labels, in the order of the columns of `predict_proba`: strings, or integers where `fit` was given
+        integers."""
+        labels = tuple(self.metadata["labels"])
+        return tuple(map(int, labels)) if self.metadata.get("label_type") == "int" else labels
 
-    def predict(self, texts: Sequence[str]) -> list[str]:
-        """The likeliest label of each text."""
-        labels = self.labels
-        return [labels[row.argmax()] for row in self.predict_stream(_sequence(texts))]
+    @property
+    def several(self) -> bool:
+        """Whether a text may have several labels, or none."""
+        return self.recipe.model.labels == "several"
+
+    def predict(self, texts: Sequence[str], *, min_score: float | str | None = None) -> list[Any]:
+        """The likeliest label of each text; of several a text, the list of those that go with it, likeliest first.
+
+        With `min_score`, a text whose best score is lower gets None; "auto" is the score that was found on the
+        validation split, from which on answers reach the recipe's `selective_accuracy`. Of several labels each is given
+        from `min_score` on, instead of from its own threshold, which is what "auto" means too. Raises UsageError for a
+        `min_score` that is not between 0 and 1, or one that was not found.
+        """
+        labels, chosen = self.labels, self.chooser(min_score)
+        found = ([labels[i] for i in chosen(scores)] for scores in self.predict_stream(_sequence(texts)))
+        return list(found) if self.several else [answer[0] if answer else None for answer in found]
+
+    def chooser(self, min_score: float | str | None = None) -> Callable[[np.ndarray], list[int]]:
+        """What `predict` answers by: from a text's scores, float32 [labels], to the numbers of the labels that it is
+        given, the likeliest first. Raises as `predict` does."""
+        own = min_score is None or min_score == "auto"
+        least = None if own else _probability(min_score)
+        if self.several:
+            thresholds = self._thresholds() if least is None else np.float32(least)
+
+            def given(scores: np.ndarray) -> list[int]:
+                found = np.flatnonzero(scores >= thresholds)
+                ranked: list[int] = found[np.argsort(-scores[found], kind="stable")].tolist()
+                return ranked
+
+            return given
+        if min_score == "auto":
+            least = self.metadata.get("min_score")
+            if least is None:
+                raise UsageError(
+                    "no score was found on the validation split from which on answers reach the accuracy of "
+                    f"{self.recipe.training.selective_accuracy}; give a number, such as 0.8, instead of auto"
+                )
+            least = _probability(least)
+
+        def likeliest(scores: np.ndarray) -> list[int]:
+            best = int(scores.argmax())
+            return [best] if least is None or scores[best] >= least else []
+
+        return likeliest
 
     def predict_proba(self, texts: Sequence[str]) -> np.ndarray:
-        """Each label's probability for each text: float32 [texts, labels]."""
+        """Each label's probability for each text: float32 [texts, labels]; of several a text, each by itself."""
         rows = list(self.predict_stream(_sequence(texts)))
         return np.array(rows, np.float32).reshape(len(rows), len(self.labels))
 
@@ -120,11 +169,11 @@ class TextClassifier(RowTask[ClassificationRecipe]):
     def evaluate(
         self,
         texts: Sequence[str] | None = None,
-        labels: Sequence[str] | None = None,
+        labels: Sequence[Any] | None = None,
         *,
         data: str | Path | None = None,
         split: str | None = None,
-    ) -> ClassificationReport:
+    ) -> ClassificationReport | LabelsReport:
         """How well the model does on `texts` and `labels`, or on a split of a data set.
 
         The data set is the one it was trained on unless `data` names another; the split is `test` where there
@@ -134,35 +183,44 @@ class TextClassifier(RowTask[ClassificationRecipe]):
         given = _lists(texts, labels)
         return self.compare(given.read("train") if given else self.examples(data, split)[1])
 
-    def compare(self, examples: Iterable[Example]) -> ClassificationReport:
+    def compare(self, examples: Iterable[Example]) -> ClassificationReport | LabelsReport:
         """The model's answers against the labels of a stream of examples. Those with a label that it does not know are
         left out, and counted and told; DataError when they all are."""
-        ids = {label: i for i, label in enumerate(self.labels)}
-        truth: list[int] = []
+        names = tuple(self.metadata["labels"])
+        ids = {label: i for i, label in enumerate(names)}
+        truth: list[list[int]] = []
 
         unknown: Counter[str] = Counter()
 
         def texts() -> Iterator[str]:
             for text, label in examples:
-                if label not in ids:
-                    unknown[label] += 1
+                labels = all_of(label)
+                if others := [one for one in labels if one not in ids]:
+                    unknown[others[0]] += 1
                     continue
-                truth.append(ids[label])
+                if len(labels) != 1 and not self.several:
+                    raise DataError(
+                        f"the data has a text with {len(labels)} labels, and the model gives each text one; "
+                        f"the text begins {text[:40]!r}"
+                    )
+                truth.append([ids[one] for one in labels])
                 yield text
 
         probabilities = np.array(list(self.predict_stream(texts())), np.float32)
         if unknown:
-            names = ", ".join(f"{label!r} {count:,}" for label, count in unknown.most_common(5))
-            told = f"the data has labels that the model does not know: {names}"
+            most = ", ".join(f"{label!r} {count:,}" for label, count in unknown.most_common(5))
+            told = f"the data has labels that the model does not know: {most}"
             if not truth:
-                raise DataError(f"{told}; it knows {', '.join(ids)}")
+                raise DataError(f"{told}; it knows {listed(names)}")
             logger.warning("left out %s texts: %s", f"{unknown.total():,}", told)
         if not truth:
             raise DataError("there is nothing to evaluate on: the data is empty")
-        return classification_report(probabilities, np.array(truth), self.labels)
+        if self.several:
+            return labels_report(probabilities, _matrix(truth, len(names)), names, self._thresholds())
+        return classification_report(probabilities, np.array(truth)[:, 0], names, self.metadata.get("min_score"))
 
     def examples(
-        self, data: str | Path | None = None, split: str | None = None, **columns: str | None
+        self, data: str | Path | None = None, split: str | None = None, **columns: Any
     ) -> tuple[str, JudgedRows[Example]]:
         """The split that `evaluate` takes, by name, and its examples; `columns` as `open_labelled` takes them."""
         if data is None and self.recipe.data.source == IN_MEMORY:
@@ -189,24 +247,47 @@ class TextClassifier(RowTask[ClassificationRecipe]):
     def _held(self, prepared: PreparedData, split: str) -> Iterator[Example]:
         corpus = prepared.train if split == "train" else prepared.validation
         for text, label in zip(corpus, corpus.labels, strict=True):
-            yield Example(text, prepared.labels[label])
+            several = prepared.several
+            yield Example(
+                text, tuple(prepared.labels[i] for i in np.flatnonzero(label)) if several else prepared.labels[label]
+            )
 
     def _train(self, dataset: Dataset[Example], prepared: PreparedData, run: Run) -> Bundle:
         from nlpkit.networks.classifier import bundle_classifier, train_classifier
 
+        self._resolve(prepared)
         network, history = train_classifier(self.recipe, prepared, run)
         return bundle_classifier(network, self.recipe, dataset, prepared, history)
 
-    def _judge(self, rows: Iterable[Example]) -> ClassificationReport:
+    def _resolve(self, prepared: PreparedData) -> None:
+        """Sets the recipe's model.labels to what the data has."""
+        labels = "several" if prepared.several else "one"
+        section = self.recipe.model.model_copy(update={"labels": labels})
+        self.recipe = self.recipe.model_copy(update={"model": section})
+
+    def _thresholds(self) -> np.ndarray:
+        """From which score on each of several labels is given: float32 [labels]."""
+        try:
+            known = self.metadata["thresholds"]
+            return np.array([known[label] for label in self.metadata["labels"]], np.float32)
+        except (KeyError, TypeError, ValueError):
+            raise BundleError("the bundle's metadata.json has no threshold for each label; train it again") from None
+
+    def _judge(self, rows: Iterable[Example]) -> ClassificationReport | LabelsReport:
         return self.compare(rows)
 
-    def _named(self, source: str, **columns: str | None) -> Dataset[Example]:
+    def _named(self, source: str, **columns: Any) -> Dataset[Example]:
         section = self.recipe.data
+        # where the labels stand in a cell, or in columns, is the task's and not one file's
+        known: dict[str, Any] = {"label_columns": section.label_columns, "label_delimiter": section.label_delimiter}
         if source == section.source:
-            columns = {"text_column": section.text_column, "label_column": section.label_column} | {
-                name: value for name, value in columns.items() if value
-            }
-        return open_labelled(source, skip_empty=section.skip_empty, **columns)
+            known |= {"text_column": section.text_column, "label_column": section.label_column}
+        given = {name: value for name, value in columns.items() if value}
+        if "label_columns" in given:
+            known |= {"label_column": None, "label_delimiter": None}
+        elif "label_column" in given:
+            known["label_columns"] = None
+        return open_labelled(source, skip_empty=section.skip_empty, **known | given)
 
 
 def _sequence(texts: Sequence[str]) -> Sequence[str]:
@@ -215,7 +296,25 @@ def _sequence(texts: Sequence[str]) -> Sequence[str]:
     return texts
 
 
-def _lists(texts: Sequence[str] | None, labels: Sequence[str] | None) -> Dataset[Example] | None:
+def _lists(texts: Sequence[str] | None, labels: Sequence[Any] | None) -> Dataset[Example] | None:
     if (texts is None) != (labels is None):
         raise UsageError("texts and labels go together: one label for each text")
     return None if texts is None or labels is None else dataset_from_lists(texts, labels)
+
+
+def _probability(value: Any) -> float:
+    try:
+        found = float(value)
+    except (TypeError, ValueError):
+        found = -1.0
+    if not 0 <= found <= 1:
+        raise UsageError(f"min_score is a probability, from 0 to 1, or auto, not {value!r}")
+    return found
+
+
+def _matrix(rows: list[list[int]], classes: int) -> np.ndarray:
+    """Which labels each row names: bool [rows, classes]."""
+    matrix = np.zeros((len(rows), classes), bool)
+    for row, labels in enumerate(rows):
+        matrix[row, labels] = True
+    return matrix
