@@ -20,6 +20,7 @@ from nlpkit.tokenizer import BOS
 from nlpkit.training.progress import TrainingDisplay
 from tests.task_checks import (
     check_batch_equals_single,
+    check_copies_and_threads_answer_alike,
     check_overfits_eight_examples,
     check_reloads_identically,
     check_resumes_to_the_same_weights,
@@ -75,6 +76,12 @@ def test_samples_do_not_depend_on_each_other(model: TextGenerator) -> None:
     assert model.generate("one", seed=5, length=60, temperature=1.5) == together[0]
     assert model.generate_many("one", 2, seed=5, length=60, temperature=1.5) == together[:2]
     assert len(set(together)) > 1
+
+
+def test_copies_and_threads_answer_alike(model: TextGenerator) -> None:
+    check_copies_and_threads_answer_alike(
+        model, lambda it: [*nats(it, TEXT[:60]), *map(ord, it.generate("two", seed=3))]
+    )
 
 
 def test_batch_equals_single(model: TextGenerator) -> None:

@@ -1,5 +1,7 @@
 """The translator as a Python program uses it."""
 
+import copy
+import pickle
 import random
 from pathlib import Path
 from typing import Any
@@ -29,6 +31,7 @@ from nlpkit.tokenizer import BOS, EOS, UNK
 from nlpkit.training.progress import TrainingDisplay
 from tests.task_checks import (
     check_batch_equals_single,
+    check_copies_and_threads_answer_alike,
     check_overfits_eight_examples,
     check_padding_changes_nothing,
     check_reloads_identically,
@@ -233,6 +236,14 @@ def test_an_ensemble_of_one_model_twice_is_that_model(model: Translator) -> None
     other = small(epochs=1, seed=2).fit(SOURCES[:100], TARGETS[:100])
     with pytest.raises(UsageError, match="same tokenizer"):
         model.together(other)
+
+
+def test_copies_and_threads_answer_alike(model: Translator) -> None:
+    check_copies_and_threads_answer_alike(model, lambda it: it.score(SOURCES[:20], TARGETS[:20]))
+    ensemble = model.together(model)
+    copied = pickle.loads(pickle.dumps(ensemble))  # noqa: S301
+    assert len(copied._others) == 1
+    assert copied.translate(TEXTS) == copy.deepcopy(ensemble).translate(TEXTS) == ensemble.translate(TEXTS)
 
 
 def test_an_ensemble_is_the_mean_of_its_models(model: Translator) -> None:
