@@ -87,6 +87,21 @@ def check_resumes_to_the_same_weights(
     assert rest.rows[-1] == whole.rows[-1]
 
 
+def read_charts(folder: Path) -> dict[str, dict[int, float]]:
+    """What TensorBoard shows of a folder of logs: value by step, for each of its runs and charts."""
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+    from tensorboard.util.tensor_util import make_ndarray
+
+    found: dict[str, dict[int, float]] = {}
+    for run in folder.iterdir():
+        events = EventAccumulator(str(run)).Reload()
+        for name in events.Tags()["tensors"]:
+            if name.startswith("epoch_"):
+                steps = {event.step: make_ndarray(event.tensor_proto).item() for event in events.Tensors(name)}
+                found[f"{run.name}/{name}"] = steps
+    return found
+
+
 class Kept(TrainingDisplay):
     """Keeps what it is told, less what a clock says."""
 
