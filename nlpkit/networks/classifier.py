@@ -1,5 +1,7 @@
 """The classifier's network, embedding, LSTMStack, pooling and class scores, and how it is trained."""
 
+import random
+
 import keras
 import numpy as np
 from keras import ops
@@ -66,7 +68,7 @@ def export_classifier(network: keras.Model, section: ClassifierSection) -> bytes
 
 def compile_classifier(recipe: ClassificationRecipe, data: PreparedData, epochs: "TrainingBatches") -> keras.Model:
     """A fresh network for the data, seeded and ready to train."""
-    keras.utils.set_random_seed(recipe.training.seed)
+    random.seed(recipe.training.seed)  # from which Keras draws the seeds of all layers
     network = build_classifier(recipe.model, len(data.tokenizer), len(data.labels))
     network.compile(
         optimizer=make_optimizer(recipe.training, len(epochs.plan(0)) * recipe.training.epochs),

@@ -15,6 +15,7 @@ from nlpkit.quiet import import_keras
 from nlpkit.recipe import RECIPES, Recipe, load_recipe, recipe_from_toml, setting_key
 from nlpkit.runtime.session import Session
 from nlpkit.tokenizer import Tokenizer
+from nlpkit.training.randomness import own_random_state
 from nlpkit.training.run import Run, begin_run
 
 if TYPE_CHECKING:
@@ -87,6 +88,7 @@ class TrainedTask(ABC, Generic[R]):
         """What is known of the model: its data, figures, libraries and size."""
         return self._trained().metadata
 
+    @own_random_state()
     def _fit(
         self,
         dataset: Dataset[Any],

@@ -17,6 +17,7 @@ from nlpkit.quiet import import_keras
 from nlpkit.recipe import ClassificationRecipe
 from nlpkit.runtime.classify import predict_texts
 from nlpkit.tasks.base import TrainedTask
+from nlpkit.training.randomness import own_random_state
 from nlpkit.training.run import Run
 
 if TYPE_CHECKING:
@@ -68,6 +69,7 @@ class TextClassifier(TrainedTask[ClassificationRecipe]):
         """The recipe's data, split and tokenized, from the cache where it was prepared before."""
         return prepare(self._named(self.recipe.data.source), self.recipe)
 
+    @own_random_state()
     def plan(self) -> "TrainingPlan":
         """What `fit` on the recipe's data will come to: sizes, steps and the time expected."""
         data = self.prepared()
@@ -160,6 +162,7 @@ class TextClassifier(TrainedTask[ClassificationRecipe]):
         split = split or next(name for name in ("test", "validation", "train") if name in dataset.splits)
         return split, dataset.read(split)
 
+    @own_random_state()
     def network(self) -> "keras.Model":
         """The Keras network with the model's weights, to look into or to train on. Imports Keras."""
         from nlpkit.networks.bundling import network_from_weights

@@ -20,6 +20,7 @@ from nlpkit.quiet import import_keras
 from nlpkit.recipe import GenerationRecipe
 from nlpkit.runtime.generate import token_nats
 from nlpkit.tasks.base import TrainedTask
+from nlpkit.training.randomness import own_random_state
 from nlpkit.training.run import Run
 
 if TYPE_CHECKING:
@@ -79,6 +80,7 @@ class TextGenerator(TrainedTask[GenerationRecipe]):
         """The recipe's data, split and tokenized, from the cache where it was prepared before."""
         return prepare_stream(self._named(self.recipe.data.source), self.recipe)
 
+    @own_random_state()
     def plan(self) -> "TrainingPlan":
         """What `fit` on the recipe's data will come to: sizes, steps and the time expected."""
         data = self.prepared()
@@ -218,6 +220,7 @@ class TextGenerator(TrainedTask[GenerationRecipe]):
         self._trained()
         return generation_report(token_nats(self._session, ids), characters)
 
+    @own_random_state()
     def network(self) -> "keras.Model":
         """The Keras network with the model's weights, to look into or to train on. Imports Keras."""
         from nlpkit.networks.bundling import network_from_weights

@@ -29,6 +29,7 @@ from nlpkit.runtime.translate import (
 )
 from nlpkit.tasks.base import TrainedTask
 from nlpkit.tokenizer import BOS, EOS
+from nlpkit.training.randomness import own_random_state
 from nlpkit.training.run import Run
 
 if TYPE_CHECKING:
@@ -102,6 +103,7 @@ class Translator(TrainedTask[TranslationRecipe]):
         """The recipe's data, split and tokenized, from the cache where it was prepared before."""
         return prepare_pairs(self._named(), self.recipe)
 
+    @own_random_state()
     def plan(self) -> "TrainingPlan":
         """What `fit` on the recipe's data will come to: sizes, steps and the time expected."""
         data = self.prepared()
@@ -245,6 +247,7 @@ class Translator(TrainedTask[TranslationRecipe]):
         if pair is not None and pair != known:
             raise UsageError(f"the model is for {known or 'no pair of languages that it knows of'}, not {pair}")
 
+    @own_random_state()
     def network(self) -> "keras.Model":
         """The Keras network with the model's weights, to look into or to train on. Imports Keras."""
         from nlpkit.networks.bundling import network_from_weights
