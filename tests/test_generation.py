@@ -244,7 +244,7 @@ def test_the_network_holds_the_same_weights(model: TextGenerator) -> None:
         ([], "no text to train on"),
         (["", "  "], "no text to train on"),
         (["too short"], "fewer than one segment of 16"),
-        ([b"bytes"], "no text to train on"),
+        ([b"bytes"], "text 0 is b'bytes'"),
     ],
 )
 def test_texts_that_cannot_be_trained_on(texts: list[Any], message: str) -> None:

@@ -110,6 +110,7 @@ def bundle_classifier(
     bare.set_weights(network.get_weights())
     facts = {
         "labels": list(data.labels),
+        "label_type": dataset.label_type,
         "data": {
             "source": recipe.data.source,
             "fingerprint": dataset.fingerprint,

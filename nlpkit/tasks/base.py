@@ -29,6 +29,12 @@ _WEIGHTS = "model.weights.h5"
 _OF_TRAINING = (_WEIGHTS, "history.csv")
 
 
+def check_asked(checkpoint: str | Path | None, resume: bool) -> None:
+    """Refuses, before anything is read, to go on with a run that is nowhere. Raises UsageError."""
+    if resume and checkpoint is None:
+        raise UsageError("resume goes on with the run in a checkpoint; name its folder: fit(checkpoint=…, resume=True)")
+
+
 class TrainedTask(ABC, Generic[R]):
     """A recipe, and, once trained or loaded, the bundle and its open session."""
 
@@ -93,12 +99,15 @@ class TrainedTask(ABC, Generic[R]):
         self,
         dataset: Dataset[Any],
         display: "TrainingDisplay | None",
-        checkpoint: Path | None,
+        checkpoint: str | Path | None,
         resume: bool,
-        tensorboard: Path | None,
+        tensorboard: str | Path | None,
     ) -> Self:
         from nlpkit.training.progress import TrainingDisplay
 
+        if "train" not in dataset.splits:
+            raise UsageError(f"{dataset.name} has no train split to learn from; it has {', '.join(dataset.splits)}")
+        checkpoint, tensorboard = (None if folder is None else Path(folder) for folder in (checkpoint, tensorboard))
         with display or TrainingDisplay() as shown:
             prepared = self._prepare(dataset, shown.report)
             if checkpoint is not None and not resume:

@@ -1,6 +1,6 @@
 """Text classification: one label a text."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -11,12 +11,13 @@ from nlpkit.data.cache import Report
 from nlpkit.data.catalog import open_labelled
 from nlpkit.data.corpus import PreparedData, prepare
 from nlpkit.data.dataset import IN_MEMORY, Dataset, Example, dataset_from_lists
+from nlpkit.data.frames import Table, Texts, is_held, judged, labelled_table, texts_of
 from nlpkit.errors import DataError, UsageError
 from nlpkit.metrics import ClassificationReport, classification_report
 from nlpkit.quiet import import_keras
-from nlpkit.recipe import ClassificationRecipe
+from nlpkit.recipe import ClassificationRecipe, ClassifierData
 from nlpkit.runtime.classify import predict_texts
-from nlpkit.tasks.base import TrainedTask
+from nlpkit.tasks.base import TrainedTask, check_asked
 from nlpkit.training.randomness import own_random_state
 from nlpkit.training.run import Run
 
@@ -44,22 +45,26 @@ class TextClassifier(TrainedTask[ClassificationRecipe]):
 
     def fit(
         self,
-        texts: Sequence[str] | None = None,
-        labels: Sequence[str] | None = None,
+        texts: Iterable[Any] | Table | None = None,
+        labels: Iterable[Any] | None = None,
         *,
-        data: str | Path | None = None,
+        data: str | Path | Table | None = None,
         display: "TrainingDisplay | None" = None,
-        checkpoint: Path | None = None,
+        checkpoint: str | Path | None = None,
         resume: bool = False,
-        tensorboard: Path | None = None,
+        tensorboard: str | Path | None = None,
     ) -> Self:
-        """Trains on `texts` and `labels`, or on the data set that `data` names, or on the recipe's own.
+        """Trains on `texts` and `labels`, or on the data set that `data` names or is, or on the recipe's own.
 
+        Texts and labels are lists, arrays, columns of a frame, generators. As `data`, a frame of pandas or Polars, an
+        Arrow table, a Hugging Face Dataset or a dict of columns has its columns chosen as those of a file are, by the
+        recipe's `text_column` and `label_column` or by their names; a DatasetDict, or a dict of tables, has splits.
         A part is held out to choose the best epoch by. Progress goes to standard error. With `checkpoint`, a
         folder, SIGINT saves the state there and raises Interrupted, and `resume` goes on from it.
         Raises DataError for data that cannot be trained on.
         """
-        dataset = _lists(texts, labels)
+        check_asked(checkpoint, resume)
+        dataset = _held(texts, labels, data, self.recipe.data)
         source = IN_MEMORY if dataset else str(data) if data is not None else self.recipe.data.source
         self._with_source(source)
         dataset = dataset or self._named(source)
@@ -96,37 +101,42 @@ class TextClassifier(TrainedTask[ClassificationRecipe]):
         """The labels, in the order of the columns of `predict_proba`."""
         return tuple(self.metadata["labels"])
 
-    def predict(self, texts: Sequence[str]) -> list[str]:
-        """The likeliest label of each text."""
+    def predict(self, texts: Texts) -> list[str]:
+        """The likeliest label of each text; of texts as `predict_stream` takes them."""
         labels = self.labels
-        return [labels[row.argmax()] for row in self.predict_stream(_sequence(texts))]
+        return [labels[row.argmax()] for row in self.predict_stream(texts)]
 
-    def predict_proba(self, texts: Sequence[str]) -> np.ndarray:
+    def predict_proba(self, texts: Texts) -> np.ndarray:
         """Each label's probability for each text: float32 [texts, labels]."""
-        rows = list(self.predict_stream(_sequence(texts)))
+        rows = list(self.predict_stream(texts))
         return np.array(rows, np.float32).reshape(len(rows), len(self.labels))
 
-    def predict_stream(self, texts: Iterable[str]) -> Iterator[np.ndarray]:
-        """Each label's probability for each text, in order, float32 [labels]; holds some 2,000 texts at a time."""
+    def predict_stream(self, texts: Texts) -> Iterator[np.ndarray]:
+        """Each label's probability for each text, in order, float32 [labels]; holds some 2,000 texts at a time.
+
+        Texts are a list, an array, a column of a frame, a generator, or a frame, whose column of texts is taken. Raises
+        UsageError for anything else; DataError, which names the row, when it comes to a value that is no text.
+        """
         self._trained()
-        return predict_texts(self._session, self._tokenizer, texts, self.recipe.tokenizer)
+        given = texts_of(texts, self.recipe.data.text_column)
+        return predict_texts(self._session, self._tokenizer, given, self.recipe.tokenizer)
 
     def evaluate(
         self,
-        texts: Sequence[str] | None = None,
-        labels: Sequence[str] | None = None,
+        texts: Iterable[Any] | Table | None = None,
+        labels: Iterable[Any] | None = None,
         *,
-        data: str | Path | None = None,
+        data: str | Path | Table | None = None,
         split: str | None = None,
     ) -> ClassificationReport:
         """How well the model does on `texts` and `labels`, or on a split of a data set.
 
-        The data set is the one it was trained on unless `data` names another; the split is `test` where there
-        is one, else what was held out of the data trained on, or all of another. Raises DataError for a label
-        that the model does not have, UsageError for a split that the data does not have.
+        The data set is the one it was trained on unless `data` names another, or is one as `fit` takes it; the
+        split is `test` where there is one, else what was held out of the data trained on, or all of another. Raises
+        DataError for a label that the model does not have, UsageError for a split that the data does not have.
         """
-        given = _lists(texts, labels)
-        return self.compare(given.read("train") if given else self.examples(data, split)[1])
+        given = _held(texts, labels, data, self.recipe.data, remembered=True)
+        return self.compare(judged(given, split) if given else self.examples(data, split)[1])
 
     def compare(self, examples: Iterable[Example]) -> ClassificationReport:
         """The model's answers against the labels of a stream of examples."""
@@ -197,16 +207,15 @@ class TextClassifier(TrainedTask[ClassificationRecipe]):
         return open_labelled(source, skip_empty=section.skip_empty, **columns)
 
 
-def _sequence(texts: Sequence[str]) -> Sequence[str]:
-    if isinstance(texts, str):
-        raise UsageError("give a list of texts, not one string: predict([text])")
-    return texts
-
-
-def _lists(texts: Sequence[str] | None, labels: Sequence[str] | None) -> Dataset[Example] | None:
-    if (texts is None) != (labels is None):
-        raise UsageError("texts and labels go together: one label for each text")
-    return None if texts is None or labels is None else dataset_from_lists(texts, labels)
+def _held(
+    texts: Any, labels: Any, data: Any, section: ClassifierData, *, remembered: bool = False
+) -> Dataset[Example] | None:
+    """What a program gave that holds its data itself; None where `data` names some, or nothing was given."""
+    if not is_held(data, texts=texts, labels=labels):
+        return None
+    if data is None:
+        return dataset_from_lists(texts, labels)
+    return labelled_table(data, section.text_column, section.label_column, remembered=remembered)
 
 
 def _held_examples(prepared: PreparedData, split: str) -> Iterator[Example]:

@@ -1,6 +1,6 @@
 """Text generation: writing on from a prompt, in the manner of the text that was trained on."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -11,15 +11,17 @@ from nlpkit.bundle import Bundle
 from nlpkit.data.cache import Report
 from nlpkit.data.catalog import open_documents
 from nlpkit.data.dataset import IN_MEMORY, Dataset, dataset_from_texts
+from nlpkit.data.frames import Table, document_table, is_held, judged
 from nlpkit.data.stream import PreparedStream, prepare_stream, token_ids
+from nlpkit.data.values import one_text
 from nlpkit.decoding.sampling import Sampling
 from nlpkit.decoding.writing import write, write_likeliest
 from nlpkit.errors import DataError, UsageError
 from nlpkit.metrics import GenerationReport, generation_report
 from nlpkit.quiet import import_keras
-from nlpkit.recipe import GenerationRecipe
+from nlpkit.recipe import GenerationRecipe, GeneratorData
 from nlpkit.runtime.generate import token_nats
-from nlpkit.tasks.base import TrainedTask
+from nlpkit.tasks.base import TrainedTask, check_asked
 from nlpkit.training.randomness import own_random_state
 from nlpkit.training.run import Run
 
@@ -56,21 +58,25 @@ class TextGenerator(TrainedTask[GenerationRecipe]):
 
     def fit(
         self,
-        texts: Sequence[str] | None = None,
+        texts: Iterable[Any] | None = None,
         *,
-        data: str | Path | None = None,
+        data: str | Path | Table | None = None,
         display: "TrainingDisplay | None" = None,
-        checkpoint: Path | None = None,
+        checkpoint: str | Path | None = None,
         resume: bool = False,
-        tensorboard: Path | None = None,
+        tensorboard: str | Path | None = None,
     ) -> Self:
-        """Trains on `texts`, each a document, or on the data that `data` names, or on the recipe's own.
+        """Trains on `texts`, each a document, or on the data that `data` names or is, or on the recipe's own.
 
+        Texts are a list, an array, a column of a frame, a generator. As `data`, a frame of pandas or Polars, an Arrow
+        table, a Hugging Face Dataset or a dict of columns has its column chosen as that of a file is, by the recipe's
+        `text_column` or by its name; a DatasetDict, or a dict of tables, has splits.
         A part is held out to choose the best epoch by. Progress goes to standard error. With `checkpoint`, a
         folder, SIGINT saves the state there and raises Interrupted, and `resume` goes on from it.
         Raises DataError for text that cannot be trained on.
         """
-        dataset = None if texts is None else dataset_from_texts(texts)
+        check_asked(checkpoint, resume)
+        dataset = _held(texts, data, self.recipe.data)
         source = IN_MEMORY if dataset else str(data) if data is not None else self.recipe.data.source
         self._with_source(source)
         dataset = dataset or self._named(source)
@@ -106,7 +112,7 @@ class TextGenerator(TrainedTask[GenerationRecipe]):
         prompt: str = "",
         *,
         length: int = 400,
-        stop: str | Sequence[str] = (),
+        stop: str | Iterable[str] | None = (),
         seed: int | None = None,
         beam: int = 0,
         **sampling: Any,
@@ -132,7 +138,7 @@ class TextGenerator(TrainedTask[GenerationRecipe]):
         samples: int = 2,
         *,
         length: int = 400,
-        stop: str | Sequence[str] = (),
+        stop: str | Iterable[str] | None = (),
         seed: int | None = None,
         **sampling: Any,
     ) -> list[str]:
@@ -148,7 +154,7 @@ class TextGenerator(TrainedTask[GenerationRecipe]):
         prompt: str = "",
         *,
         length: int = 400,
-        stop: str | Sequence[str] = (),
+        stop: str | Iterable[str] | None = (),
         seed: int | None = None,
         **sampling: Any,
     ) -> Iterator[str]:
@@ -158,7 +164,7 @@ class TextGenerator(TrainedTask[GenerationRecipe]):
     def score(self, text: str) -> list[Surprise]:
         """The pieces of a text with the surprise of each, given all that stands before it."""
         self._trained()
-        if not text:
+        if not one_text(text, "text to score"):
             raise DataError("there is no text to score")
         ids = self._tokenizer.encode([text])[0]
         nats = token_nats(self._session, np.array(ids))
@@ -175,16 +181,20 @@ class TextGenerator(TrainedTask[GenerationRecipe]):
         return found
 
     def evaluate(
-        self, texts: Sequence[str] | None = None, *, data: str | Path | None = None, split: str | None = None
+        self,
+        texts: Iterable[Any] | None = None,
+        *,
+        data: str | Path | Table | None = None,
+        split: str | None = None,
     ) -> GenerationReport:
         """How well the model foretells `texts`, or a split of a data set: nats and bits a character.
 
-        The data set is the one it was trained on unless `data` names another; the split is `test` where there is
-        one, else what was held out of the data trained on, or all of another. `validation+test` reads one after the
-        other. Raises UsageError for a split that the data does not have.
+        The data set is the one it was trained on unless `data` names another, or is one as `fit` takes it; the
+        split is `test` where there is one, else what was held out of the data trained on, or all of another.
+        `validation+test` reads one after the other. Raises UsageError for a split that the data does not have.
         """
-        if texts is not None:
-            return self._judge(dataset_from_texts(texts).read("train"))
+        if given := _held(texts, data, self.recipe.data, remembered=True):
+            return self._judge(judged(given, split))
         return self.compare(*self.documents(data, split)[1:])
 
     def documents(
@@ -252,7 +262,7 @@ class TextGenerator(TrainedTask[GenerationRecipe]):
         self,
         prompt: str,
         length: int,
-        stop: str | Sequence[str],
+        stop: str | Iterable[str] | None,
         seed: int | None,
         samples: int,
         sampling: dict[str, Any],
@@ -278,8 +288,7 @@ class TextGenerator(TrainedTask[GenerationRecipe]):
 
     def _check(self, prompt: str, length: int) -> None:
         self._trained()
-        if not isinstance(prompt, str):
-            raise UsageError("a prompt is one string")
+        one_text(prompt, "prompt")
         if length < 1:
             raise UsageError(f"length must be 1 or more, not {length}")
 
@@ -295,5 +304,15 @@ class TextGenerator(TrainedTask[GenerationRecipe]):
         return open_documents(source, text_column=text_column)
 
 
-def _words(stop: str | Sequence[str]) -> list[str]:
-    return [word for word in ([stop] if isinstance(stop, str) else stop) if word]
+def _held(texts: Any, data: Any, section: GeneratorData, *, remembered: bool = False) -> Dataset[str] | None:
+    """What a program gave that holds its data itself; None where `data` names some, or nothing was given."""
+    if not is_held(data, texts=texts):
+        return None
+    return (
+        dataset_from_texts(texts) if data is None else document_table(data, section.text_column, remembered=remembered)
+    )
+
+
+def _words(stop: str | Iterable[str] | None) -> list[str]:
+    words = [stop] if isinstance(stop, str) else list(stop or ())
+    return [word for word in words if one_text(word, "word to stop at")]
