@@ -260,7 +260,11 @@ def test_usage_errors(model: TextGenerator) -> None:
         (lambda: model.generate("a", length=0), "length must be 1 or more"),
         (lambda: model.generate("a", beam=2, seed=1), "beam"),
         (lambda: model.generate_many("a", 0), "samples must be 1 or more"),
-        (lambda: model.generate(["a"]), "a prompt is one string"),  # type: ignore[arg-type]
+        (lambda: model.generate(["a"]), "a prompt is one string, not a list"),  # type: ignore[arg-type]
+        (lambda: model.generate(None), "a prompt is one string, not None"),  # type: ignore[arg-type]
+        (lambda: model.generate("a", stop=[3]), "a word to stop at is one string, not 3"),  # type: ignore[list-item]
+        (lambda: model.generate("a", seed=-1), "seed must be 0 or more, not -1"),
+        (lambda: model.score(None), "a text to score is one string, not None"),  # type: ignore[arg-type]
         (lambda: TextGenerator().generate("a"), "not trained yet"),
         (lambda: TextGenerator("sentiment"), "is for classification"),
         (lambda: TextGenerator(cell="gru", weight_dropout=0.5), "weight_dropout goes with"),
@@ -268,6 +272,10 @@ def test_usage_errors(model: TextGenerator) -> None:
     ):
         with pytest.raises(UsageError, match=message):
             call()
+    for half in (lambda: model.generate("half \ud83d"), lambda: model.score("half \ud83d")):
+        with pytest.raises(DataError, match=r"'.ud83d' at character 5, half of one"):
+            half()
+    assert model.generate("a", seed=1, stop=None) == model.generate("a", seed=1, stop=iter([]))
     assert Sampling().temperature == 0.8  # what generate takes when nothing is said
 
 

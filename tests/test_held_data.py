@@ -154,6 +154,7 @@ def test_translations_by_language() -> None:
         pa.table({"translation": pairs}),
         pd.DataFrame({"translation": pairs}),
         {"translation": pairs},
+        datasets.Dataset.from_dict({"id": ["0", "1"], "translation": pairs}),
     ):
         assert rows(paired_table(table, "en-de", None, None)) == [Pair(pair["en"], pair["de"]) for pair in pairs]
         with pytest.raises(UsageError, match="pair='en-de'"):
@@ -208,10 +209,22 @@ def test_one_splits_columns_bind_the_other() -> None:
         labelled_table({"train": given["train"], "dev": given["train"], "val": given["train"]}, None, None)
 
 
-NO_TEXTS = [None, float("nan"), pd.NA, pd.NaT, np.nan, b"bytes", 3, 3.5, ["a"], "half \ud83d of one"]
+NO_TEXTS = [
+    None,
+    float("nan"),
+    pd.NA,
+    pd.NaT,
+    np.nan,
+    b"bytes",
+    3,
+    3.5,
+    ["a"],
+    pd.Series(["a", "b"]),
+    "half \ud83d of one",
+]
 
 
-@pytest.mark.parametrize("value", NO_TEXTS, ids=map(ascii, NO_TEXTS))
+@pytest.mark.parametrize("value", NO_TEXTS, ids=[type(value).__name__ for value in NO_TEXTS])
 def test_what_is_no_text_is_named_by_its_row(value: Any, model: TextClassifier) -> None:
     given = ["a", "b", value]
     calls: list[Callable[[], object]] = [
@@ -239,7 +252,7 @@ def test_what_is_no_text_is_named_by_its_row(value: Any, model: TextClassifier) 
 NO_LABELS = [None, float("nan"), pd.NA, pd.NaT, "", " ", b"x", {"a": 1}]
 
 
-@pytest.mark.parametrize("value", NO_LABELS, ids=map(ascii, NO_LABELS))
+@pytest.mark.parametrize("value", NO_LABELS, ids=[type(value).__name__ for value in NO_LABELS])
 def test_a_missing_label_is_named_by_its_row(value: Any, model: TextClassifier) -> None:
     for make in (list, iter, lambda values: pd.Series(values, dtype=object)):
         with pytest.raises(DataError, match="text 1"):
@@ -334,6 +347,7 @@ def test_what_cannot_be_meant() -> None:
 def test_evaluating_what_a_program_holds(model: TextClassifier) -> None:
     held_out = made_reviews(100, seed=9)
     texts, labels = zip(*held_out, strict=True)
+    assert model.metadata["label_type"] == "str"
     wanted = model.evaluate(list(texts), list(labels)).to_dict()
     assert wanted["accuracy"] >= 0.97
     frame = pd.DataFrame({"label": labels, "review": texts}, index=range(100, 0, -1))

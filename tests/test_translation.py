@@ -4,10 +4,11 @@ import copy
 import pickle
 import random
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import keras
 import numpy as np
+import pandas as pd
 import pytest
 from keras import ops
 
@@ -193,6 +194,34 @@ def test_attention_is_on_real_steps_and_sums_to_one(model: Translator) -> None:
     np.testing.assert_allclose(attention.sum(-1), 1, atol=1e-5)
     assert (attention[0, :, len(rows[0]) :] == 0).all()
     assert (attention >= 0).all()
+
+
+def test_what_programs_hold(model: Translator) -> None:
+    frame = pd.DataFrame({"id": [1, 2, 3], "source": TEXTS[:3], "target": ["un chat"] * 3}, index=[4, 4, 0])
+    assert model.translate(frame) == model.translate(iter(TEXTS[:3])) == model.translate(TEXTS[:3])
+    assert model.evaluate(data=frame).to_dict() == model.evaluate(TEXTS[:3], frame["target"]).to_dict()
+    np.testing.assert_array_equal(
+        model.score(frame["source"], np.array(["un chat"] * 3)), model.score(TEXTS[:3], ["un chat"] * 3)
+    )
+    for call, message in (
+        (lambda: model.translate(["a", None]), "text 1 is None"),
+        (lambda: model.translate(["a", "half \ud83d"]), "text 1 holds"),
+        (lambda: model.score(["a", None], ["b", "c"]), "source 1 is None"),
+        (lambda: model.score(["a", " "], ["b", "c"]), "source 1 is empty"),
+        (lambda: model.score(["a", "b"], ["b", b"c"]), "target 1 is b'c'"),
+        (lambda: model.align("half \ud83d"), "the source holds"),
+    ):
+        with pytest.raises(DataError, match=message):
+            call()
+    for wrong, message in (
+        (lambda: model.translate(cast(Any, None)), "a list of texts, not None"),
+        (lambda: model.translate_many({"a": "b"}), "a list of texts, not a dict"),
+        (lambda: model.align(cast(Any, None)), "a source is one string, not None"),
+        (lambda: model.align("a", cast(Any, ["b"])), "a target is one string, not a list"),
+        (lambda: model.score("a", ["b"]), "a list of sources, not one string"),
+    ):
+        with pytest.raises(UsageError, match=message):
+            wrong()
 
 
 def test_alignments(model: Translator) -> None:

@@ -3,7 +3,6 @@
 import os
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from functools import partial
-from reprlib import repr as shortened
 from typing import Any
 
 from nlpkit.data.dataset import (
@@ -17,7 +16,7 @@ from nlpkit.data.dataset import (
 )
 from nlpkit.data.files import _LABEL_NAMES, _TEXT_NAMES, SPLITS
 from nlpkit.data.parallel import _SOURCE_NAMES, _TARGET_NAMES, split_pair
-from nlpkit.data.values import Values, called, column_names, is_table, iterable, plain, texts, values
+from nlpkit.data.values import Values, called, column_names, is_table, iterable, plain, shown, texts, values
 from nlpkit.errors import DataError, UsageError, did_you_mean
 
 Table = Any
@@ -94,12 +93,13 @@ def paired_table(
 
     def choose(names: list[str]) -> tuple[str, ...]:
         wanted = [_known(name, names) if remembered else name for name in (source_column, target_column)]
-        if not any(wanted) and len(names) == 1:
-            return (names[0],)
+        mappings = [name for name in names if name != "id"]  # as Hugging Face's data sets have them
+        if not any(wanted) and len(mappings) == 1:
+            return tuple(mappings)
         if languages:  # columns may be called by their language
             wanted = [name or _known(language, names) for name, language in zip(wanted, languages, strict=True)]
         source = _column(names, wanted[0], _SOURCE_NAMES, "source_column")
-        return source, _column(names, wanted[1], _TARGET_NAMES, "target_column", beside=source)
+        return source, _column(names, wanted[1], _TARGET_NAMES, "target_column", source, alone=True)
 
     for split, table, columns in _tables(data, choose):
         sides = [values(table[column], "pair") for column in columns]
@@ -172,7 +172,7 @@ def _column(
     *,
     alone: bool = False,
 ) -> str:
-    """The column that is wanted, or else the one of a known name, or the only one that is left."""
+    """The column that is wanted, or else the one of a known name; `alone`, the only one that there is `beside`."""
     listed = ", ".join(map(repr, names)) or "none"
     if wanted is not None:
         if wanted not in names:
@@ -183,7 +183,7 @@ def _column(
         return wanted
     others = [name for name in names if name != beside]
     likely = [name for name in others if name.strip().lower() in known]
-    if not likely and (alone or beside is not None):
+    if not likely and alone:
         likely = others
     if len(likely) != 1:
         raise UsageError(f"which of the columns {listed} is meant is not clear; say so with the setting {setting}")
@@ -206,5 +206,5 @@ def _translations(rows: Iterable[Any], source: str, target: str) -> Iterator[Pai
 def _side(rows: Iterable[Any], language: str) -> Iterator[Any]:
     for number, row in enumerate(map(plain, rows)):
         if not isinstance(row, Mapping) or language not in row:
-            raise DataError(f"row {number} has nothing for {language!r}: it is {shortened(row)}")
+            raise DataError(f"row {number} has nothing for {language!r}: it is {shown(row)}")
         yield row[language]

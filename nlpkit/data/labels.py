@@ -30,8 +30,9 @@ def read_label(value: Any, where: str, delimiter: str | None = None) -> Label:
         return tuple(sorted(_each_once(one_label(part, where) for part in value)))
     if delimiter is None:
         return one_label(value, where)
-    parts = [] if is_missing(value) else str(value).split(delimiter)
-    return _each_once(one_label(part, where) for part in parts if part.strip())
+    if isinstance(value, str):
+        return _each_once(one_label(part, where) for part in value.split(delimiter) if part.strip())
+    return () if is_missing(value) else (one_label(value, where),)
 
 
 def read_flags(row: Mapping[str, Any], columns: Sequence[str], where: str) -> tuple[str, ...]:

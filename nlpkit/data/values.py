@@ -5,7 +5,7 @@ pandas, Polars, Arrow and Hugging Face's datasets are neither needed nor importe
 """
 
 from collections.abc import Iterable, Iterator, KeysView, Mapping, Set, Sized
-from reprlib import repr as shortened
+from reprlib import Repr
 from typing import Any, Protocol
 
 from nlpkit.errors import DataError, UsageError
@@ -68,16 +68,21 @@ def plain(value: Any) -> Any:
 def called(given: Any) -> str:
     """What to call a value of the wrong kind in an error."""
     if given is None or isinstance(given, int | float | bytes):
-        return shortened(given)
+        return shown(given)
     name = type(given).__name__
     return f"{'an' if name[0].lower() in 'aeiou' else 'a'} {name}"
+
+
+def shown(value: Any) -> str:
+    """A value in an error: in one line, and no longer than it takes to be found."""
+    return " ".join(Repr().repr(value).split())
 
 
 def _text(value: Any, where: str) -> str:
     if not isinstance(value, str):
         value = plain(value)
         if not isinstance(value, str):
-            raise DataError(f"{where} is {shortened(value)}, which is no string; fill it in or leave it out")
+            raise DataError(f"{where} is {shown(value)}, which is no string; fill it in or leave it out")
     try:
         if not value.isascii():
             value.encode()

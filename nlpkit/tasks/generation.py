@@ -270,6 +270,8 @@ class TextGenerator(TrainedTask[GenerationRecipe]):
         self._check(prompt, length)
         if samples < 1:
             raise UsageError(f"samples must be 1 or more, not {samples}")
+        if seed is not None and seed < 0:
+            raise UsageError(f"seed must be 0 or more, not {seed}")
         try:
             options = Sampling(**sampling)
         except TypeError as error:
