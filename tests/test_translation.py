@@ -1,11 +1,14 @@
 """The translator as a Python program uses it."""
 
+import copy
+import pickle
 import random
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import keras
 import numpy as np
+import pandas as pd
 import pytest
 from keras import ops
 
@@ -29,6 +32,7 @@ from nlpkit.tokenizer import BOS, EOS, UNK
 from nlpkit.training.progress import TrainingDisplay
 from tests.task_checks import (
     check_batch_equals_single,
+    check_copies_and_threads_answer_alike,
     check_overfits_eight_examples,
     check_padding_changes_nothing,
     check_reloads_identically,
@@ -192,6 +196,34 @@ def test_attention_is_on_real_steps_and_sums_to_one(model: Translator) -> None:
     assert (attention >= 0).all()
 
 
+def test_what_programs_hold(model: Translator) -> None:
+    frame = pd.DataFrame({"id": [1, 2, 3], "source": TEXTS[:3], "target": ["un chat"] * 3}, index=[4, 4, 0])
+    assert model.translate(frame) == model.translate(iter(TEXTS[:3])) == model.translate(TEXTS[:3])
+    assert model.evaluate(data=frame).to_dict() == model.evaluate(TEXTS[:3], frame["target"]).to_dict()
+    np.testing.assert_array_equal(
+        model.score(frame["source"], np.array(["un chat"] * 3)), model.score(TEXTS[:3], ["un chat"] * 3)
+    )
+    for call, message in (
+        (lambda: model.translate(["a", None]), "text 1 is None"),
+        (lambda: model.translate(["a", "half \ud83d"]), "text 1 holds"),
+        (lambda: model.score(["a", None], ["b", "c"]), "source 1 is None"),
+        (lambda: model.score(["a", " "], ["b", "c"]), "source 1 is empty"),
+        (lambda: model.score(["a", "b"], ["b", b"c"]), "target 1 is b'c'"),
+        (lambda: model.align("half \ud83d"), "the source holds"),
+    ):
+        with pytest.raises(DataError, match=message):
+            call()
+    for wrong, message in (
+        (lambda: model.translate(cast(Any, None)), "a list of texts, not None"),
+        (lambda: model.translate_many({"a": "b"}), "a list of texts, not a dict"),
+        (lambda: model.align(cast(Any, None)), "a source is one string, not None"),
+        (lambda: model.align("a", cast(Any, ["b"])), "a target is one string, not a list"),
+        (lambda: model.score("a", ["b"]), "a list of sources, not one string"),
+    ):
+        with pytest.raises(UsageError, match=message):
+            wrong()
+
+
 def test_alignments(model: Translator) -> None:
     found = model.align("two blue cat", "deux chat bleu")
     assert "".join(found.source).replace("\u2581", " ").strip() == "two blue cat"
@@ -233,6 +265,14 @@ def test_an_ensemble_of_one_model_twice_is_that_model(model: Translator) -> None
     other = small(epochs=1, seed=2).fit(SOURCES[:100], TARGETS[:100])
     with pytest.raises(UsageError, match="same tokenizer"):
         model.together(other)
+
+
+def test_copies_and_threads_answer_alike(model: Translator) -> None:
+    check_copies_and_threads_answer_alike(model, lambda it: it.score(SOURCES[:20], TARGETS[:20]))
+    ensemble = model.together(model)
+    copied = pickle.loads(pickle.dumps(ensemble))  # noqa: S301
+    assert len(copied._others) == 1
+    assert copied.translate(TEXTS) == copy.deepcopy(ensemble).translate(TEXTS) == ensemble.translate(TEXTS)
 
 
 def test_an_ensemble_is_the_mean_of_its_models(model: Translator) -> None:

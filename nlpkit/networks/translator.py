@@ -1,5 +1,6 @@
 """The translator's network, a bidirectional LSTMStack under an attention decoder, and how it is trained."""
 
+import random
 from collections.abc import Sequence
 from typing import Any
 
@@ -103,7 +104,7 @@ class SmoothedCrossEntropy(keras.losses.Loss):
 
 def compile_translator(recipe: TranslationRecipe, data: PreparedPairs, epochs: "PairBatches") -> keras.Model:
     """A fresh network for the data, seeded and ready to train."""
-    keras.utils.set_random_seed(recipe.training.seed)
+    random.seed(recipe.training.seed)  # from which Keras draws the seeds of all layers
     network = build_translator(recipe.model, len(data.tokenizer))
     network.compile(
         optimizer=make_optimizer(recipe.training, len(epochs.plan(0)) * recipe.training.epochs),

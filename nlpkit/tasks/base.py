@@ -17,6 +17,7 @@ from nlpkit.quiet import import_keras
 from nlpkit.recipe import RECIPES, Recipe, load_recipe, recipe_from_toml, setting_key
 from nlpkit.runtime.session import Session
 from nlpkit.tokenizer import Tokenizer
+from nlpkit.training.randomness import own_random_state
 from nlpkit.training.run import Run, begin_run, keep_data, kept_tokenizer
 
 if TYPE_CHECKING:
@@ -32,6 +33,12 @@ CHANGED = (
     "data, or --split train to judge on all of it"
 )
 _OF_TRAINING = (_WEIGHTS, "history.csv", SEEN)
+
+
+def check_asked(checkpoint: str | Path | None, resume: bool) -> None:
+    """Refuses, before anything is read, to go on with a run that is nowhere. Raises UsageError."""
+    if resume and checkpoint is None:
+        raise UsageError("resume goes on with the run in a checkpoint; name its folder: fit(checkpoint=…, resume=True)")
 
 
 class TrainedTask(ABC, Generic[R]):
@@ -93,17 +100,21 @@ class TrainedTask(ABC, Generic[R]):
         """What is known of the model: its data, figures, libraries and size."""
         return self._trained().metadata
 
+    @own_random_state()
     def _fit(
         self,
         dataset: Dataset[Any],
         display: "TrainingDisplay | None",
-        checkpoint: Path | None,
+        checkpoint: str | Path | None,
         resume: bool,
-        tensorboard: Path | None,
+        tensorboard: str | Path | None,
         output: str | Path | None,
     ) -> Self:
         from nlpkit.training.progress import TrainingDisplay
 
+        if "train" not in dataset.splits:
+            raise UsageError(f"{dataset.name} has no train split to learn from; it has {', '.join(dataset.splits)}")
+        checkpoint, tensorboard = (None if folder is None else Path(folder) for folder in (checkpoint, tensorboard))
         with display or TrainingDisplay() as shown:
             tokenizer = kept_tokenizer(checkpoint, dataset.fingerprint) if checkpoint and resume else None
             prepared = self._prepare(dataset, shown.report, tokenizer)
@@ -195,7 +206,7 @@ class RowTask(TrainedTask[R]):
     """A task whose rows stand alone, so that each of them was trained on or was not."""
 
     def _judge_held_out(self, prepared: Any) -> Any:
-        return self._judge(self._held(prepared, "validation"))
+        return self._judge(self._prepared_rows(prepared, "validation"))
 
     def _split(self, dataset: Dataset[Any], split: str | None) -> tuple[str, JudgedRows[Any]]:
         """The split that `evaluate` takes, by name, and its rows: `split`, else test, else what was not trained on.
@@ -208,19 +219,23 @@ class RowTask(TrainedTask[R]):
             split = split or ("test" if "test" in dataset.splits else "validation")
             if split != "test":
                 prepared = self._prepare(dataset, lambda *_: None, self._tokenizer.model)
-                return split, JudgedRows(dataset.name, self._held(prepared, split), self._key, seen)
+                return split, JudgedRows(dataset.name, self._prepared_rows(prepared, split), self._key, seen)
         chosen = split or next((name for name in ("test", "validation") if name in dataset.splits), None)
         if chosen is not None and (chosen in dataset.splits or chosen != "validation" or seen is None):
-            return chosen, JudgedRows(dataset.name, dataset.read(chosen), self._key, seen)
+            return chosen, self._all_rows(dataset, chosen)
         if seen is None and self._is_named_alike(dataset):
             raise DataError(CHANGED.format(dataset.name))
         keep: Literal["unread", "held out"] = "held out" if chosen else "unread"
         return chosen or "train", JudgedRows(dataset.name, dataset.read("train"), self._key, seen, keep)
+
+    def _all_rows(self, dataset: Dataset[Any], split: str | None) -> JudgedRows[Any]:
+        """All rows of a split, or of train."""
+        return JudgedRows(dataset.name, dataset.read(split or "train"), self._key, self._seen())
 
     @abstractmethod
     def _key(self, row: Any) -> int:
         """What a row is known by, as `data.seen` keeps it."""
 
     @abstractmethod
-    def _held(self, prepared: Any, split: str) -> Iterable[Any]:
+    def _prepared_rows(self, prepared: Any, split: str) -> Iterable[Any]:
         """The rows of the train or the validation split of prepared data."""

@@ -1,6 +1,6 @@
 """Translation: one sequence into another, from one language to another or from one way of writing to another."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -13,14 +13,16 @@ from nlpkit.data.batching import windows
 from nlpkit.data.cache import Report
 from nlpkit.data.catalog import open_pairs
 from nlpkit.data.dataset import IN_MEMORY, Dataset, Pair, dataset_from_pairs
+from nlpkit.data.frames import Table, Texts, is_held, paired_table, texts_of
 from nlpkit.data.judged import JudgedRows
 from nlpkit.data.pairs import PreparedPairs, prepare_pairs
 from nlpkit.data.seen import row_key
+from nlpkit.data.values import one_text
 from nlpkit.decoding.beam import Hypothesis, Ranking
 from nlpkit.errors import DataError, UsageError
 from nlpkit.metrics import TranslationReport, translation_report
 from nlpkit.quiet import import_keras
-from nlpkit.recipe import TranslationRecipe
+from nlpkit.recipe import TranslationRecipe, TranslatorData
 from nlpkit.runtime.session import Session
 from nlpkit.runtime.translate import (
     TranslatorSessions,
@@ -29,8 +31,9 @@ from nlpkit.runtime.translate import (
     pieces_of,
     translate_rows,
 )
-from nlpkit.tasks.base import RowTask
+from nlpkit.tasks.base import RowTask, check_asked
 from nlpkit.tokenizer import BOS, EOS
+from nlpkit.training.randomness import own_random_state
 from nlpkit.training.run import Run
 
 if TYPE_CHECKING:
@@ -76,26 +79,31 @@ class Translator(RowTask[TranslationRecipe]):
 
     def fit(
         self,
-        sources: Sequence[str] | None = None,
-        targets: Sequence[str] | None = None,
+        sources: Iterable[Any] | None = None,
+        targets: Iterable[Any] | None = None,
         *,
-        data: str | Path | None = None,
+        data: str | Path | Table | None = None,
         pair: str | None = None,
         display: "TrainingDisplay | None" = None,
-        checkpoint: Path | None = None,
+        checkpoint: str | Path | None = None,
         resume: bool = False,
-        tensorboard: Path | None = None,
+        tensorboard: str | Path | None = None,
         output: str | Path | None = None,
     ) -> Self:
-        """Trains on `sources` and `targets`, or on the data that `data` names, a `pair` of its languages such as
+        """Trains on `sources` and `targets`, or on the data that `data` names or is, a `pair` of its languages such as
         en-de, or on the recipe's own.
 
+        Sources and targets are lists, arrays, columns of a frame, generators. As `data`, a frame of pandas or Polars,
+        an Arrow table, a Hugging Face Dataset or a dict of columns has its columns chosen as those of a file are, by
+        the recipe's `source_column` and `target_column`, the `pair` or their names, or holds a column of dicts by
+        language; a DatasetDict, or a dict of tables, has splits.
         A part is held out to choose the best epoch by. Progress goes to standard error. With `checkpoint`, a
         folder, SIGINT saves the state there and raises Interrupted, and `resume` goes on from it. With `output` the
         bundle is written there, over one that is there, as soon as it is trained, and again with its figures.
         Raises DataError for data that cannot be trained on.
         """
-        dataset = _lists(sources, targets)
+        check_asked(checkpoint, resume)
+        dataset = _held(sources, targets, data, pair, self.recipe.data)
         self._with_source(
             IN_MEMORY if dataset else str(data) if data is not None else self.recipe.data.source, pair=pair
         )
@@ -106,6 +114,7 @@ class Translator(RowTask[TranslationRecipe]):
         """The recipe's data, split and tokenized, from the cache where it was prepared before."""
         return prepare_pairs(self._named(), self.recipe)
 
+    @own_random_state()
     def plan(self) -> "TrainingPlan":
         """What `fit` on the recipe's data will come to: sizes, steps and the time expected."""
         data = self.prepared()
@@ -126,19 +135,19 @@ class Translator(RowTask[TranslationRecipe]):
 
     # -- answering
 
-    def translate(self, texts: Sequence[str], *, beam: int = 5, **ranking: float) -> list[str]:
+    def translate(self, texts: Texts, *, beam: int = 5, **ranking: float) -> list[str]:
         """The best translation of each text; that of an empty one is empty.
 
         beam: how many sequences are kept side by side, 1 for greedy; ranking: the fields of `Ranking`, of which
         length_penalty is the recipe's unless it is given. Raises UsageError for an option out of range.
         """
-        return [best[0].text for best in self.translate_stream(_sequence(texts), beam=beam, **ranking)]
+        return [best[0].text for best in self.translate_stream(texts, beam=beam, **ranking)]
 
-    def translate_many(self, texts: Sequence[str], *, beam: int = 5, **ranking: float) -> list[list[Translation]]:
+    def translate_many(self, texts: Texts, *, beam: int = 5, **ranking: float) -> list[list[Translation]]:
         """Of each text the `beam` best translations that were found, the best first."""
-        return list(self.translate_stream(_sequence(texts), beam=beam, **ranking))
+        return list(self.translate_stream(texts, beam=beam, **ranking))
 
-    def translate_stream(self, texts: Iterable[str], *, beam: int = 5, **ranking: float) -> Iterator[list[Translation]]:
+    def translate_stream(self, texts: Texts, *, beam: int = 5, **ranking: float) -> Iterator[list[Translation]]:
         """As `translate_many`, in order, holding some 2,000 texts at a time.
 
         A text of more tokens than the model was trained on is translated in parts, and has one translation.
@@ -147,21 +156,27 @@ class Translator(RowTask[TranslationRecipe]):
         if beam < 1:
             raise UsageError(f"beam must be 1 or more, not {beam}")
         self._trained()
-        return self._stream(texts, beam, options)
+        section = self.recipe.data
+        named = section.source_column, (section.pair or "").partition("-")[0], "source"
+        return self._stream(texts_of(texts, *named), beam, options)
 
-    def score(self, sources: Sequence[str], targets: Sequence[str]) -> np.ndarray:
-        """log p of each target given its source, in nats, its end included: float64 [pairs]."""
+    def score(self, sources: Iterable[Any], targets: Iterable[Any]) -> np.ndarray:
+        """log p of each target given its source, in nats, its end included: float64 [pairs].
+
+        Raises DataError for a source without a word.
+        """
         self._trained()
         pairs = list(dataset_from_pairs(sources, targets).read("train"))
+        if empty := [row for row, pair in enumerate(pairs) if not pair.source.strip()]:
+            raise DataError(f"source {empty[0]} is empty; leave such pairs out")
         rows = (self._tokenizer.encode([pair[side] for pair in pairs]) for side in (0, 1))
         return -forced_nats(self._sessions, *([np.array(ids, np.int32) for ids in side] for side in rows))
 
     def align(self, source: str, target: str | None = None) -> Alignment:
         """Where the model looks in the source at each piece of a target, of its own translation where none is given."""
-        if not source.strip():
+        if not one_text(source, "source").strip():
             raise DataError("there is no text to align")
-        if target is None:
-            target = self.translate([source])[0]
+        target = self.translate([source])[0] if target is None else one_text(target, "target")
         ids, wanted = self._tokenizer.encode([source, target])
         _, attention = forced_log_probabilities(self._sessions, [np.array(ids)], np.array([[BOS, *wanted]]))
         pieces = self._tokenizer.pieces
@@ -181,23 +196,26 @@ class Translator(RowTask[TranslationRecipe]):
 
     def evaluate(
         self,
-        sources: Sequence[str] | None = None,
-        targets: Sequence[str] | None = None,
+        sources: Iterable[Any] | None = None,
+        targets: Iterable[Any] | None = None,
         *,
-        data: str | Path | None = None,
+        data: str | Path | Table | None = None,
         split: str | None = None,
         beam: int = 5,
         **ranking: float,
     ) -> TranslationReport:
         """How near the model's translations come to `targets`, or to those of a split of a data set.
 
-        The data set is the one it was trained on unless `data` names another; the split is `test` where there is
-        one, else what was held out of the data trained on, or all of another. Raises UsageError for a split that
-        the data does not have.
+        The data set is the one it was trained on unless `data` names another, or is one as `fit` takes it; the split
+        is `test` where there is one, else what was held out of the data trained on, or all of another. Raises
+        UsageError for a split that the data does not have.
         """
-        given = _lists(sources, targets)
-        pairs = given.read("train") if given else self.pairs(data, split)[1]
-        return self.compare(pairs, beam=beam, **ranking)[0]
+        given = _held(sources, targets, data, None, self.recipe.data, remembered=True)
+        if given is None:
+            rows = self.pairs(data, split)[1]
+        else:
+            rows = self._all_rows(given, split) if data is None else self._split(given, split)[1]
+        return self.compare(rows, beam=beam, **ranking)[0]
 
     def compare(
         self, pairs: Iterable[Pair], *, beam: int = 5, **ranking: float
@@ -245,6 +263,7 @@ class Translator(RowTask[TranslationRecipe]):
         if pair is not None and pair != known:
             raise UsageError(f"the model is for {known or 'no pair of languages that it knows of'}, not {pair}")
 
+    @own_random_state()
     def network(self) -> "keras.Model":
         """The Keras network with the model's weights, to look into or to train on. Imports Keras."""
         from nlpkit.networks.bundling import network_from_weights
@@ -261,7 +280,7 @@ class Translator(RowTask[TranslationRecipe]):
     def _key(self, row: Pair) -> int:
         return row_key(*map(self._tokenizer.normalize, row))
 
-    def _held(self, prepared: PreparedPairs, split: str) -> Iterator[Pair]:
+    def _prepared_rows(self, prepared: PreparedPairs, split: str) -> Iterator[Pair]:
         sides = prepared.train if split == "train" else prepared.validation
         return (sides.pair(row) for row in range(len(sides)))
 
@@ -333,13 +352,13 @@ class Translator(RowTask[TranslationRecipe]):
         )
 
 
-def _sequence(texts: Sequence[str]) -> Sequence[str]:
-    if isinstance(texts, str):
-        raise UsageError("give a list of texts, not one string: translate([text])")
-    return texts
-
-
-def _lists(sources: Sequence[str] | None, targets: Sequence[str] | None) -> Dataset[Pair] | None:
-    if (sources is None) != (targets is None):
-        raise UsageError("sources and targets go together: one target for each source")
-    return None if sources is None or targets is None else dataset_from_pairs(sources, targets)
+def _held(
+    sources: Any, targets: Any, data: Any, pair: str | None, section: TranslatorData, *, remembered: bool = False
+) -> Dataset[Pair] | None:
+    """What a program gave that holds its data itself; None where `data` names some, or nothing was given."""
+    if not is_held(data, sources=sources, targets=targets):
+        return None
+    if data is None:
+        return dataset_from_pairs(sources, targets)
+    columns = section.source_column, section.target_column
+    return paired_table(data, pair or section.pair, *columns, remembered=remembered)
