@@ -26,7 +26,7 @@ from nlpkit.data.dataset import (
     dataset_from_pairs,
     dataset_from_texts,
 )
-from nlpkit.data.frames import document_table, is_held, judged, labelled_table, paired_table, texts_of
+from nlpkit.data.frames import document_table, is_held, labelled_table, paired_table, texts_of
 from nlpkit.errors import DataError, UsageError
 from tests.conftest import made_reviews
 
@@ -139,8 +139,7 @@ def test_splits() -> None:
         other = "test" if "test" in found.splits else "validation"
         assert list(found.splits) == ["train", other]
         assert [row.text for row in rows(found)] == TEXTS[1:]
-        assert [row.text for row in judged(found, None)] == [row.text for row in rows(found, other)] == TEXTS[:1]
-        assert [row.text for row in judged(found, "train")] == TEXTS[1:]
+        assert [row.text for row in rows(found, other)] == TEXTS[:1]
         assert [text for split in ("train", other) for text in rows(document_table(given, None), split)] == [
             *TEXTS[1:],
             TEXTS[0],
