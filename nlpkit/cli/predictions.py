@@ -1,30 +1,18 @@
-"""Texts in, answers out: as a stream, in one of four formats."""
+"""Texts in, answers out: as a stream, in one of the formats of rows."""
 
-import csv
-import json
 import logging
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
-from typing import IO, Any
 
 from nlpkit.cli.options import open_output
+from nlpkit.cli.rows import Format, one_line, open_rows
 from nlpkit.data.files import Row
 from nlpkit.tasks.classification import TextClassifier
 
 logger = logging.getLogger("nlpkit")
-
-
-class Format(StrEnum):
-    """`plain` is a line a text: label, score, text, with tabs between; the others keep the input's columns."""
-
-    plain = "plain"
-    csv = "csv"
-    tsv = "tsv"
-    jsonl = "jsonl"
 
 
 @dataclass(frozen=True)
@@ -34,14 +22,6 @@ class Answer:
     row: Row
     text: str
     ranked: list[tuple[str, float]]
-
-
-def format_of(path: Path | None) -> Format | None:
-    """The format that a file's name stands for; Parquet rows are written as JSON lines."""
-    suffix = path.suffix.lower() if path is not None else ""
-    if suffix in (".jsonl", ".ndjson", ".parquet"):
-        return Format.jsonl
-    return {".csv": Format.csv, ".tsv": Format.tsv}.get(suffix)
 
 
 def answers(classifier: TextClassifier, texts: Iterator[tuple[Row, str]]) -> Iterator[Answer]:
@@ -64,59 +44,40 @@ def answers(classifier: TextClassifier, texts: Iterator[tuple[Row, str]]) -> Ite
 
 
 @contextmanager
-def open_writer(format: Format, output: Path | None, top: int) -> Iterator[Callable[[Answer], None]]:
+def open_writer(format: Format, output: Path | None, top: int) -> Iterator[Callable[[Answer], object]]:
     """A function that writes answers with their `top` labels, to `output`, else to standard output.
 
+    `plain` is a line a text: label, score, text, with tabs between; the others are rows, as `open_rows` writes them.
     The output appears when all is written. Raises NlpkitError when it cannot be.
     """
-    writers = {Format.plain: _plain_writer, Format.jsonl: _jsonl_writer}
-    with open_output(output) as file:
-        if format in writers:
-            yield writers[format](file, top)
-        else:
-            yield _table_writer(file, top, "," if format is Format.csv else "\t")
+    if format is Format.plain:
+        with open_output(output) as file:
+            yield lambda answer: file.write(_line(answer, top))
+    else:
+        columns = {Format.jsonl: _nested, Format.parquet: _flat}.get(format, _cells)
+        with open_rows(format, output) as write:
+            yield lambda answer: write(answer.row or {"text": answer.text}, columns(answer, top))
 
 
-def _plain_writer(file: IO[str], top: int) -> Callable[[Answer], None]:
-    def write(answer: Answer) -> None:
-        cells = [cell for label, score in answer.ranked[:top] for cell in (label, f"{score:.4f}")]
-        file.write("\t".join([*cells, " ".join(answer.text.split())]) + "\n")
-
-    return write
+def _line(answer: Answer, top: int) -> str:
+    cells = [cell for label, score in answer.ranked[:top] for cell in (one_line(label), f"{score:.4f}")]
+    return "\t".join([*cells, one_line(answer.text)]) + "\n"
 
 
-def _jsonl_writer(file: IO[str], top: int) -> Callable[[Answer], None]:
-    def write(answer: Answer) -> None:
-        label, score = answer.ranked[0]
-        shown = answer.ranked[:top] if top > 1 else answer.ranked
-        scores = {name: round(value, 6) for name, value in shown}
-        row = answer.row or {"text": answer.text}
-        row |= _beside(row, {"label": label, "score": round(score, 6), "scores": scores})
-        file.write(json.dumps(row, ensure_ascii=False, default=str) + "\n")
-
-    return write
+def _nested(answer: Answer, top: int) -> Row:
+    label, score = answer.ranked[0]
+    shown = answer.ranked[:top] if top > 1 else answer.ranked
+    scores = {name: round(value, 6) for name, value in shown}
+    return {"label": label, "score": round(score, 6), "scores": scores}
 
 
-def _table_writer(file: IO[str], top: int, delimiter: str) -> Callable[[Answer], None]:
-    table = csv.writer(file, delimiter=delimiter, lineterminator="\n")
-    begun = False
-
-    def write(answer: Answer) -> None:
-        nonlocal begun
-        row = answer.row or {"text": answer.text}
-        added: Row = {}
-        for rank, (label, score) in enumerate(answer.ranked[:top], 1):
-            suffix = f"_{rank}" if rank > 1 else ""
-            added |= {f"label{suffix}": label, f"score{suffix}": f"{score:.4f}"}
-        row |= _beside(row, added)
-        if not begun:
-            table.writerow(row)
-            begun = True
-        table.writerow(row.values())
-
-    return write
+def _flat(answer: Answer, top: int) -> Row:
+    added: Row = {}
+    for rank, (label, score) in enumerate(answer.ranked[:top], 1):
+        suffix = f"_{rank}" if rank > 1 else ""
+        added |= {f"label{suffix}": label, f"score{suffix}": round(score, 6)}
+    return added
 
 
-def _beside(row: Row, added: dict[str, Any]) -> Row:
-    """Columns to be added, renamed where one of the row's own has the name: nothing is written over."""
-    return {f"predicted_{name}" if name in row else name: value for name, value in added.items()}
+def _cells(answer: Answer, top: int) -> Row:
+    return {name: f"{value:.4f}" if isinstance(value, float) else value for name, value in _flat(answer, top).items()}

@@ -81,7 +81,8 @@ def longest_targets(lengths: np.ndarray, max_length: int, max_ratio: float) -> n
     `max_ratio` at most, lets in beside such a source; and always twice as many as the source, and ten.
     """
     let_in = np.minimum(max_length, max_ratio * (lengths + SHORT) - SHORT).astype(np.int64) + 1
-    return np.maximum(let_in, 2 * lengths + 10)
+    limits: np.ndarray = np.maximum(let_in, 2 * lengths + 10)
+    return limits
 
 
 def forced_log_probabilities(

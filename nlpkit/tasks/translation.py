@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -318,19 +319,23 @@ class Translator(TrainedTask[TranslationRecipe]):
     def _stream(self, texts: Iterable[str], beam: int, ranking: Ranking) -> Iterator[list[Translation]]:
         recipes = [self.recipe, *(other.recipe for other in self._others)]
         # as long a source as every one of the models has seen, as long a target as any of them
-        limit = min(recipe.tokenizer.max_length for recipe in recipes)
-        longest = {
-            "max_length": max(recipe.tokenizer.max_length for recipe in recipes),
-            "max_ratio": max(recipe.data.max_ratio for recipe in recipes),
-        }
+        lengths = [recipe.tokenizer.max_length for recipe in recipes]
+        search = partial(
+            translate_rows,
+            self._models(),
+            width=beam,
+            ranking=ranking,
+            max_length=max(lengths),
+            max_ratio=max(recipe.data.max_ratio for recipe in recipes),
+        )
         count, cut = 0, 0
         for window in windows(texts):
             rows: list[np.ndarray] = []
             texts_parts = []
-            for parts, ids in self._parts(window, limit):
+            for parts, ids in self._parts(window, min(lengths)):
                 texts_parts.append(parts)
                 rows += ids
-            found = iter(translate_rows(self._models(), rows, width=beam, ranking=ranking, **longest))
+            found = iter(search(rows))
             for parts in texts_parts:
                 answers = self._joined([(next(found), after) for after in parts], beam)
                 count, cut = count + 1, cut + answers[0].cut
