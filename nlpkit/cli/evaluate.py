@@ -1,5 +1,6 @@
 """`nlpkit evaluate`: how good a model is."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 
 def evaluate(
+    bundle: Path = typer.Argument(None, help="A bundle's folder.", show_default="the newest under ./models"),
     model: Model = None,
     data: str = typer.Option(None, help="A data set or a path.", show_default="what it was trained on"),
     split: str = typer.Option(
@@ -47,7 +49,9 @@ def evaluate(
     as_json: Json = False,
 ) -> None:
     """How good a model is: accuracy of labels, bits a character of text, BLEU of translations."""
-    trained = load_model(model)
+    if bundle is not None and model is not None:
+        raise UsageError(f"{bundle} and --model {model}: name one model, in either way")
+    trained = load_model(bundle or model)
     options = {
         "text_column": (text_column, ("classification", "generation")),
         "label_column": (label_column, ("classification",)),
@@ -63,6 +67,8 @@ def evaluate(
     for name, (value, tasks) in options.items():
         if value is not None and trained.task not in tasks:
             raise UsageError(f"--{name.replace('_', '-')} goes with {' and '.join(tasks)}, not {trained.task}")
+        if value is not None and name.endswith("column") and data is None:
+            raise UsageError(f"--{name.replace('_', '-')} goes with --data, which names the table")
     shown = data or source or trained.recipe.data.source
     if trained.task == "generation":
         rows = trained.documents(data, split, text_column)

@@ -19,7 +19,7 @@ from nlpkit.recipe import TranslationRecipe
 from nlpkit.tokenizer import Tokenizer, train_tokenizer
 
 _LAYOUT = 2  # raise when the files below change, so that older caches are left alone
-_SHORT = 4  # tokens added to both sides before their ratio is taken: short sentences may differ more
+SHORT = 4  # tokens added to both sides before their ratio is taken: short sentences may differ more
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,7 @@ def _weed(source: np.ndarray, target: np.ndarray, recipe: TranslationRecipe) -> 
         [
             shorter == 0,
             longer > recipe.tokenizer.max_length,
-            longer + _SHORT > recipe.data.max_ratio * (shorter + _SHORT),
+            longer + SHORT > recipe.data.max_ratio * (shorter + SHORT),
         ],
         ["with an empty side", f"longer than {recipe.tokenizer.max_length} tokens", "of uneven lengths"],
         "",

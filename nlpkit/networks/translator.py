@@ -196,13 +196,14 @@ class PairBatches:
         sessions = TranslatorSessions(*map(Session, export_translator(network, self.recipe.model)))
         held_out, tokenizer = self.data.validation, self.data.tokenizer
         sources, targets = ([side.row(row) for row in range(len(side))] for side in (held_out.source, held_out.target))
-        found = translate_rows([sessions], sources, width=1)
+        max_length, max_ratio = self.recipe.tokenizer.max_length, self.recipe.data.max_ratio
+        found = translate_rows([sessions], sources, width=1, max_length=max_length, max_ratio=max_ratio)
         report = translation_report(
             [tokenizer.decode(best[0].ids) for best in found],
             [held_out.target.text(row) for row in range(len(held_out))],
             resamples=0,
         )
-        nats = float(forced_nats(sessions, sources, targets).sum()) / sum(len(target) + 1 for target in targets)
+        nats = float(forced_nats([sessions], sources, targets).sum()) / sum(len(target) + 1 for target in targets)
         return {
             "val_nats": nats,
             "val_bleu": report.bleu,

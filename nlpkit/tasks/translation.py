@@ -1,7 +1,9 @@
 """Translation: one sequence into another, from one language to another or from one way of writing to another."""
 
+import logging
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -29,6 +31,7 @@ from nlpkit.runtime.translate import (
     forced_log_probabilities,
     forced_nats,
     pieces_of,
+    spaces_behind,
     translate_rows,
 )
 from nlpkit.tasks.base import RowTask, check_asked
@@ -42,13 +45,17 @@ if TYPE_CHECKING:
     from nlpkit.networks.plan import TrainingPlan
     from nlpkit.training.progress import TrainingDisplay
 
+logger = logging.getLogger("nlpkit")
+
 
 @dataclass(frozen=True)
 class Translation:
-    """A translation and its log-probability in nats, the sum over its tokens."""
+    """A translation, its log-probability in nats, the sum over its tokens, and whether it, or a part of it, was cut
+    because it came to no end in as many tokens as training lets a target have."""
 
     text: str
     log_probability: float
+    cut: bool = False
 
 
 @dataclass(frozen=True)
@@ -144,13 +151,15 @@ class Translator(RowTask[TranslationRecipe]):
         return [best[0].text for best in self.translate_stream(texts, beam=beam, **ranking)]
 
     def translate_many(self, texts: Texts, *, beam: int = 5, **ranking: float) -> list[list[Translation]]:
-        """Of each text the `beam` best translations that were found, the best first."""
+        """Of each text the `beam` best translations that were found, the best first; of an empty one the empty one."""
         return list(self.translate_stream(texts, beam=beam, **ranking))
 
     def translate_stream(self, texts: Texts, *, beam: int = 5, **ranking: float) -> Iterator[list[Translation]]:
-        """As `translate_many`, in order, holding some 2,000 texts at a time.
+        """As `translate_many`, in order, holding some 2,000 texts at a time: it waits for so many, or for the end.
 
-        A text of more tokens than the model was trained on is translated in parts, and has one translation.
+        A text of more tokens than the model was trained on is translated in parts, each behind a sentence if it can
+        be, which are put together with the spaces that stood between them. A warning tells how many of the best
+        translations were cut.
         """
         options = self._ranking(ranking)
         if beam < 1:
@@ -161,19 +170,21 @@ class Translator(RowTask[TranslationRecipe]):
         return self._stream(texts_of(texts, *named), beam, options)
 
     def score(self, sources: Iterable[Any], targets: Iterable[Any]) -> np.ndarray:
-        """log p of each target given its source, in nats, its end included: float64 [pairs].
-
-        Raises DataError for a source without a word.
-        """
+        """log p of each target given its source, in nats, its end included: float64 [pairs]; of an ensemble, by the
+        mean of its models' probabilities. Raises DataError for a source without a word."""
         self._trained()
         pairs = list(dataset_from_pairs(sources, targets).read("train"))
         if empty := [row for row, pair in enumerate(pairs) if not pair.source.strip()]:
             raise DataError(f"source {empty[0]} is empty; leave such pairs out")
         rows = (self._tokenizer.encode([pair[side] for pair in pairs]) for side in (0, 1))
-        return -forced_nats(self._sessions, *([np.array(ids, np.int32) for ids in side] for side in rows))
+        return -forced_nats(self._models(), *([np.array(ids, np.int32) for ids in side] for side in rows))
 
     def align(self, source: str, target: str | None = None) -> Alignment:
-        """Where the model looks in the source at each piece of a target, of its own translation where none is given."""
+        """Where the model looks in the source at each piece of a target, of its own translation where none is given.
+
+        Raises UsageError for an ensemble, DataError for an empty source.
+        """
+        self._alone("align")
         if not one_text(source, "source").strip():
             raise DataError("there is no text to align")
         target = self.translate([source])[0] if target is None else one_text(target, "target")
@@ -183,16 +194,33 @@ class Translator(RowTask[TranslationRecipe]):
         return Alignment(pieces(ids), pieces([*wanted, EOS]), attention[0])
 
     def together(self, *others: "Translator") -> Self:
-        """This translator with others beside it, an ensemble: each token by the mean of their probabilities.
+        """This translator with others beside it, an ensemble: each token by the mean of their probabilities. Of
+        others that are ensembles, all members are taken.
 
-        Raises UsageError when they do not share one tokenizer.
+        Raises UsageError when they do not share one tokenizer, or are for other languages.
         """
+        ours = self._trained()
         for other in others:
-            if other._trained().files["tokenizer.model"] != self._trained().files["tokenizer.model"]:
+            if not isinstance(other, Translator):
+                raise UsageError(f"a {type(other).__name__} does not translate, so it cannot help a translator")
+            if other._trained().files["tokenizer.model"] != ours.files["tokenizer.model"]:
                 raise UsageError("translators that work together need the same tokenizer: the same data and settings")
-        ensemble = type(self).from_bundle(self._trained())
-        ensemble._others = list(others)
+            if other.recipe.data.pair is not None and self.recipe.data.pair is not None:
+                self.check_pair(other.recipe.data.pair)
+        ensemble = type(self).from_bundle(ours)
+        ensemble.recipe = self.recipe
+        ensemble._others = [*self._others, *(one for other in others for one in (other, *other._others))]
         return ensemble
+
+    def save(self, folder: str | Path, *, overwrite: bool = False) -> None:
+        """Writes the bundle, as every task does. Raises UsageError for an ensemble: its models are saved one by one."""
+        self._alone("save")
+        super().save(folder, overwrite=overwrite)
+
+    def exported(self, *, int8: bool = False) -> Self:
+        """The model as it is shipped, as of every task. Raises UsageError for an ensemble."""
+        self._alone("exported")
+        return super().exported(int8=int8)
 
     def evaluate(
         self,
@@ -265,7 +293,11 @@ class Translator(RowTask[TranslationRecipe]):
 
     @own_random_state()
     def network(self) -> "keras.Model":
-        """The Keras network with the model's weights, to look into or to train on. Imports Keras."""
+        """The Keras network with the model's weights, to look into or to train on. Imports Keras.
+
+        Raises UsageError for an ensemble.
+        """
+        self._alone("network")
         from nlpkit.networks.bundling import network_from_weights
         from nlpkit.networks.translator import build_translator
 
@@ -297,49 +329,85 @@ class Translator(RowTask[TranslationRecipe]):
         super()._open(bundle)
         self._sessions = TranslatorSessions(Session(bundle.files["encoder.onnx"]), self._session)
 
-    def _stream(self, texts: Iterable[str], beam: int, ranking: Ranking) -> Iterator[list[Translation]]:
-        models = [self._sessions, *(other._sessions for other in self._others)]
-        for window in windows(texts):
-            rows: list[list[int]] = []
-            owners: list[int] = []
-            for owner, ids in enumerate(self._encode(window)):
-                rows += ids
-                owners += [owner] * len(ids)
-            found = translate_rows(models, [np.array(ids, np.int32) for ids in rows], width=beam, ranking=ranking)
-            parts: list[list[list[Translation]]] = [[] for _ in window]
-            for owner, hypotheses in zip(owners, found, strict=True):
-                parts[owner].append([self._translation(one) for one in hypotheses])
-            for answers in parts:
-                if len(answers) == 1:
-                    yield answers[0]
-                else:  # none, or the parts of a long text
-                    yield [
-                        Translation(
-                            " ".join(best[0].text for best in answers), sum(best[0].log_probability for best in answers)
-                        )
-                    ]
+    def _models(self) -> list[TranslatorSessions]:
+        return [self._sessions, *(other._sessions for other in self._others)]
 
-    def _encode(self, texts: list[str]) -> Iterator[list[list[int]]]:
-        """The token ids of each text's parts: one for most texts, none for one without a word."""
-        limit = self.recipe.tokenizer.max_length
+    def _alone(self, method: str) -> None:
+        if self._others:
+            raise UsageError(f"{method} is for one model, not for several together; call it on each of them")
+
+    def _stream(self, texts: Iterable[str], beam: int, ranking: Ranking) -> Iterator[list[Translation]]:
+        recipes = [self.recipe, *(other.recipe for other in self._others)]
+        # as long a source as every one of the models has seen, as long a target as any of them
+        lengths = [recipe.tokenizer.max_length for recipe in recipes]
+        search = partial(
+            translate_rows,
+            self._models(),
+            width=beam,
+            ranking=ranking,
+            max_length=max(lengths),
+            max_ratio=max(recipe.data.max_ratio for recipe in recipes),
+        )
+        count, cut = 0, 0
+        for window in windows(texts):
+            rows: list[np.ndarray] = []
+            texts_parts = []
+            for parts, ids in self._parts(window, min(lengths)):
+                texts_parts.append(parts)
+                rows += ids
+            found = iter(search(rows))
+            for parts in texts_parts:
+                answers = self._joined([(next(found), after) for after in parts], beam)
+                count, cut = count + 1, cut + answers[0].cut
+                yield answers
+        if cut:
+            logger.warning(
+                "translations that came to no end, and were cut at the length that training lets them have: %s of %s",
+                f"{cut:,}",
+                f"{count:,}",
+            )
+
+    def _parts(self, texts: list[str], limit: int) -> Iterator[tuple[list[str], list[np.ndarray]]]:
+        """Of each text the spaces behind each of its parts, and their token ids: one part for most texts, none for
+        one without a word."""
+
+        def count(text: str) -> int:
+            return len(self._tokenizer.encode([text])[0])
+
         for text, ids in zip(texts, self._tokenizer.encode(texts, threads=cores()), strict=True):
             if not text.strip():
-                yield []
+                yield [], []
             elif len(ids) <= limit:
-                yield [ids]
+                yield [""], [np.array(ids, np.int32)]
             else:
-                parts = self._tokenizer.encode(list(pieces_of(text, len(ids), limit)))
-                # a word longer than the limit is cut where it must be
-                yield [part[start : start + limit] for part in parts for start in range(0, len(part), limit)]
+                pieces = pieces_of(text.strip(), count, limit)
+                cores_of = self._tokenizer.encode([piece.strip() for piece in pieces])
+                yield spaces_behind(pieces), [np.array(part, np.int32) for part in cores_of]
+
+    def _joined(self, parts: list[tuple[list[Hypothesis], str]], beam: int) -> list[Translation]:
+        """The best translations of a text of those of its parts, each with the spaces behind it."""
+        ranked = [(0.0, Translation("", 0.0))]
+        for hypotheses, after in parts:
+            longer = [
+                (
+                    score + one.score,
+                    Translation(
+                        before.text + self._tokenizer.decode(one.ids) + after,
+                        before.log_probability + one.log_probability,
+                        before.cut or one.cut,
+                    ),
+                )
+                for score, before in ranked
+                for one in hypotheses
+            ]
+            ranked = sorted(longer, key=lambda one: -one[0])[:beam]
+        return [translation for _, translation in ranked]
 
     def _ranking(self, options: dict[str, float]) -> Ranking:
         try:
             return Ranking(**self.recipe.decoding.model_dump() | options)
         except TypeError as error:
             raise UsageError(f"translate takes no option {str(error).rpartition(' ')[2]}") from None
-
-    def _translation(self, hypothesis: Hypothesis) -> Translation:
-        return Translation(self._tokenizer.decode(hypothesis.ids), hypothesis.log_probability)
 
     def _named(self) -> Dataset[Pair]:
         section = self.recipe.data
