@@ -124,7 +124,13 @@ def test_values_keep_their_kind(nlpkit: Command, trained: Path, tmp_path: Path) 
     assert cells["nested"] == '{"a": [1, 2.5, "x"]}'
     assert (cells["whole"], cells["share"], cells["none"], cells["nan"]) == ("12345678901234567890", "0.1", "", "")
     when = datetime(2024, 3, 5, 12, 30)
-    table: dict[str, list[Any]] = {"text": ["a lovely day"], "when": [when], "price": [Decimal("1.50")], "raw": [b"\xff"], "tags": [["a"]]}
+    table: dict[str, list[Any]] = {
+        "text": ["a lovely day"],
+        "when": [when],
+        "price": [Decimal("1.50")],
+        "raw": [b"\xff"],
+        "tags": [["a"]],
+    }
     pyarrow.parquet.write_table(pyarrow.table(table), tmp_path / "in.parquet")
     shown = nlpkit("predict", "--model", trained, "--file", "in.parquet", cwd=tmp_path).stdout
     found = json.loads(shown)
