@@ -4,11 +4,11 @@ import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from nlpkit.errors import DataError, NlpkitError, UsageError
+from nlpkit.errors import DataError, UsageError
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -75,34 +75,6 @@ def read_texts(
                 yield {}, line.decode().rstrip("\r\n")
             except UnicodeDecodeError:
                 raise DataError(f"standard input line {number} is not UTF-8 text") from None
-
-
-@contextmanager
-def open_output(output: Path | None) -> Iterator[IO[str]]:
-    """A file to write to, which appears when all is written; without one, standard output.
-
-    Raises NlpkitError when it cannot be written.
-    """
-    if output is None:
-        yield sys.stdout
-        sys.stdout.flush()
-        return
-    import tempfile
-
-    partial = None
-    try:
-        with tempfile.NamedTemporaryFile(
-            "w", encoding="utf-8", newline="", dir=output.parent, prefix=f".{output.name}-", delete=False
-        ) as file:
-            partial = Path(file.name)
-            yield file
-        partial.chmod(0o644)  # temporary files are for their owner alone
-        partial.replace(output)
-    except OSError as error:
-        raise NlpkitError(f"{output} cannot be written: {error.strerror}") from error
-    finally:
-        if partial is not None:
-            partial.unlink(missing_ok=True)
 
 
 def print_json(value: Any) -> None:

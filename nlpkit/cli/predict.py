@@ -9,6 +9,7 @@ import typer
 
 from nlpkit.cli.options import Json, Model, TextColumn, load_model, read_texts, watched
 from nlpkit.errors import UsageError
+from nlpkit.output import check_output_file
 
 
 def predict(
@@ -29,8 +30,7 @@ def predict(
         raise UsageError("give texts or --file, not both")
     if not texts and file is None and sys.stdin.isatty():
         raise UsageError('give a text, such as nlpkit predict "I loved every minute", or --file, or pipe lines in')
-    if output is not None and output.exists() and not overwrite:
-        raise UsageError(f"{output} exists; pick another --output, or --overwrite it")
+    check_output_file(output, overwrite=overwrite)
 
     from nlpkit.cli.predictions import Format, answers, format_of, open_writer
 

@@ -11,8 +11,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import IO, Any
 
-from nlpkit.cli.options import open_output
 from nlpkit.data.files import Row
+from nlpkit.output import open_output
 from nlpkit.tasks.classification import TextClassifier
 
 logger = logging.getLogger("nlpkit")

@@ -15,7 +15,7 @@ from nlpkit.quiet import import_keras
 from nlpkit.recipe import RECIPES, Recipe, load_recipe, recipe_from_toml, setting_key
 from nlpkit.runtime.session import Session
 from nlpkit.tokenizer import Tokenizer
-from nlpkit.training.run import Run, begin_run
+from nlpkit.training.run import Run, begin_run, claimed_run
 
 if TYPE_CHECKING:
     from nlpkit.training.progress import TrainingDisplay
@@ -53,6 +53,7 @@ class TrainedTask(ABC, Generic[R]):
         self.recipe = cast(R, found)
         self.reports: dict[str, Any] = {}  # what fit ended with, by split
         self._bundle: Bundle | None = None
+        self._run: Path | None = None  # the checkpoint of what fit trained
 
     def save(self, folder: str | Path, *, overwrite: bool = False) -> None:
         """Writes the bundle, whole or not at all. An existing one is kept unless `overwrite`.
@@ -61,7 +62,12 @@ class TrainedTask(ABC, Generic[R]):
         """
         folder, bundle = Path(folder), self._trained()
         card = model_card(folder.resolve().name, bundle.metadata, self.recipe)
-        write_bundle(folder, Bundle(bundle.metadata, bundle.files | {"README.md": card.encode()}), overwrite=overwrite)
+        write_bundle(
+            folder,
+            Bundle(bundle.metadata, bundle.files | {"README.md": card.encode()}),
+            overwrite=overwrite,
+            run=self._run,
+        )
 
     @classmethod
     def from_bundle(cls, bundle: Bundle) -> Self:
@@ -91,20 +97,21 @@ class TrainedTask(ABC, Generic[R]):
         self,
         dataset: Dataset[Any],
         display: "TrainingDisplay | None",
-        checkpoint: Path | None,
+        checkpoint: str | Path | None,
         resume: bool,
         tensorboard: Path | None,
     ) -> Self:
         from nlpkit.training.progress import TrainingDisplay
 
-        with display or TrainingDisplay() as shown:
+        with claimed_run(checkpoint, resume=resume) as held, display or TrainingDisplay() as shown:
             prepared = self._prepare(dataset, shown.report)
-            if checkpoint is not None and not resume:
-                begin_run(checkpoint, self.recipe)
             shown.report("loading Keras", 0, None)
             import_keras()
-            bundle = self._train(dataset, prepared, Run(shown, checkpoint, resume, tensorboard))
+            if held is not None and not resume:
+                begin_run(held, self.recipe)
+            bundle = self._train(dataset, prepared, Run(shown, held, resume, tensorboard))
             self._open(bundle)
+            self._run = held
             shown.report("evaluating validation", 0, None)
             self.reports = {"validation": self._judge_held_out(prepared)}
             if "test" in dataset.splits:

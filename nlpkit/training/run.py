@@ -1,11 +1,14 @@
 """One run of training: how it is shown, and where it is kept while it is not finished."""
 
-import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nlpkit.errors import NlpkitError, UsageError
+from nlpkit.errors import NlpkitError, UsageError, reason
+from nlpkit.locking import locked
+from nlpkit.output import HIDDEN, open_output
 from nlpkit.recipe import Recipe, recipe_from_toml, recipe_to_toml
 
 if TYPE_CHECKING:
@@ -13,6 +16,10 @@ if TYPE_CHECKING:
 
 STATE = "state.npz"
 _RECIPE = "recipe.toml"
+_MARK = f"{HIDDEN}run"
+_PARTIAL = f".{STATE}.partial"  # what runs once wrote
+FILES = (_RECIPE, STATE)
+"""What nlpkit keeps of a run in its checkpoint folder, besides hidden files of its own."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +37,7 @@ def check_run(checkpoint: Path, recipe: Recipe, *, resume: bool, overwrite: bool
     lose one that is. Raises UsageError."""
     saved = checkpoint / _RECIPE
     folder = checkpoint.parent
+    _check_owner(checkpoint)
     if resume and not saved.is_file():
         raise UsageError(f"there is no unfinished run in {folder} to go on with; leave --resume out")
     if resume:
@@ -38,14 +46,78 @@ def check_run(checkpoint: Path, recipe: Recipe, *, resume: bool, overwrite: bool
         raise UsageError(f"{folder} holds an unfinished run; --resume goes on with it, --overwrite starts over")
 
 
+@contextmanager
+def claimed_run(checkpoint: str | Path | None, *, resume: bool) -> Iterator[Path | None]:
+    """Holds a run's checkpoint folder as long as it trains.
+
+    Raises UsageError when there is no run to resume, when the folder holds what is not nlpkit's, and when another
+    process is at work there; nothing is touched then.
+    """
+    if checkpoint is None:
+        if resume:
+            raise UsageError("there is nothing to resume: name the unfinished run's folder, checkpoint=…")
+        yield None
+        return
+    folder = Path(checkpoint)
+    _check_owner(folder)
+    if resume and not (folder / _RECIPE).is_file():
+        raise UsageError(f"there is no unfinished run in {folder} to go on with; leave resume out")
+    with locked(folder):
+        _check_owner(folder)
+        yield folder
+
+
 def begin_run(checkpoint: Path, recipe: Recipe) -> None:
-    """Makes the checkpoint folder afresh. Raises NlpkitError when it cannot be made."""
+    """Makes a claimed checkpoint folder afresh. Raises NlpkitError when it cannot be made."""
     try:
-        shutil.rmtree(checkpoint, ignore_errors=True)
-        checkpoint.mkdir(parents=True)
-        (checkpoint / _RECIPE).write_text(recipe_to_toml(recipe), encoding="utf-8")
+        checkpoint.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise NlpkitError(f"{checkpoint} cannot be written: {error.strerror}; pick another --output") from error
+        raise NlpkitError(f"{checkpoint} cannot be written: {reason(error)}; pick another --output") from error
+    _write(checkpoint / _MARK, "nlpkit keeps a run here while it is unfinished; --resume goes on with it\n")
+    _remove_files(checkpoint)
+    _write(checkpoint / _RECIPE, recipe_to_toml(recipe))
+
+
+def holds_run(checkpoint: Path) -> bool:
+    """Whether nlpkit keeps, or kept, a run in a folder."""
+    if any(checkpoint.glob(f"{HIDDEN}*")):  # the mark, or what a run wrote that was killed at its beginning
+        return True
+    try:  # runs begun before there was a mark
+        recipe_from_toml((checkpoint / _RECIPE).read_text(encoding="utf-8"), "")
+        return {path.name for path in checkpoint.iterdir()} <= {*FILES, _PARTIAL}
+    except (OSError, ValueError, UsageError):
+        return False
+
+
+def remove_run(checkpoint: Path) -> None:
+    """Takes away what nlpkit wrote into a checkpoint folder, and the folder if it is empty then. Raises OSError."""
+    if holds_run(checkpoint):
+        _remove_files(checkpoint)
+        (checkpoint / _MARK).unlink(missing_ok=True)
+    with suppress(OSError):
+        checkpoint.rmdir()
+
+
+def _remove_files(checkpoint: Path) -> None:
+    for path in [*(checkpoint / name for name in (*FILES, _PARTIAL)), *checkpoint.glob(f"{HIDDEN}*")]:
+        if path.name != _MARK:  # which goes last
+            path.unlink(missing_ok=True)
+
+
+def _check_owner(checkpoint: Path) -> None:
+    try:
+        taken = checkpoint.exists() and any(checkpoint.iterdir()) and not holds_run(checkpoint)
+    except NotADirectoryError:
+        raise UsageError(f"{checkpoint} is a file; name a folder for the checkpoint") from None
+    except OSError as error:
+        raise NlpkitError(f"{checkpoint} cannot be read: {reason(error)}") from error
+    if taken:
+        raise UsageError(f"{checkpoint} holds other files than a run of nlpkit's; pick another folder")
+
+
+def _write(path: Path, text: str) -> None:
+    with open_output(path) as file:
+        file.write(text)
 
 
 def _compare(saved: Recipe, wanted: Recipe, folder: Path) -> None:
