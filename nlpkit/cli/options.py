@@ -10,11 +10,11 @@ from datetime import date, time
 from itertools import count
 from pathlib import Path
 from types import MappingProxyType
-from typing import IO, TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from nlpkit.errors import DataError, NlpkitError, UsageError
+from nlpkit.errors import DataError, UsageError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -143,34 +143,6 @@ def answered(
             sys.stdout.flush()
 
     return watched(each(), what) if output is not None else each()
-
-
-@contextmanager
-def open_output(output: Path | None) -> Iterator[IO[str]]:
-    """A file to write to, which appears when all is written; without one, standard output.
-
-    Raises NlpkitError when it cannot be written.
-    """
-    if output is None:
-        yield sys.stdout
-        sys.stdout.flush()
-        return
-    import tempfile
-
-    partial = None
-    try:
-        with tempfile.NamedTemporaryFile(
-            "w", encoding="utf-8", newline="", dir=output.parent, prefix=f".{output.name}-", delete=False
-        ) as file:
-            partial = Path(file.name)
-            yield file
-        partial.chmod(0o644)  # temporary files are for their owner alone
-        partial.replace(output)
-    except OSError as error:
-        raise NlpkitError(f"{output} cannot be written: {error.strerror}") from error
-    finally:
-        if partial is not None:
-            partial.unlink(missing_ok=True)
 
 
 def print_json(value: Any) -> None:

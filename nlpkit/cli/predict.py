@@ -18,6 +18,7 @@ from nlpkit.cli.options import (
     read_texts,
 )
 from nlpkit.errors import UsageError
+from nlpkit.output import check_output_file
 
 
 def predict(
@@ -47,8 +48,7 @@ def predict(
         together={"text_column": ["file"], "overwrite": ["output"]},
     )
     check_texts(texts, file, 'nlpkit predict "I loved every minute"')
-    if output is not None and output.exists() and not overwrite:
-        raise UsageError(f"{output} exists; pick another --output, or --overwrite it")
+    check_output_file(output, overwrite=overwrite)
     if top > 1 and min_score is not None:
         raise UsageError("--top gives labels whatever their scores, and --min-score does not; give one of them")
 

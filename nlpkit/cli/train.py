@@ -93,10 +93,10 @@ def train(
         return
 
     from nlpkit.bundle import CHECKPOINT, check_output
+    from nlpkit.locking import locked
     from nlpkit.tasks import task_class
     from nlpkit.training.run import check_run
 
-    check_output(folder, overwrite=overwrite or resume)
     if baseline:
         from nlpkit.baseline import require_sklearn
 
@@ -104,13 +104,16 @@ def train(
             raise UsageError("--baseline goes with classification: it compares with a linear classifier")
         require_sklearn()
     checkpoint = folder / CHECKPOINT
-    check_run(checkpoint, chosen, resume=resume, overwrite=overwrite)
     model = task_class(chosen.task)(chosen)
-    note(f"training {Path(recipe).stem} on {chosen.data.source} into {folder}")
-    try:
-        model.fit(checkpoint=checkpoint, resume=resume, tensorboard=tensorboard, output=folder)
-    except Interrupted:
-        raise Interrupted(f"stopped, and saved in {checkpoint}; the same command with --resume goes on") from None
+    with locked(folder):
+        check_run(checkpoint, chosen, resume=resume, overwrite=overwrite)
+        check_output(folder, overwrite=overwrite or resume)
+        note(f"training {Path(recipe).stem} on {chosen.data.source} into {folder}")
+        replaced = overwrite or resume
+        try:
+            model.fit(checkpoint=checkpoint, resume=resume, tensorboard=tensorboard, output=folder, overwrite=replaced)
+        except Interrupted:
+            raise Interrupted(f"stopped, and saved in {checkpoint}; the same command with --resume goes on") from None
     linear = _baseline(model) if baseline else {}
     if as_json:
         print_json(

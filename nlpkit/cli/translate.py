@@ -15,10 +15,10 @@ from nlpkit.cli.options import (
     check_texts,
     load_model,
     note,
-    open_output,
     read_texts,
 )
 from nlpkit.errors import UsageError
+from nlpkit.output import check_output_file, open_output
 
 if TYPE_CHECKING:
     from nlpkit.tasks.translation import Translator
@@ -70,8 +70,7 @@ def translate(
     if nbest > beam:
         raise UsageError(f"--nbest {nbest} needs a --beam as wide, not {beam}")
     for path in (output, html):
-        if path is not None and path.exists() and not overwrite:
-            raise UsageError(f"{path} exists; pick another name, or --overwrite it")
+        check_output_file(path, overwrite=overwrite)
     ranking = {"length_penalty": length_penalty, "coverage_penalty": coverage_penalty}
     ranking = {name: value for name, value in ranking.items() if value is not None}
     _check(ranking)

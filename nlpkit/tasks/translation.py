@@ -96,6 +96,7 @@ class Translator(RowTask[TranslationRecipe]):
         resume: bool = False,
         tensorboard: str | Path | None = None,
         output: str | Path | None = None,
+        overwrite: bool = False,
     ) -> Self:
         """Trains on `sources` and `targets`, or on the data that `data` names or is, a `pair` of its languages such as
         en-de, or on the recipe's own.
@@ -106,7 +107,8 @@ class Translator(RowTask[TranslationRecipe]):
         language; a DatasetDict, or a dict of tables, has splits.
         A part is held out to choose the best epoch by. Progress goes to standard error. With `checkpoint`, a
         folder, SIGINT saves the state there and raises Interrupted, and `resume` goes on from it. With `output` the
-        bundle is written there, over one that is there, as soon as it is trained, and again with its figures.
+        bundle is written there as soon as it is trained, and again with its figures; one that is there already is
+        refused unless `overwrite`.
         Raises DataError for data that cannot be trained on.
         """
         check_asked(checkpoint, resume)
@@ -115,7 +117,7 @@ class Translator(RowTask[TranslationRecipe]):
             IN_MEMORY if dataset else str(data) if data is not None else self.recipe.data.source, pair=pair
         )
         dataset = dataset or self._named()
-        return self._fit(dataset, display, checkpoint, resume, tensorboard, output)
+        return self._fit(dataset, display, checkpoint, resume, tensorboard, output, overwrite)
 
     def prepared(self) -> PreparedPairs:
         """The recipe's data, split and tokenized, from the cache where it was prepared before."""
