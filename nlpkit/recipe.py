@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from nlpkit.data.tables import Reading
 from nlpkit.errors import UsageError, did_you_mean
 
 Fraction = Annotated[float, Field(ge=0, lt=1)]
@@ -26,8 +27,16 @@ class Section(BaseModel):
 
 class DataSection(Section):
     source: str
+    encoding: str | None = None
+    delimiter: str | None = None
+    header: bool = True
     validation_fraction: Annotated[float, Field(gt=0, le=0.5)] = 0.1
     limit: Annotated[int, Field(ge=1)] | None = None
+
+    @property
+    def reading(self) -> Reading:
+        """How the data's files are read."""
+        return Reading(self.encoding, self.delimiter, self.header)
 
 
 class ClassifierData(DataSection):

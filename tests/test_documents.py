@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from nlpkit.data.builtin import open_python_docs
-from nlpkit.data.catalog import is_unlabelled, open_documents
+from nlpkit.data.catalog import open_documents, task_of
 from nlpkit.data.dataset import dataset_from_texts
 from nlpkit.data.stream import prepare_stream, token_ids
 from nlpkit.errors import DataError, UsageError
@@ -32,7 +32,7 @@ def test_a_folder_is_a_document_a_file(tmp_path: Path) -> None:
     for name, text in (("b.txt", "second"), ("a.md", "first"), ("deep/c.rst", "third"), ("image.png", "no")):
         (tmp_path / name).write_text(text)
     assert list(open_documents(str(tmp_path)).read("train")) == ["first", "second", "third"]
-    assert is_unlabelled(str(tmp_path))
+    assert task_of(str(tmp_path)) == "generation"
 
 
 def test_a_folder_may_hold_splits(tmp_path: Path) -> None:
@@ -52,7 +52,7 @@ def test_a_table_is_a_document_a_row(tmp_path: Path) -> None:
 def test_labelled_data_gives_its_texts() -> None:
     texts = open_documents("rotten-tomatoes")
     assert sum(1 for _ in texts.read("train")) == 8_530
-    assert not is_unlabelled("rotten-tomatoes")
+    assert task_of("rotten-tomatoes") == "classification"
 
 
 def test_python_docs_are_the_library_s_own() -> None:

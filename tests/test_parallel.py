@@ -103,7 +103,7 @@ def test_what_is_not_there(tmp_path: Path) -> None:
         ({"source": str(tmp_path)}, "--pair|holds no files"),
     ):
         with pytest.raises(UsageError, match=message):
-            open_pairs(**arguments)
+            open_pairs(**arguments)  # type: ignore[arg-type]
 
 
 def test_dates_are_what_they_say() -> None:

@@ -5,9 +5,12 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from nlpkit.cli.options import (
+    Delimiter,
+    Encoding,
     Json,
     LabelColumn,
     Model,
+    NoHeader,
     Pair,
     SourceColumn,
     TargetColumn,
@@ -15,6 +18,7 @@ from nlpkit.cli.options import (
     load_model,
     print_json,
     print_report,
+    reading_of,
     waiting,
     watched,
 )
@@ -38,6 +42,9 @@ def evaluate(
     pair: Pair = None,
     source_column: SourceColumn = None,
     target_column: TargetColumn = None,
+    encoding: Encoding = None,
+    delimiter: Delimiter = None,
+    no_header: NoHeader = False,
     beam: int = typer.Option(None, min=1, help="The width of a translator's search.", show_default="5"),
     as_json: Json = False,
 ) -> None:
@@ -57,14 +64,15 @@ def evaluate(
         if value is not None and trained.task not in tasks:
             raise UsageError(f"--{name.replace('_', '-')} goes with {' and '.join(tasks)}, not {trained.task}")
     shown = data or source or trained.recipe.data.source
+    reading = reading_of(encoding, delimiter, no_header)
     if trained.task == "generation":
-        name, ids, characters = trained.documents(data, split, text_column)
+        name, ids, characters = trained.documents(data, split, text_column=text_column, reading=reading)
         with waiting(f"reading {characters:,} characters"):
             report = trained.compare(ids, characters)
     elif trained.task == "translation":
         if (source is None) != (target is None) or (source and data):
             raise UsageError("give --data, or --source and --target together")
-        columns = {"source_column": source_column, "target_column": target_column}
+        columns = {"source_column": source_column, "target_column": target_column, "reading": reading}
         name, pairs = trained.pairs(data or source, split, target=target, pair=pair, **columns)
         report, pairs, found = trained.compare(watched(pairs, f"translating {name}"), beam=beam or 5)
         if not as_json:
@@ -72,7 +80,8 @@ def evaluate(
             _print_samples(report, pairs, found)
             return
     else:
-        name, examples = trained.examples(data, split, text_column=text_column, label_column=label_column)
+        columns = {"text_column": text_column, "label_column": label_column, "reading": reading}
+        name, examples = trained.examples(data, split, **columns)
         report = trained.compare(watched(examples, f"evaluating {name}"))
     if as_json:
         print_json({"split": name, **report.to_dict()})

@@ -8,12 +8,12 @@ from typing import IO, TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from nlpkit.errors import DataError, NlpkitError, UsageError
+from nlpkit.errors import NlpkitError, UsageError
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from nlpkit.data.files import Row
+    from nlpkit.data.tables import Reading, Row
     from nlpkit.metrics import ClassificationReport, GenerationReport, TranslationReport
 
 T = TypeVar("T")
@@ -28,6 +28,14 @@ LabelColumn = Annotated[str | None, typer.Option(help="The column with the label
 Pair = Annotated[str | None, typer.Option(help="From which language to which, such as en-de.")]
 SourceColumn = Annotated[str | None, typer.Option(help="The column to translate from, where it is not clear.")]
 TargetColumn = Annotated[str | None, typer.Option(help="The column with translations, where it is not clear.")]
+
+Encoding = Annotated[
+    str | None, typer.Option(help="What files are in, such as cp1252.", show_default="UTF-8, or as their mark says")
+]
+Delimiter = Annotated[
+    str | None, typer.Option(help="What is between columns: a character, or tab.", show_default="as the header shows")
+]
+NoHeader = Annotated[bool, typer.Option("--no-header", help="The first row is data; columns go by number, from 1.")]
 
 
 def note(message: str) -> None:
@@ -58,23 +66,31 @@ def load_model(folder: Path | None, task: str | None = None) -> Any:
     return model
 
 
+def reading_of(encoding: str | None, delimiter: str | None = None, no_header: bool = False) -> "Reading | None":
+    """How files are read, where an option says so."""
+    from nlpkit.data.tables import Reading
+
+    given = Reading(encoding, delimiter, not no_header)
+    return None if given == Reading() else given
+
+
 def read_texts(
-    texts: list[str] | None, file: Path | None, text_column: str | None = None
+    texts: list[str] | None,
+    file: Path | None,
+    text_column: str | None = None,
+    *,
+    remembered: str | None = None,
+    reading: "Reading | None" = None,
 ) -> "Iterator[tuple[Row, str]]":
     """Arguments, else the rows of a file, else the lines of standard input, each with its text."""
     from nlpkit.data.files import read_rows
+    from nlpkit.data.tables import Reading
 
     if texts:
         for text in texts:
             yield {}, utf8(text, "a text")
-    elif file is not None:
-        yield from read_rows(file, text_column)
     else:
-        for number, line in enumerate(sys.stdin.buffer, 1):
-            try:
-                yield {}, line.decode().rstrip("\r\n")
-            except UnicodeDecodeError:
-                raise DataError(f"standard input line {number} is not UTF-8 text") from None
+        yield from read_rows(file or Path("-"), text_column, remembered=remembered, reading=reading or Reading())
 
 
 @contextmanager

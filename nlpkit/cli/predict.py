@@ -7,15 +7,29 @@ from typing import Literal
 
 import typer
 
-from nlpkit.cli.options import Json, Model, TextColumn, load_model, read_texts, watched
+from nlpkit.cli.options import (
+    Delimiter,
+    Encoding,
+    Json,
+    Model,
+    NoHeader,
+    TextColumn,
+    load_model,
+    read_texts,
+    reading_of,
+    watched,
+)
 from nlpkit.errors import UsageError
 
 
 def predict(
     texts: list[str] = typer.Argument(None, help="Texts; without any, standard input is read, one text a line."),
     model: Model = None,
-    file: Path = typer.Option(None, "--file", "-f", help="A .csv, .tsv, .jsonl, .parquet or text file of texts."),
+    file: Path = typer.Option(None, "--file", "-f", help="A table or a text file; - is standard input."),
     text_column: TextColumn = None,
+    encoding: Encoding = None,
+    delimiter: Delimiter = None,
+    no_header: NoHeader = False,
     output: Path = typer.Option(None, "--output", "-o", help="Write here, and whole, instead of standard output."),
     overwrite: bool = typer.Option(False, help="Replace an output file that is there already."),
     format: Literal["plain", "csv", "tsv", "jsonl"] = typer.Option(
@@ -38,7 +52,9 @@ def predict(
     chosen = Format(said) if said else format_of(output) or format_of(file) or Format.plain
     classifier = load_model(model, "classification")
     logging.getLogger("nlpkit").setLevel(logging.INFO)
-    found = answers(classifier, read_texts(texts, file, text_column))
+    reading = reading_of(encoding, delimiter, no_header)
+    remembered = classifier.recipe.data.text_column
+    found = answers(classifier, read_texts(texts, file, text_column, remembered=remembered, reading=reading))
     with open_writer(chosen, output, top) as write:
         # on a terminal, answers and a bar would get into each other's way
         for answer in watched(found, "predicting") if output is not None else found:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from nlpkit.cli.options import open_output
-from nlpkit.data.files import Row
+from nlpkit.data.tables import Row
 from nlpkit.tasks.classification import TextClassifier
 
 logger = logging.getLogger("nlpkit")

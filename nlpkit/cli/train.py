@@ -6,8 +6,11 @@ from typing import TYPE_CHECKING
 import typer
 
 from nlpkit.cli.options import (
+    Delimiter,
+    Encoding,
     Json,
     LabelColumn,
+    NoHeader,
     Pair,
     SourceColumn,
     TargetColumn,
@@ -43,6 +46,9 @@ def train(
     label_column: LabelColumn = None,
     source_column: SourceColumn = None,
     target_column: TargetColumn = None,
+    encoding: Encoding = None,
+    delimiter: Delimiter = None,
+    no_header: NoHeader = False,
     epochs: int = typer.Option(None, help="At most so many passes over the data.", show_default="the recipe's"),
     seed: int = typer.Option(None, help="What every random draw follows from.", show_default="the recipe's"),
     settings: list[str] = typer.Option(
@@ -74,6 +80,9 @@ def train(
             "data.target_column": target_column,
             "data.text_column": text_column,
             "data.label_column": label_column,
+            "data.encoding": encoding,
+            "data.delimiter": delimiter,
+            "data.header": False if no_header else None,
             "training.epochs": epochs,
             "training.seed": seed,
         },

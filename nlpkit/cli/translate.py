@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from nlpkit.cli.options import Json, load_model, note, open_output, read_texts, watched
+from nlpkit.cli.options import Encoding, Json, load_model, note, open_output, read_texts, reading_of, watched
 from nlpkit.errors import UsageError
 
 if TYPE_CHECKING:
@@ -25,7 +25,8 @@ def translate(
         show_default="the newest under ./models",
     ),
     pair: str = typer.Option(None, help="Refuse a model of another pair than this, such as en-de."),
-    file: Path = typer.Option(None, "--file", "-f", help="A file of texts, one a line."),
+    file: Path = typer.Option(None, "--file", "-f", help="A file of texts, one a line; - is standard input."),
+    encoding: Encoding = None,
     output: Path = typer.Option(None, "--output", "-o", help="Write here, and whole, instead of standard output."),
     overwrite: bool = typer.Option(False, help="Replace an output file that is there already."),
     beam: int = typer.Option(5, min=1, help="So many translations are kept side by side; 1 is greedy."),
@@ -56,7 +57,7 @@ def translate(
     first, *others = [load_model(folder, "translation") for folder in folders]
     first.check_pair(pair)
     translator = first.together(*others) if others else first
-    given = (text for _, text in read_texts(texts, file))
+    given = (text for _, text in read_texts(texts, file, reading=reading_of(encoding)))
     if attention or html is not None:
         if others:
             raise UsageError("--attention looks into one model; leave the other --model out")

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Generic, NamedTuple, TypeVar
 
 from nlpkit.errors import DataError, UsageError
@@ -32,11 +32,15 @@ class Dataset(Generic[Row]):
     """Splits by name ("train", "validation", "test"), and the SHA-256 of the content behind them.
 
     A row is an `Example` for classification, the text of one document for generation, a `Pair` for translation.
+    columns: which columns they come from, by what they are for ("text", "label", "source", "target"), where there are
+    any; left_out: how many rows of each split were left out, by reason, once it was read to its end.
     """
 
     name: str
     splits: Mapping[str, Callable[[], Iterator[Row]]]
     fingerprint: str
+    columns: Mapping[str, str] = field(default_factory=dict)
+    left_out: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
     def read(self, split: str) -> Iterator[Row]:
         """The rows of a split. Raises UsageError when there is no such split."""

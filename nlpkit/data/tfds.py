@@ -8,8 +8,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from nlpkit.data.columns import Columns
 from nlpkit.data.dataset import Dataset, Example, Pair, Row
-from nlpkit.data.files import SPLITS, Columns, add_files
+from nlpkit.data.folders import SPLITS, add_files
 from nlpkit.data.parallel import split_pair
 from nlpkit.errors import DataError, UsageError, did_you_mean
 from nlpkit.quiet import quiet

@@ -146,7 +146,7 @@ class TextClassifier(TrainedTask[ClassificationRecipe]):
         return classification_report(probabilities, np.array(truth), self.labels)
 
     def examples(
-        self, data: str | Path | None = None, split: str | None = None, **columns: str | None
+        self, data: str | Path | None = None, split: str | None = None, **columns: Any
     ) -> tuple[str, Iterable[Example]]:
         """The split that `evaluate` takes, by name, and its examples; `columns` as `open_labelled` takes them."""
         if data is None and self.recipe.data.source == IN_MEMORY:
@@ -185,12 +185,12 @@ class TextClassifier(TrainedTask[ClassificationRecipe]):
     def _judge(self, rows: Iterable[Example]) -> ClassificationReport:
         return self.compare(rows)
 
-    def _named(self, source: str, **columns: str | None) -> Dataset[Example]:
+    def _named(self, source: str, **columns: Any) -> Dataset[Example]:
         section = self.recipe.data
+        columns = {name: value for name, value in columns.items() if value is not None}
         if source == section.source:
-            columns = {"text_column": section.text_column, "label_column": section.label_column} | {
-                name: value for name, value in columns.items() if value
-            }
+            own = {"text_column": section.text_column, "label_column": section.label_column, "reading": section.reading}
+            columns = own | columns
         return open_labelled(source, skip_empty=section.skip_empty, **columns)
 
 

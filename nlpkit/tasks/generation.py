@@ -186,13 +186,14 @@ class TextGenerator(TrainedTask[GenerationRecipe]):
         return self.compare(*self.documents(data, split)[1:])
 
     def documents(
-        self, data: str | Path | None = None, split: str | None = None, text_column: str | None = None
+        self, data: str | Path | None = None, split: str | None = None, **columns: Any
     ) -> tuple[str, np.ndarray, int]:
-        """The split that `evaluate` takes: its name, its token ids, and its number of characters."""
+        """The split that `evaluate` takes: its name, its token ids, and its number of characters; `columns` as
+        `open_documents` takes them."""
         if data is None and self.recipe.data.source == IN_MEMORY:
             raise UsageError("the model was trained on texts in memory; name the data to evaluate on")
         source = self.recipe.data.source if data is None else str(data)
-        dataset = self._named(source, text_column)
+        dataset = self._named(source, **columns)
         own = source == self.recipe.data.source
         if split is None:
             names = ("test", "validation", "train")
@@ -286,10 +287,12 @@ class TextGenerator(TrainedTask[GenerationRecipe]):
     def _ids(self, documents: list[str]) -> Iterator[np.ndarray]:
         return token_ids(self._tokenizer, documents, apart=self._ends())
 
-    def _named(self, source: str, text_column: str | None = None) -> Dataset[str]:
-        if source == self.recipe.data.source:
-            text_column = text_column or self.recipe.data.text_column
-        return open_documents(source, text_column=text_column)
+    def _named(self, source: str, **columns: Any) -> Dataset[str]:
+        section = self.recipe.data
+        columns = {name: value for name, value in columns.items() if value is not None}
+        if source == section.source:
+            columns = {"text_column": section.text_column, "reading": section.reading} | columns
+        return open_documents(source, **columns)
 
 
 def _words(stop: str | Sequence[str]) -> list[str]:

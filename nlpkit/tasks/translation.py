@@ -218,7 +218,7 @@ class Translator(TrainedTask[TranslationRecipe]):
         *,
         target: str | None = None,
         pair: str | None = None,
-        **columns: str | None,
+        **columns: Any,
     ) -> tuple[str, Iterable[Pair]]:
         """The split that `evaluate` takes, by name, and its pairs; the rest as `open_pairs` takes it."""
         self.check_pair(pair)
@@ -231,6 +231,7 @@ class Translator(TrainedTask[TranslationRecipe]):
         else:
             source = str(data)
             known = section.pair if Path(source).is_dir() or source.startswith("tfds:") else None
+            columns = {name: value for name, value in columns.items() if value is not None}
             dataset = open_pairs(source, target=target, pair=pair or known, **columns)
         if own and split in (None, "train", "validation"):
             split = split or ("test" if "test" in dataset.splits else "validation")
@@ -326,6 +327,7 @@ class Translator(TrainedTask[TranslationRecipe]):
             pair=section.pair,
             source_column=section.source_column,
             target_column=section.target_column,
+            reading=section.reading,
         )
 
 
