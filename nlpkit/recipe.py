@@ -38,6 +38,11 @@ class DataSection(Section):
         """How the data's files are read."""
         return Reading(self.encoding, self.delimiter, self.header)
 
+    @property
+    def columns(self) -> dict[str, str]:
+        """The columns that are named, by what they are for: {"text": "body"}."""
+        return {key.removesuffix("_column"): name for key, name in self if key.endswith("_column") and name is not None}
+
 
 class ClassifierData(DataSection):
     source: str = "reviews"

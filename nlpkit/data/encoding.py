@@ -64,14 +64,18 @@ def read_lines(path: Path, encoding: str | None = None, *, keep_ends: bool = Fal
                         raise DataError(_zeros(path, number, raw))
                     yield number, line if keep_ends else line.rstrip("\r\n")
             else:
-                for number, line in enumerate(io.TextIOWrapper(file, codec, newline="\n"), 1):
-                    yield number, line if keep_ends else line.rstrip("\r\n")
+                decoded = io.TextIOWrapper(file, codec, newline="\n")
+                try:
+                    for number, line in enumerate(decoded, 1):
+                        yield number, line if keep_ends else line.rstrip("\r\n")
+                finally:
+                    decoded.detach()  # who opened the file closes it
     except UnicodeDecodeError as error:
         if raw:
             place = f"{_named(path)} line {number}: byte {error.start + 1} of the line is not {_shown(codec)}"
         else:  # decoded in stretches of many lines
             place = f"{_named(path)} after line {number}: what follows is not {_shown(codec)}"
-        raise DataError(f"{place}; {_way_out(path, raw, codec)}") from None
+        raise DataError(f"{place}; {_way_out(path, raw)}") from None
 
 
 def read_text(path: Path, encoding: str | None = None) -> str:
@@ -85,7 +89,7 @@ def read_text(path: Path, encoding: str | None = None) -> str:
         start = content.rfind(b"\n", 0, error.start) + 1
         line = content[start : content.find(b"\n", start) % (len(content) + 1)]
         raise DataError(
-            f"{_named(path)}: byte {error.start + 1} is not {_shown(codec)}; {_way_out(path, line, codec)}"
+            f"{_named(path)}: byte {error.start + 1} is not {_shown(codec)}; {_way_out(path, line)}"
         ) from None
     if "\0" in text:
         raise DataError(_zeros(path, content[: content.index(0)].count(b"\n") + 1, content[:_HEAD]))
@@ -119,7 +123,7 @@ def checked_encoding(name: str | None) -> str | None:
     if name is None:
         return None
     try:
-        b"".decode(name)
+        "\n".encode(name)  # not every codec is of text
         return codecs.lookup(name).name
     except (LookupError, ValueError):
         from encodings.aliases import aliases
@@ -132,7 +136,7 @@ def _one_byte_line_breaks(codec: str) -> bool:
     return "\n".encode(codec) == b"\n"
 
 
-def _way_out(path: Path, line: bytes, codec: str) -> str:
+def _way_out(path: Path, line: bytes) -> str:
     """What to do about bytes that are not text in an encoding: another, where one is likely, and how it would read."""
     from charset_normalizer import from_bytes
 
@@ -140,11 +144,12 @@ def _way_out(path: Path, line: bytes, codec: str) -> str:
     if path != STDIN:
         with open_bytes(path) as file:
             head = file.read(_HEAD)
-    found = from_bytes(line + b"\n" + head).best()
-    if found is None or found.encoding in (codec.replace("-", "_"), "utf_8", "ascii"):
+    found = [match for match in from_bytes(line + b"\n" + head) if match.encoding not in ("utf_8", "ascii")]
+    if not found:
         return "save it as UTF-8, or say what it is in with --encoding"
-    # Western text often reads the same in many of them
-    name = "cp1252" if "cp1252" in found.could_be_from_charset else found.encoding
+    best = [match for match in found if (match.chaos, match.coherence) == (found[0].chaos, found[0].coherence)]
+    # of several that are as likely, the one that most people have
+    name = "cp1252" if any("cp1252" in match.could_be_from_charset for match in best) else found[0].encoding
     text = line.decode(name, "replace").strip()
     return f"in {name} it reads {text[:40]!r}: if that is right, say --encoding {name}, else save it as UTF-8"
 

@@ -69,15 +69,16 @@ def visible(folder: Path) -> list[Path]:
 
 
 def visible_files(folder: Path) -> Iterator[Path]:
-    """Each file in a folder and those below it, in the order of their names, through links; no hidden one."""
-    entered: set[tuple[int, int]] = set()
+    """Each file in a folder and those below it, in the order of their names, through links; no hidden one. A folder
+    that is met again, by a link, is not entered again."""
+    entered = {folder.resolve()}
     for place, folders, names in os.walk(folder, followlinks=True):
-        folders.sort()
-        for name in [*folders]:
-            status = Path(place, name).stat()
-            if name.startswith(".") or (status.st_dev, status.st_ino) in entered:  # a link back
+        for name in sorted(folders):
+            inside = Path(place, name).resolve()
+            if name.startswith(".") or inside in entered:
                 folders.remove(name)
-            entered.add((status.st_dev, status.st_ino))
+            entered.add(inside)
+        folders.sort()
         yield from (Path(place, name) for name in sorted(names) if not name.startswith("."))
 
 
@@ -155,7 +156,7 @@ def _put(folder: Path, found: dict[str, Path], split: str, entry: Path) -> None:
 def _with_train(folder: Path, found: dict[str, Any]) -> dict[str, Any]:
     if "train" not in found and len(found) > 1:
         raise UsageError(f"{folder} has {' and '.join(found)} but no train split")
-    return found
+    return {split: found[split] for split in dict.fromkeys(SPLITS.values()) if split in found}
 
 
 def _classes(folder: Path) -> dict[str, list[Path]]:

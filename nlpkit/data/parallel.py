@@ -202,7 +202,9 @@ def pair_columns(path: Path, reading: Reading) -> list[str]:
 
 def _flat(row: Row) -> Row:
     nested = row.get(_NESTED)
-    return {**row, **nested} if isinstance(nested, dict) else row
+    if not isinstance(nested, dict):
+        return row
+    return {name: value for name, value in row.items() if name != _NESTED} | nested
 
 
 def _choose_pair(

@@ -130,6 +130,7 @@ def _csv_records(
     try:
         for cells in reader:
             if not cells:
+                ended = reader.line_num
                 continue
             width, previous = width or len(cells), previous or cells
             number = before + reader.line_num

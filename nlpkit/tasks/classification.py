@@ -191,6 +191,8 @@ class TextClassifier(TrainedTask[ClassificationRecipe]):
         if source == section.source:
             own = {"text_column": section.text_column, "label_column": section.label_column, "reading": section.reading}
             columns = own | columns
+        else:
+            columns = {"remembered": section.columns} | columns
         return open_labelled(source, skip_empty=section.skip_empty, **columns)
 
 

@@ -292,6 +292,8 @@ class TextGenerator(TrainedTask[GenerationRecipe]):
         columns = {name: value for name, value in columns.items() if value is not None}
         if source == section.source:
             columns = {"text_column": section.text_column, "reading": section.reading} | columns
+        else:
+            columns = {"remembered": section.columns} | columns
         return open_documents(source, **columns)
 
 

@@ -232,7 +232,7 @@ class Translator(TrainedTask[TranslationRecipe]):
             source = str(data)
             known = section.pair if Path(source).is_dir() or source.startswith("tfds:") else None
             columns = {name: value for name, value in columns.items() if value is not None}
-            dataset = open_pairs(source, target=target, pair=pair or known, **columns)
+            dataset = open_pairs(source, target=target, pair=pair or known, remembered=section.columns, **columns)
         if own and split in (None, "train", "validation"):
             split = split or ("test" if "test" in dataset.splits else "validation")
             if split != "test":
