@@ -2,12 +2,15 @@
 
 import bz2
 import codecs
+import csv
 import gzip
 import io
 import json
 import logging
 import lzma
 import os
+import random
+import threading
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -101,6 +104,13 @@ def test_encodings_that_there_are_not(tmp_path: Path) -> None:
             list(read_lines(path, name))
 
 
+def test_lines_that_end_in_carriage_returns(tmp_path: Path) -> None:
+    for codec in ("utf-8", "utf-16-le"):
+        path = write(tmp_path / "a.csv", 'text,label\r"café, très bon",1\rmauvais,0\r'.encode(codec))
+        assert read(path, reading=Reading(codec)) == ROWS
+    assert [text for _, text in read_rows(write(tmp_path / "a.txt", "one\rtwo\r"))] == ["one", "two"]
+
+
 def test_zero_bytes_are_no_text(tmp_path: Path) -> None:
     wide = write(tmp_path / "a.csv", "text,label\nok,1\n".encode("utf-16-le"))
     assert "say --encoding utf-16-le" in refusal(wide)
@@ -170,6 +180,27 @@ def test_quotation_marks_in_tsv(tmp_path: Path, content: str, cells: list[str]) 
     assert [text for _, text in read_rows(path)] == cells
     if "" not in cells:
         assert [example.text for example in read(path)] == cells
+
+
+def test_cells_of_several_lines_in_one_column_of_tsv(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = write(tmp_path / "a.tsv", 'text\n"two\r\nlines"\n"stray\nlast\n')
+    with caplog.at_level(logging.WARNING, logger="nlpkit"):
+        assert [text for _, text in read_rows(path)] == ["two\r\nlines", '"stray', "last"]
+    assert caplog.messages == [f'{path}: 1 cells in "quotes" go over several lines, the first from line 2']
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".tsv", ".csv.zst"])
+def test_what_the_csv_module_writes_is_read_again(tmp_path: Path, suffix: str) -> None:
+    rng = random.Random(0)
+    parts = ['"', '""', "\n", "\r\n", " ", ",", ";", "a", "é", "'", "|"]
+    rows = [["".join(rng.choices(parts, k=rng.randint(0, 6))) for _ in "abc"] for _ in range(2_000)]
+    for row in rows:  # a tab and a line break in one cell may look like rows of their own
+        row[rng.randrange(3)] += rng.choice(["\t", ""]) if not any("\n" in cell for cell in row) else ""
+    file = io.StringIO(newline="")
+    csv.writer(file, delimiter="\t" if suffix == ".tsv" else ",").writerows([["text", "label", "id"], *rows])
+    content = file.getvalue().encode()
+    path = write(tmp_path / f"a{suffix}", zstd(content) if suffix.endswith(".zst") else content)
+    assert [list(row.values()) for _, row in open_table(path).rows] == rows
 
 
 def test_tsv_rows_are_named_where_they_begin(tmp_path: Path) -> None:
@@ -337,6 +368,8 @@ def test_ids_are_no_labels_on_the_command_line(nlpkit: Command, tmp_path: Path) 
     shown = nlpkit("data", "show", "a.csv", cwd=tmp_path)  # texts without labels
     assert shown.returncode == 0, shown.stderr
     assert "20 documents" in shown.stdout
+    shown = nlpkit("data", "show", "a.csv", "--no-header", "--text-column", "2", cwd=tmp_path)
+    assert "21 documents" in shown.stdout
 
 
 # -- compression and formats
@@ -531,6 +564,19 @@ def test_standard_input_as_a_table(nlpkit: Command, trained: Path, tmp_path: Pat
     assert lines.stdout.endswith("\ta lovely film\n")
     refused = nlpkit("predict", "--model", trained, "--file", "-", "--text-column", "text", stdin="a lovely film\n")
     assert (refused.returncode, refused.stdout) == (2, "")
+
+
+def test_pipes_are_read_once(nlpkit: Command, trained: Path, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for content, code in ((b"a lovely film\na dull film\n", 0), (b"a lovely film\ncaf\xe9\n", 1)):
+        writer = threading.Thread(target=(tmp_path / "pipe").write_bytes, args=(content,))
+        writer.start()
+        done = nlpkit("predict", "--model", trained, "--file", "pipe", cwd=tmp_path, timeout=60)
+        writer.join()
+        assert done.returncode == code
+        assert [line.split("\t")[0] for line in done.stdout.splitlines()] == ["positive", "negative"][: 2 - 2 * code]
+    refused = nlpkit("data", "show", "pipe", cwd=tmp_path, timeout=60)
+    assert (refused.returncode, refused.stderr.count("pipe is no regular file")) == (2, 1)
 
 
 # -- labels

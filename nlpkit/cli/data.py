@@ -83,7 +83,7 @@ def show(
     if pair or source_column or target_column:
         task = "translation"
     else:
-        task = "classification" if label_column else task_of(name, reading=reading)
+        task = "classification" if label_column else task_of(name, text_column=text_column, reading=reading)
     if task == "translation":
         dataset = open_pairs(name, pair=pair, source_column=source_column, target_column=target_column, reading=reading)
         summarized, present = summarize_pairs, _show_pairs

@@ -179,9 +179,9 @@ def open_pairs(
     return entry.open()
 
 
-def task_of(source: str, *, reading: Reading = Reading()) -> str:
-    """What a path or a name is data for, by its looks: of a table, its columns tell; where they do not, it is
-    "classification"."""
+def task_of(source: str, *, text_column: str | None = None, reading: Reading = Reading()) -> str:
+    """What a path or a name is data for, by its looks: of a table, its columns tell, of which one may be known to hold
+    the text; where they do not, it is "classification"."""
     path = _existing(source)
     if path is None:
         return CATALOG[source].task if source in CATALOG else "classification"
@@ -200,7 +200,7 @@ def task_of(source: str, *, reading: Reading = Reading()) -> str:
     if any(name in LABEL_NAMES for name in names):
         # `target` may be a label, and the translation of a source
         return "translation" if "source" in names and "target" in names else "classification"
-    if any(name in TEXT_NAMES for name in names):
+    if text_column is not None or names == ["1"] or any(name in TEXT_NAMES for name in names):
         return "generation"
     return "translation" if {*SOURCE_NAMES} & {*names} and {*TARGET_NAMES} & {*names} else "classification"
 
@@ -226,7 +226,11 @@ def _refuse_reading(source: str, reading: Reading) -> None:
 
 def _existing(source: str) -> Path | None:
     path = Path(source).expanduser()
-    return path if source and path.exists() else None
+    if not source or not path.exists():
+        return None
+    if not path.is_file() and not path.is_dir():
+        raise UsageError(f"{source} is no regular file; data is read several times, so write it into one first")
+    return path
 
 
 def _named(source: str, tasks: tuple[str, ...]) -> Entry:

@@ -25,6 +25,8 @@ def open_bytes(path: Path) -> Iterator[io.BufferedReader]:
     """A file's bytes, decompressed where its suffix says .gz, .bz2, .xz, .zst or .zip (of one file); those of
     standard input for `-`. Raises DataError when it cannot be opened, and, inside the block, read."""
     if path == STDIN:
+        if sys.stdin is None:
+            raise DataError("standard input is closed")
         yield sys.stdin.buffer  # type: ignore[misc]
         return
     try:

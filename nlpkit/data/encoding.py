@@ -57,14 +57,15 @@ def read_lines(path: Path, encoding: str | None = None, *, keep_ends: bool = Fal
     try:
         with open_bytes(path) as file:
             codec = _begin(path, file, encoding)
-            if _one_byte_line_breaks(codec):
+            line_break = "\r" if path.is_file() and _is_old_mac(file.peek(_HEAD)) else "\n"
+            if line_break == "\n" and _one_byte_line_breaks(codec):
                 for number, raw in enumerate(file, 1):
                     line = raw.decode(codec)
                     if "\0" in line:
                         raise DataError(_zeros(path, number, raw))
                     yield number, line if keep_ends else line.rstrip("\r\n")
             else:
-                decoded = io.TextIOWrapper(file, codec, newline="\n")
+                decoded = io.TextIOWrapper(file, codec, newline=line_break)
                 try:
                     for number, line in enumerate(decoded, 1):
                         yield number, line if keep_ends else line.rstrip("\r\n")
@@ -136,12 +137,17 @@ def _one_byte_line_breaks(codec: str) -> bool:
     return "\n".encode(codec) == b"\n"
 
 
+def _is_old_mac(head: bytes) -> bool:
+    """Whether lines end in carriage returns alone, as Excel's "CSV (Macintosh)" has them."""
+    return b"\n" not in head and head.count(b"\r") > 1
+
+
 def _way_out(path: Path, line: bytes) -> str:
     """What to do about bytes that are not text in an encoding: another, where one is likely, and how it would read."""
     from charset_normalizer import from_bytes
 
     head = b""
-    if path != STDIN:
+    if path.is_file():  # no pipe, which gives what it has but once
         with open_bytes(path) as file:
             head = file.read(_HEAD)
     found = [match for match in from_bytes(line + b"\n" + head) if match.encoding not in ("utf_8", "ascii")]

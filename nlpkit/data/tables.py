@@ -22,6 +22,7 @@ Row = dict[str, Any]
 TABLES = (".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".parquet", ".xlsx")
 
 _FASTTEXT = "__label__"
+_AHEAD = 100  # lines in which the end of a quoted cell is looked for, while each of them is a row itself
 _DELIMITERS = {",": "commas", ";": "semicolons", "|": "bars", "\t": "tabs"}
 
 
@@ -81,6 +82,8 @@ def _format(path: Path, reading: Reading) -> str:
         return suffix
     if reading.delimiter is not None:
         return ".csv"
+    if path != STDIN and not path.is_file():  # a pipe, which gives what it has but once
+        return ""
     with open_bytes(path) as file:
         beginning = file.peek(32).removeprefix(b"\xef\xbb\xbf").lstrip()
     return "fasttext" if beginning.startswith(_FASTTEXT.encode()) else ""
@@ -120,7 +123,7 @@ def _csv_records(
     number, first = next(lines)
     before = number - 1  # lines that are not of the table
     # a header that has a space after each delimiter says that all lines do
-    spaced = all(cell.startswith(" ") for cell in first.split(delimiter)[1:])
+    spaced = delimiter in first and all(cell.startswith(" ") for cell in first.split(delimiter)[1:])
     reader = csv.reader(
         chain([first], (line for _, line in lines)), delimiter=delimiter, strict=True, skipinitialspace=spaced
     )
@@ -142,7 +145,7 @@ def _csv_records(
             yield number, cells
     except csv.Error as error:
         taken = (line for number, line in read_lines(path, encoding) if number > before + ended)
-        opened = before + ended + (1 if path == STDIN else _opening(taken, delimiter))
+        opened = before + ended + (_opening(taken, delimiter) if path.is_file() else 1)
         raise DataError(
             f"{path} line {opened}: {error}; is a quotation mark left open? One that is meant as such is doubled, "
             'in a cell that is in "quotes"'
@@ -195,11 +198,13 @@ def _tab_records(
     """Rows in which a quotation mark is literal unless two enclose a whole cell, as Excel and pandas write one with a
     tab, a quotation mark or a line break in it. A line that is a whole row as it stands is one."""
     width = 0
+    joined: list[int] = []
     ahead: deque[tuple[int, str]] = deque()
     while True:
         number, line = ahead.popleft() if ahead else next(lines, (0, ""))
         if not number:
-            return
+            break
+        begun = number, line
         line = line.rstrip("\r\n")
         if not line:
             continue
@@ -208,8 +213,10 @@ def _tab_records(
         if line[0] == '"' or '\t"' in line:  # else all quotation marks are literal
             unquoted = [_unquoted(cell) for cell in cells]
             if len(cells) != width or None in unquoted:
-                last, whole = _enclosed(line, number, width, lines, ahead)
+                last, whole = _enclosed(begun, width, lines, ahead)
                 if whole is not None:
+                    if width == 1 and last > number:
+                        joined.append(number)
                     yield last, whole
                     continue
             if len(cells) != width and None in unquoted:
@@ -218,43 +225,44 @@ def _tab_records(
         if len(cells) != width:
             raise DataError(_wrong_width(path, number, len(cells), width))
         yield number, cells
+    if joined:
+        tell_once(f'{path}: {len(joined):,} cells in "quotes" go over several lines, the first from line {joined[0]}')
 
 
 def _enclosed(
-    line: str, number: int, width: int, lines: Iterator[tuple[int, str]], ahead: deque[tuple[int, str]]
+    begun: tuple[int, str], width: int, lines: Iterator[tuple[int, str]], ahead: deque[tuple[int, str]]
 ) -> tuple[int, list[str] | None]:
-    """A row in which quotes enclose tabs or line breaks, and the line that it ends on; None where they do not, and the
-    line is to be taken as it stands. Lines looked at and not used are left in `ahead`."""
-    fits = line.count("\t") + 1 == width
-    if not fits and (cells := _quoted_cells(line, width)):
-        return number, cells
-    if line.count("\t") + 1 > width:
-        return number, None
-    taken: list[tuple[int, str]] = []
-    text = line
-    while True:
-        place = len(taken)
-        following = ahead[place] if place < len(ahead) else next(lines, None)
-        if following is None:
-            break
-        if place >= len(ahead):
+    """A row in which quotes enclose tabs or line breaks, and the line that it ends on; None where they do not, or where
+    each of its lines is a row as it stands. Lines looked at and not used are left in `ahead`."""
+    number, text = begun
+    cells = text.count("\t") + 1
+    if cells != width and (row := _quoted_cells(text, width)):
+        return number, row
+    rows_themselves = cells == width
+    seen = 0
+    while seen < _AHEAD or not rows_themselves:
+        if seen == len(ahead):
+            following = next(lines, None)
+            if following is None:
+                break
             ahead.append(following)
-        taken.append(following)
-        more = following[1].rstrip("\r\n")
-        if fits and place == 0 and more.count("\t") + 1 == width:
-            break  # two whole rows, of which one begins with a quotation mark
-        text += "\n" + more
-        if '"' in more and (cells := _quoted_cells(text, width)):
-            for _ in taken:
+        last, line = ahead[seen]
+        seen += 1
+        text += line
+        rows_themselves = rows_themselves and (line.count("\t") + 1 == width or not line.strip("\r\n"))
+        if '"' in line and (row := _quoted_cells(text, width)):
+            if rows_themselves and width > 1:  # of one column, any line is a row itself
+                break
+            for _ in range(seen):
                 ahead.popleft()
-            return following[0], cells
+            return last, row
     return number, None
 
 
 def _quoted_cells(text: str, width: int) -> list[str] | None:
     """The cells of a row whose quotes enclose whole cells; None where they do not, or are not closed."""
     try:
-        (cells,) = csv.reader([text], delimiter="\t", strict=True)
+        (cells,) = csv.reader([text.rstrip("\r\n")], delimiter="\t", strict=True)
     except (csv.Error, ValueError):
         return None
     return cells if len(cells) == width else None

@@ -230,7 +230,7 @@ class Translator(TrainedTask[TranslationRecipe]):
             dataset = self._named()
         else:
             source = str(data)
-            known = section.pair if Path(source).is_dir() or source.startswith("tfds:") else None
+            known = section.pair if Path(source).exists() or source.startswith("tfds:") else None
             columns = {name: value for name, value in columns.items() if value is not None}
             dataset = open_pairs(source, target=target, pair=pair or known, remembered=section.columns, **columns)
         if own and split in (None, "train", "validation"):
