@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from nlpkit.cli.options import to_json
-from nlpkit.data.files import Row
+from nlpkit.data.tables import Row
 from nlpkit.errors import DataError, NlpkitError, UsageError
 from nlpkit.output import open_output
 

@@ -6,10 +6,13 @@ from typing import TYPE_CHECKING, TypeAlias
 import typer
 
 from nlpkit.cli.options import (
+    Delimiter,
+    Encoding,
     Json,
     LabelColumn,
     LabelColumns,
     LabelDelimiter,
+    NoHeader,
     Pair,
     SourceColumn,
     TargetColumn,
@@ -50,6 +53,9 @@ def train(
     label_delimiter: LabelDelimiter = None,
     source_column: SourceColumn = None,
     target_column: TargetColumn = None,
+    encoding: Encoding = None,
+    delimiter: Delimiter = None,
+    no_header: NoHeader = False,
     epochs: int = typer.Option(None, help="At most so many passes over the data.", show_default="the recipe's"),
     seed: int = typer.Option(None, help="What every random draw follows from.", show_default="the recipe's"),
     settings: list[str] = typer.Option(
@@ -83,6 +89,9 @@ def train(
             "data.label_column": label_column,
             "data.label_columns": column_names(label_columns),
             "data.label_delimiter": label_delimiter,
+            "data.encoding": encoding,
+            "data.delimiter": delimiter,
+            "data.header": False if no_header else None,
             "training.epochs": epochs,
             "training.seed": seed,
         },

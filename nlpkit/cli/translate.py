@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING, Literal
 import typer
 
 from nlpkit.cli.options import (
+    Delimiter,
+    Encoding,
     Json,
+    NoHeader,
     TextColumn,
     answered,
     check_options,
@@ -16,6 +19,7 @@ from nlpkit.cli.options import (
     load_model,
     note,
     read_texts,
+    reading_of,
 )
 from nlpkit.errors import UsageError
 from nlpkit.output import check_output_file, open_output
@@ -35,8 +39,11 @@ def translate(
         show_default="the newest under ./models",
     ),
     pair: str = typer.Option(None, help="Refuse a model of another pair than this, such as en-de."),
-    file: Path = typer.Option(None, "--file", "-f", help="A .csv, .tsv, .jsonl, .parquet or text file of texts."),
+    file: Path = typer.Option(None, "--file", "-f", help="A table or a text file of texts; - is standard input."),
     text_column: TextColumn = None,
+    encoding: Encoding = None,
+    delimiter: Delimiter = None,
+    no_header: NoHeader = False,
     output: Path = typer.Option(None, "--output", "-o", help="Write here, and whole, instead of standard output."),
     overwrite: bool = typer.Option(False, help="Replace an output file that is there already."),
     format: Literal["plain", "csv", "tsv", "jsonl", "parquet"] = typer.Option(
@@ -83,7 +90,9 @@ def translate(
     first, *others = [load_model(folder, "translation") for folder in folders]
     first.check_pair(pair)
     translator = first.together(*others) if others else first
-    given = read_texts(texts, file, text_column)
+    remembered = translator.columns.get("source")
+    reading = reading_of(encoding, delimiter, no_header)
+    given = read_texts(texts, file, text_column, remembered=remembered, reading=reading)
     if looking:
         _show_attention(translator, (text for _, text in chain.from_iterable(given)), html, attention, beam, ranking)
         return

@@ -8,7 +8,7 @@ from itertools import count
 from pathlib import Path
 
 from nlpkit.cli.rows import Format, one_line, open_rows
-from nlpkit.data.files import Row
+from nlpkit.data.tables import Row
 from nlpkit.output import open_output
 from nlpkit.tasks.translation import Translation, Translator
 

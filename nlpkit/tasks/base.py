@@ -108,6 +108,11 @@ class TrainedTask(ABC, Generic[R]):
         """What is known of the model: its data, figures, libraries and size."""
         return self._trained().metadata
 
+    @property
+    def columns(self) -> dict[str, str]:
+        """Which columns of a table it was trained on, by what they are for: {"text": "body", "label": "kind"}."""
+        return {**self.recipe.data.columns, **self.metadata["data"].get("columns", {})}
+
     @own_random_state()
     def _fit(
         self,
@@ -138,6 +143,7 @@ class TrainedTask(ABC, Generic[R]):
                 begin_run(run, self.recipe, dataset.fingerprint, prepared.tokenizer.model)
             bundle = self._train(dataset, prepared, Run(shown, run, resume, tensorboard))
             bundle.files[SEEN] = prepared.seen.to_bytes()
+            bundle.metadata["data"]["columns"] = dict(dataset.columns)
             self._open(bundle)
             self._run = run
             if output is not None:  # whatever becomes of its figures

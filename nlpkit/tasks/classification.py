@@ -300,6 +300,9 @@ class TextClassifier(RowTask[ClassificationRecipe]):
         known: dict[str, Any] = {"label_columns": section.label_columns, "label_delimiter": section.label_delimiter}
         if source == section.source:
             known |= {"text_column": section.text_column, "label_column": section.label_column}
+            known["reading"] = section.reading
+        else:
+            known["remembered"] = self.columns
         given = {name: value for name, value in columns.items() if value}
         if "label_columns" in given:
             known |= {"label_column": None, "label_delimiter": None}

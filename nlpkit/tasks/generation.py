@@ -220,10 +220,8 @@ class TextGenerator(TrainedTask[GenerationRecipe]):
             text = self.documents(data, split)
         return self.compare(text.ids, text.characters)
 
-    def documents(
-        self, data: str | Path | None = None, split: str | None = None, text_column: str | None = None
-    ) -> JudgedText:
-        """The split that `evaluate` takes.
+    def documents(self, data: str | Path | None = None, split: str | None = None, **columns: Any) -> JudgedText:
+        """The split that `evaluate` takes; `columns` as `open_documents` takes them.
 
         What was held out is known by the data's fingerprint; where the data has changed or is another, it is what
         follows the last part of a document that was trained on.
@@ -231,7 +229,7 @@ class TextGenerator(TrainedTask[GenerationRecipe]):
         if data is None and self.recipe.data.source == IN_MEMORY:
             raise UsageError("the model was trained on texts in memory; name the data to evaluate on")
         source = self.recipe.data.source if data is None else str(data)
-        return self._judged(self._named(source, text_column), split)
+        return self._judged(self._named(source, **columns), split)
 
     def compare(self, ids: np.ndarray, characters: int) -> GenerationReport:
         """How well the model foretells token ids that spell so many characters."""
@@ -354,10 +352,14 @@ class TextGenerator(TrainedTask[GenerationRecipe]):
     def _ids(self, documents: list[str]) -> Iterator[np.ndarray]:
         return token_ids(self._tokenizer, documents, apart=self._ends())
 
-    def _named(self, source: str, text_column: str | None = None) -> Dataset[str]:
-        if source == self.recipe.data.source:
-            text_column = text_column or self.recipe.data.text_column
-        return open_documents(source, text_column=text_column)
+    def _named(self, source: str, **columns: Any) -> Dataset[str]:
+        section = self.recipe.data
+        columns = {name: value for name, value in columns.items() if value is not None}
+        if source == section.source:
+            columns = {"text_column": section.text_column, "reading": section.reading} | columns
+        else:
+            columns = {"remembered": self.columns} | columns
+        return open_documents(source, **columns)
 
 
 def _held(texts: Any, data: Any, section: GeneratorData, *, remembered: bool = False) -> Dataset[str] | None:

@@ -271,7 +271,7 @@ class Translator(RowTask[TranslationRecipe]):
         *,
         target: str | None = None,
         pair: str | None = None,
-        **columns: str | None,
+        **columns: Any,
     ) -> tuple[str, JudgedRows[Pair]]:
         """The split that `evaluate` takes, by name, and its pairs; the rest as `open_pairs` takes it."""
         self.check_pair(pair)
@@ -283,8 +283,9 @@ class Translator(RowTask[TranslationRecipe]):
             dataset = self._named()
         else:
             source = str(data)
-            known = section.pair if Path(source).is_dir() or source.startswith("tfds:") else None
-            dataset = open_pairs(source, target=target, pair=pair or known, **columns)
+            known = section.pair if Path(source).exists() or source.startswith("tfds:") else None
+            columns = {name: value for name, value in columns.items() if value is not None}
+            dataset = open_pairs(source, target=target, pair=pair or known, remembered=self.columns, **columns)
         return self._split(dataset, split)
 
     def check_pair(self, pair: str | None) -> None:
@@ -419,6 +420,7 @@ class Translator(RowTask[TranslationRecipe]):
             pair=section.pair,
             source_column=section.source_column,
             target_column=section.target_column,
+            reading=section.reading,
         )
 
 
