@@ -104,7 +104,7 @@ def test_an_answer_has_one_name_for_all_rows(nlpkit: Command, trained: Path, tmp
 
 
 def test_values_keep_their_kind(nlpkit: Command, trained: Path, tmp_path: Path) -> None:
-    row = {
+    row: dict[str, Any] = {
         "text": "a lovely day",
         "whole": 12345678901234567890,
         "share": 0.1,
@@ -124,7 +124,13 @@ def test_values_keep_their_kind(nlpkit: Command, trained: Path, tmp_path: Path) 
     assert cells["nested"] == '{"a": [1, 2.5, "x"]}'
     assert (cells["whole"], cells["share"], cells["none"], cells["nan"]) == ("12345678901234567890", "0.1", "", "")
     when = datetime(2024, 3, 5, 12, 30)
-    table = {"text": ["a lovely day"], "when": [when], "price": [Decimal("1.50")], "raw": [b"\xff"], "tags": [["a"]]}
+    table: dict[str, list[Any]] = {
+        "text": ["a lovely day"],
+        "when": [when],
+        "price": [Decimal("1.50")],
+        "raw": [b"\xff"],
+        "tags": [["a"]],
+    }
     pyarrow.parquet.write_table(pyarrow.table(table), tmp_path / "in.parquet")
     shown = nlpkit("predict", "--model", trained, "--file", "in.parquet", cwd=tmp_path).stdout
     found = json.loads(shown)
@@ -236,6 +242,7 @@ def test_formats_that_are_not_written(said: str | None, output: str | None, part
         (["generate", "--stop", ""], ["--stop ''"]),
         (["evaluate", "a", "--model", "b"], ["a and --model b"]),
         (["train", "--seed", "-1"], ["--seed -1"]),
+        (["train", "--resume", "--overwrite"], ["--resume", "--overwrite", "leave one of them out"]),
     ],
     ids=lambda value: " ".join(value)[:40],
 )

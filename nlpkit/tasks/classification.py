@@ -105,7 +105,8 @@ class TextClassifier(TrainedTask[ClassificationRecipe]):
         return np.array(rows, np.float32).reshape(len(rows), len(self.labels))
 
     def predict_stream(self, texts: Iterable[str]) -> Iterator[np.ndarray]:
-        """Each label's probability for each text, in order, float32 [labels]; holds some 2,000 texts at a time."""
+        """Each label's probability for each text, in order, float32 [labels]; holds some 2,000 texts at a
+        time for each core, and waits for so many, or for the end, before it answers."""
         self._trained()
         return predict_texts(self._session, self._tokenizer, texts, self.recipe.tokenizer)
 
