@@ -74,6 +74,14 @@ def test_names_of_added_columns_never_meet(tmp_path: Path) -> None:
     )
 
 
+def test_two_labels_a_text_are_labelled_again(tmp_path: Path) -> None:
+    own = dict.fromkeys(["label", "predicted_label", "label_2"], "old")
+    with open_rows(Format.jsonl, tmp_path / "out.jsonl") as write:
+        write(own, {"label": "new", "label_2": "newer"})
+    (row,) = read(tmp_path / "out.jsonl")
+    assert list(row.values()) == ["old"] * 3 + ["new", "newer"]
+
+
 def test_each_row_has_its_own_columns(nlpkit: Command, trained: Path, tmp_path: Path) -> None:
     one, two = {"id": 1, "text": "a lovely day", "kind": "a"}, {"text": "an awful day", "id": 2}
     write_jsonl(tmp_path / "in.jsonl", one, two)
