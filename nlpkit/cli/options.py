@@ -166,7 +166,8 @@ def answered(
     def each() -> Iterator[A]:
         for burst in bursts:
             yield from answer(burst)
-            sys.stdout.flush()
+            if output is None:
+                sys.stdout.flush()
 
     return watched(each(), what) if output is not None else each()
 

@@ -74,6 +74,8 @@ def train(
 
     if (source is None) != (target is None):
         raise UsageError("--source and --target go together: a file of sentences and one of their translations")
+    if resume and overwrite:
+        raise UsageError("--resume goes on with a run and --overwrite starts over; leave one of them out")
     if source is not None and data is not None:
         raise UsageError("give --data, or --source and --target, not both")
     chosen = load_recipe(

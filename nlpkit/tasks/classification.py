@@ -172,7 +172,8 @@ class TextClassifier(RowTask[ClassificationRecipe]):
         return np.array(rows, np.float32).reshape(len(rows), len(self.labels))
 
     def predict_stream(self, texts: Texts) -> Iterator[np.ndarray]:
-        """Each label's probability for each text, in order, float32 [labels]; holds some 2,000 texts at a time.
+        """Each label's probability for each text, in order, float32 [labels]; holds some 2,000 texts at a
+        time for each core, and waits for so many, or for the end, before it answers.
 
         Texts are a list, an array, a column of a frame, a generator, or a frame, whose column of texts is taken. Raises
         UsageError for anything else; DataError, which names the row, when it comes to a value that is no text.
