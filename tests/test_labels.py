@@ -204,3 +204,4 @@ def test_data_show_counts_each_label(nlpkit: Command, tmp_path: Path) -> None:
     shown = nlpkit("data", "show", tmp_path / "a.csv", "--label-delimiter", ";", "--json")
     assert json.loads(shown.stdout)["train"]["labels"] == {"b": 2, "a": 1}
     refused(nlpkit("data", "show", tmp_path / "a.csv", "--label-columns", "a, c"), 2, "no column 'a'")
+    refused(nlpkit("data", "show", tmp_path / "a.csv", "--label-delimiter", ""), 2, "one character or more")

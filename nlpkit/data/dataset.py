@@ -55,6 +55,8 @@ def dataset_from_lists(texts: Sequence[str], labels: Sequence[Any]) -> Dataset[E
     for row, text in enumerate(texts):
         if not isinstance(text, str) or not text.strip():
             raise DataError(f"text {row} is {'empty' if isinstance(text, str) else repr(text)}; leave such rows out")
+    if getattr(labels, "ndim", 1) > 1:
+        raise DataError("the labels are a table; give each text its label, or the list of those that it has")
     found = [read_label(label, f"text {row}") for row, label in enumerate(labels)]
     digest = hashlib.sha256()
     for text, label in zip(texts, found, strict=True):
