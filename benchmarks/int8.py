@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 import nlpkit
+from nlpkit.metrics import ClassificationReport
 
 SINGLES = 100
 
@@ -52,6 +53,7 @@ def main() -> None:
             model.save(bundle)
             megabytes = sum(file.stat().st_size for file in bundle.iterdir()) / 1e6
             report = model.compare(examples)
+            assert isinstance(report, ClassificationReport)
             print(
                 f"{name:8} {megabytes:6.2f} MB  accuracy {100 * report.accuracy:.2f} % of {len(texts):,}  "
                 f"{np.median(rates[name]):,.0f} texts/s (median of {asked.rounds})  "

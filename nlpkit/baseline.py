@@ -55,14 +55,16 @@ def fit_baseline(
         thresholds = best_thresholds(probabilities(_texts(data.validation)), np.asarray(data.validation.labels))
     reports: dict[str, ClassificationReport | LabelsReport] = {}
     for split, examples in evaluations.items():
-        texts, labels = zip(*examples, strict=True)
+        judged = [example for example in examples if place.keys() >= set(all_of(example.label))]
+        texts = [data.tokenizer.normalize(example.text) for example in judged]
+        labels = [example.label for example in judged]
         if data.several:
             truth = np.zeros((len(texts), len(data.labels)), bool)
             for row, label in enumerate(labels):
                 truth[row, [place[one] for one in all_of(label)]] = True
             reports[split] = labels_report(probabilities(texts), truth, data.labels, thresholds)
         else:
-            truth = np.array([place[label] for label in labels])
+            truth = np.array([place[one] for label in labels for one in all_of(label)])
             reports[split] = classification_report(probabilities(texts), truth, data.labels)
     return reports
 

@@ -22,7 +22,7 @@ class BundleError(NlpkitError):
 
 
 class Interrupted(NlpkitError):
-    """Training was stopped from outside, its state saved."""
+    """Training was stopped from outside; its state is saved where it was given a checkpoint."""
 
     exit_code = 130  # as shells report SIGINT
 

@@ -262,7 +262,7 @@ def generation_report(nats: np.ndarray, characters: int) -> GenerationReport:
 class TranslationReport:
     """How near translations come to references. BLEU and chrF are in percent, by sacreBLEU, on text as it is, with
     their signatures; `bleu_lowercased` is BLEU on lower-cased tokens, which papers on image captions report;
-    `bleu_low` and `bleu_high` hold BLEU in 95 % of draws of as many sentences."""
+    `bleu_low` and `bleu_high` hold BLEU in 95 % of draws of as many sentences, and the BLEU of all of them."""
 
     sentences: int
     bleu: float
@@ -285,7 +285,7 @@ def translation_report(found: Sequence[str], references: Sequence[str], resample
     # forced: it would else remark on every reference that ends in a space and a full stop
     metrics = {"bleu": BLEU(force=True), "chrf": CHRF(), "bleu_lowercased": BLEU(lowercase=True, force=True)}
     scores = {name: metric.corpus_score(found, [references]).score for name, metric in metrics.items()}
-    low, high = _interval(found, references, resamples) if resamples else (scores["bleu"], scores["bleu"])
+    low, high = _interval(found, references, scores["bleu"], resamples)
     return TranslationReport(
         sentences=len(found),
         **scores,
@@ -296,20 +296,27 @@ def translation_report(found: Sequence[str], references: Sequence[str], resample
     )
 
 
-def _interval(found: Sequence[str], references: Sequence[str], resamples: int) -> tuple[float, float]:
-    """Where corpus BLEU lies in 95 % of bootstrap samples (Koehn, 2004)."""
+def _interval(found: Sequence[str], references: Sequence[str], bleu: float, resamples: int) -> tuple[float, float]:
+    """Where corpus BLEU lies in 95 % of bootstrap samples (Koehn, 2004), widened to the `bleu` of all sentences where
+    that is outside, as it can be with a handful of them.
+
+    The draws, the smoothing and the bounds are sacreBLEU's own, which would hold all draws in memory at once.
+    """
     from sacrebleu.metrics import BLEU
 
-    metric = BLEU(effective_order=True, force=True)
+    metric = BLEU(effective_order=True, force=True)  # of sentences, for their counts alone
     sentences = [metric.sentence_score(ours, [theirs]) for ours, theirs in zip(found, references, strict=True)]
     counts = np.array([[*one.counts, *one.totals, one.sys_len, one.ref_len] for one in sentences])
-    draws = np.random.default_rng(0).integers(len(counts), size=(resamples, len(counts)))
+    rng = np.random.default_rng(12345)
     scores = []
-    for draw in draws:
-        total = counts[draw].sum(0).tolist()
-        scores.append(BLEU.compute_bleu(total[:4], total[4:8], total[8], total[9]).score)
-    low, high = np.percentile(scores, [2.5, 97.5])
-    return float(low), float(high)
+    for _ in range(resamples):
+        total = counts[rng.choice(len(counts), len(counts))].sum(0).tolist()
+        scores.append(
+            BLEU.compute_bleu(total[:4], total[4:8], total[8], total[9], smooth_method=metric.smooth_method).score
+        )
+    outside = resamples // 40  # at either end
+    inside = [bleu, *sorted(scores)[outside : resamples - outside]]
+    return min(inside), max(inside)
 
 
 def sentence_scores(found: Sequence[str], references: Sequence[str]) -> list[float]:

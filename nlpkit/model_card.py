@@ -96,6 +96,11 @@ def model_card(name: str, metadata: dict[str, Any], recipe: Recipe) -> str:
         f"| --- |{' ---: |' * len(columns)}",
         *rows,
         "",
+        *(
+            f"Of the {split} split {scores['trained_on']:,} {unit} were trained on, too, so that its figures flatter.\n"
+            for split, scores in metadata["metrics"].items()
+            if scores.get("trained_on")
+        ),
         "The best epoch was chosen on the validation split, so its figures flatter a little; the test split, where "
         "there is one, was not looked at in training.",
         "",

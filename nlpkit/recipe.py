@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from nlpkit.errors import UsageError, did_you_mean
+from nlpkit.normalization import Normalization
 
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 Pooling = Literal["last", "mean", "max", "attention"]
@@ -57,11 +58,13 @@ class TranslatorData(DataSection):
 class TokenizerSection(Section):
     kind: Literal["unigram", "bpe", "char"] = "bpe"
     vocab_size: Annotated[int, Field(ge=8, le=1_000_000)] = 8000
+    normalization: Normalization = "lines"
     lowercase: bool = False
     byte_fallback: bool = True
 
 
 class ClassifierTokenizer(TokenizerSection):
+    normalization: Normalization = "web"
     max_length: Annotated[int, Field(ge=4, le=1_000_000)] = 800
     truncation: Literal["head", "tail", "middle"] = "middle"
     sampling: Fraction = 0.0
@@ -69,9 +72,11 @@ class ClassifierTokenizer(TokenizerSection):
 
 class GeneratorTokenizer(TokenizerSection):
     kind: Literal["unigram", "bpe", "char"] = "char"
+    normalization: Literal["none", "lines", "web"] = "lines"  # what a prompt ends in stays
 
 
 class TranslatorTokenizer(TokenizerSection):
+    normalization: Normalization = "sentence"
     split_digits: bool = True
     max_length: Annotated[int, Field(ge=4, le=10_000)] = 100
     sampling: Fraction = 0.0

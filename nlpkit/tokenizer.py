@@ -9,6 +9,7 @@ import sentencepiece
 
 from nlpkit.cores import cores
 from nlpkit.errors import DataError, UsageError
+from nlpkit.normalization import Normalization, normalize
 from nlpkit.recipe import TokenizerSection
 
 PAD, UNK, BOS, EOS = 0, 1, 2, 3
@@ -21,15 +22,17 @@ _STRETCH = 4_000  # characters; it would silently skip a longer line than its li
 class Tokenizer:
     """A SentencePiece model. Ids: padding 0, unknown 1, beginning 2, end 3; then bytes, if any, and pieces.
 
-    `decode(encode(text)) == text` for any text when trained with byte fallback, and for text of characters
-    seen in training without; but not when trained to lower case, and U+2581 comes back as a space, because
-    that is how SentencePiece writes one.
+    Every text is normalized here and nowhere else, so that training, judging, files, pipes and Python read it alike.
+    `decode(encode(text)) == normalize(text)` for any text when trained with byte fallback, and for text of
+    characters seen in training without; but not when trained to lower case, and U+2581 comes back as a space,
+    because that is how SentencePiece writes one.
     """
 
-    def __init__(self, model: bytes, *, leading_space: bool = True) -> None:
+    def __init__(self, model: bytes, *, leading_space: bool = True, normalization: Normalization = "none") -> None:
         """With `leading_space` a text is read as if a space stood before it, so that its first word is like any
         other; without, it may begin in the middle of one."""
         self.model = model
+        self.normalization = normalization
         self._before = " " if leading_space else ""
         self._processor = sentencepiece.SentencePieceProcessor()
         try:
@@ -41,10 +44,13 @@ class Tokenizer:
         """The number of ids."""
         return int(self._processor.GetPieceSize())
 
+    def normalize(self, text: str) -> str:
+        """The text as it is read."""
+        return normalize(text, self.normalization)
+
     def encode(self, texts: Sequence[str], *, threads: int = 1) -> list[list[int]]:
         """The ids of each text."""
-        # SentencePiece is told not to add a space of its own
-        spaced = [self._before + text if text else "" for text in texts]
+        spaced = [self._spaced(text) for text in texts]
         ids: list[list[int]] = self._processor.Encode(spaced, num_threads=threads)
         return ids
 
@@ -58,7 +64,7 @@ class Tokenizer:
         rng = np.random.default_rng(seed)
         fragments, owners = [], []
         for owner, text in enumerate(texts):
-            spaced = self._before + text if text else ""
+            spaced = self._spaced(text)
             cuts = np.flatnonzero(rng.random(len(spaced)) < rate).tolist()
             for start, end in pairwise([0, *(cut for cut in cuts if cut), len(spaced)]):
                 fragments.append(spaced[start:end])
@@ -76,6 +82,11 @@ class Tokenizer:
     def spellings(self) -> list[bytes]:
         """What each id adds to a text in UTF-8: a byte piece its one byte, which may be part of a character."""
         return [self._spelling(i) for i in range(len(self))]
+
+    def _spaced(self, text: str) -> str:
+        # SentencePiece is told not to add a space of its own
+        text = self.normalize(text)
+        return self._before + text if text else ""
 
     def _spelling(self, i: int) -> bytes:
         if i in (PAD, BOS, EOS):
@@ -99,12 +110,13 @@ def train_tokenizer(
 
     Raises UsageError when `vocab_size` has no room for the characters, DataError when there is no text.
     """
+    normalized = (normalize(text, section.normalization) for text in texts)
     buffer = io.BytesIO()
     # with byte fallback the rarest characters are spelt in bytes, which leaves room for longer pieces
     coverage = 0.9995 if section.byte_fallback and section.kind != "char" else 1.0
     try:
         sentencepiece.SentencePieceTrainer.Train(
-            sentence_iterator=islice(_stretches(texts, " " if leading_space else ""), _MAX_STRETCHES),
+            sentence_iterator=islice(_stretches(normalized, " " if leading_space else ""), _MAX_STRETCHES),
             model_writer=buffer,
             model_type=section.kind,
             vocab_size=section.vocab_size,
@@ -131,7 +143,7 @@ def train_tokenizer(
                 "try --set tokenizer.vocab_size=1000"
             ) from None
         raise DataError("there is no text to train the tokenizer on") from None
-    return Tokenizer(buffer.getvalue(), leading_space=leading_space)
+    return Tokenizer(buffer.getvalue(), leading_space=leading_space, normalization=section.normalization)
 
 
 def _stretches(texts: Iterable[str], before: str) -> Iterator[str]:

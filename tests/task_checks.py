@@ -1,6 +1,9 @@
 """What every task's model must do, whatever it is made of. A task's test file calls each of these."""
 
+import copy
+import pickle
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -8,7 +11,7 @@ import numpy as np
 import pytest
 
 import nlpkit
-from nlpkit.errors import Interrupted
+from nlpkit.errors import Interrupted, UsageError
 from nlpkit.tasks.base import TrainedTask
 from nlpkit.training.progress import Row, TrainingDisplay
 
@@ -28,6 +31,22 @@ def check_reloads_identically(model: M, answers: Callable[[M], Any], folder: Pat
     model.save(folder / "first")
     (folder / "first").rename(folder / "elsewhere")
     np.testing.assert_array_equal(answers(nlpkit.load(folder / "elsewhere")), before)  # type: ignore[arg-type]
+
+
+def check_copies_and_threads_answer_alike(model: M, answers: Callable[[M], Any]) -> None:
+    """As multiprocessing, Spark and Ray send a model around, and as a server asks one."""
+    expected = answers(model)
+    for other in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):  # noqa: S301
+        np.testing.assert_array_equal(answers(other), expected)
+        assert other.metadata == model.metadata
+        assert other._session is not model._session
+    with ThreadPoolExecutor(4) as pool:
+        for found in pool.map(answers, [model] * 12):
+            np.testing.assert_array_equal(found, expected)
+    untrained = pickle.loads(pickle.dumps(type(model)(model.recipe)))  # noqa: S301
+    assert untrained.recipe == model.recipe
+    with pytest.raises(UsageError, match="not trained yet"):
+        answers(untrained)
 
 
 def check_batch_equals_single(
@@ -66,6 +85,21 @@ def check_resumes_to_the_same_weights(
     resumed = fit(rest, folder, True)
     assert resumed._trained().files["model.onnx"] == expected._trained().files["model.onnx"]
     assert rest.rows[-1] == whole.rows[-1]
+
+
+def read_charts(folder: Path) -> dict[str, dict[int, float]]:
+    """What TensorBoard shows of a folder of logs: value by step, for each of its runs and charts."""
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+    from tensorboard.util.tensor_util import make_ndarray
+
+    found: dict[str, dict[int, float]] = {}
+    for run in folder.iterdir():
+        events = EventAccumulator(str(run)).Reload()
+        for name in events.Tags()["tensors"]:
+            if name.startswith("epoch_"):
+                steps = {event.step: make_ndarray(event.tensor_proto).item() for event in events.Tensors(name)}
+                found[f"{run.name}/{name}"] = steps
+    return found
 
 
 class Kept(TrainingDisplay):

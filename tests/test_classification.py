@@ -19,6 +19,7 @@ from nlpkit.training.progress import TrainingDisplay
 from tests.conftest import made_reviews, write_csv
 from tests.task_checks import (
     check_batch_equals_single,
+    check_copies_and_threads_answer_alike,
     check_overfits_eight_examples,
     check_padding_changes_nothing,
     check_reloads_identically,
@@ -65,6 +66,10 @@ def test_learns_a_word_anywhere_in_the_text(model: TextClassifier) -> None:
 
 def test_reloads_identically(model: TextClassifier, tmp_path: Path) -> None:
     check_reloads_identically(model, lambda it: it.predict_proba([*TEXTS[:20], LONG, ""]), tmp_path)
+
+
+def test_copies_and_threads_answer_alike(model: TextClassifier) -> None:
+    check_copies_and_threads_answer_alike(model, lambda it: it.predict_proba([*TEXTS[:40], LONG, ""]))
 
 
 def test_batch_equals_single(model: TextClassifier) -> None:

@@ -14,6 +14,7 @@ import pytest
 
 import nlpkit as package
 from tests.conftest import Command, made_reviews, settings, write_csv
+from tests.task_checks import read_charts
 
 TEXT = "a lovely day"
 
@@ -71,6 +72,7 @@ def test_training_leaves_a_whole_bundle(nlpkit: Command, trained: Path) -> None:
         "model.onnx",
         "model.weights.h5",
         "recipe.toml",
+        "seen.npz",
         "tokenizer.model",
     ]
     known = json.loads(nlpkit("info", trained, "--json").stdout)
@@ -212,9 +214,20 @@ def test_ctrl_c_saves_and_resume_goes_on(nlpkit: Command, reviews_csv: Path, tra
 
 
 def test_tensorboard_logs(nlpkit: Command, reviews_csv: Path, tmp_path: Path) -> None:
-    done = nlpkit("train", "--data", reviews_csv, *settings(), "--epochs", "1", "--tensorboard", "logs", cwd=tmp_path)
+    done = nlpkit("train", "--data", reviews_csv, *settings(), "--epochs", "2", "--tensorboard", "logs", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert list((tmp_path / "logs").rglob("events.out.tfevents*"))
+    charts = read_charts(tmp_path / "logs")
+    history = (tmp_path / "models" / "sentiment-made" / "history.csv").read_text().splitlines()
+    names, *epochs = [row.split(",") for row in history]
+    for chart, column in (
+        ("train/epoch_loss", "loss"),
+        ("train/epoch_accuracy", "accuracy"),
+        ("validation/epoch_loss", "val_loss"),
+        ("validation/epoch_accuracy", "val_accuracy"),
+    ):
+        written = {step: float(row[names.index(column)]) for step, row in enumerate(epochs)}
+        assert charts[chart] == pytest.approx(written, rel=1e-6)
+    assert charts["train/epoch_learning_rate"].keys() == {0, 1}
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """`nlpkit translate` and what other verbs do with translators, through the installed command."""
 
+import csv
 import json
 import subprocess
 import sys
@@ -8,7 +9,8 @@ from pathlib import Path
 import pytest
 
 import nlpkit as package
-from tests.conftest import Command
+from tests.conftest import Command, write_csv
+from tests.test_rows import read
 from tests.test_translation import made_pairs
 
 SETTINGS = {
@@ -60,7 +62,8 @@ def test_n_best_and_json(nlpkit: Command, folder: Path) -> None:
     by_log_p = ["--length-penalty", "0"]
     rows = nlpkit("translate", "one red cat", "--nbest", "3", *by_log_p, cwd=folder).stdout.splitlines()
     assert len(rows) == 3
-    scores = [float(row.split("\t")[0]) for row in rows]
+    assert [row.split("\t")[0] for row in rows] == ["1"] * 3
+    scores = [float(row.split("\t")[1]) for row in rows]
     assert scores == sorted(scores, reverse=True)
     assert rows[0].endswith("\tun chat rouge")
     told = [
@@ -70,6 +73,53 @@ def test_n_best_and_json(nlpkit: Command, folder: Path) -> None:
     assert [one["source"] for one in told] == ["one red cat", ""]
     assert told[0]["translations"][0]["text"] == "un chat rouge"
     assert told[0]["translations"][0]["log_probability"] == pytest.approx(scores[0], abs=1e-3)
+
+
+def test_every_text_has_as_many_translations(nlpkit: Command, folder: Path, tmp_path: Path) -> None:
+    texts = ["one red cat", "", "two blue dog. " * 30]  # the last one in parts
+    rows = [line.split("\t") for line in nlpkit("translate", *texts, "--nbest", "3", cwd=folder).stdout.splitlines()]
+    assert [row[0] for row in rows] == [number for number in "123" for _ in range(3)]
+    assert all(len(row) == 3 for row in rows)
+    assert rows[3] == ["2", "0.0000", ""]
+    assert rows[4] == rows[5] == ["2", "", ""]
+    assert all(float(row[1]) < 0 and row[2] for row in rows[:3] + rows[6:])
+    shown = nlpkit("translate", *texts, "--nbest", "3", "--json", cwd=folder).stdout.splitlines()
+    for line, text in zip(shown, texts, strict=True):
+        told = json.loads(line)
+        assert told["source"] == text
+        assert told["translation"] == told["translations"][0]["text"]
+        assert [list(one) for one in told["translations"]] == [["text", "log_probability", "cut"]] * 3
+    out = tmp_path / "out.tsv"
+    assert nlpkit("translate", *texts, "--nbest", "2", "--output", out, cwd=folder).returncode == 0
+    with out.open(newline="") as file:
+        table = list(csv.reader(file, delimiter="\t"))
+    assert table[0] == ["source", "translation", "log_probability", "translation_2", "log_probability_2"]
+    assert [len(row) for row in table] == [5] * 4
+    assert table[2] == ["", "", "0.0", "", ""]
+
+
+@pytest.mark.parametrize("suffix", ["csv", "tsv", "jsonl", "parquet"])
+def test_a_table_keeps_its_columns(nlpkit: Command, folder: Path, tmp_path: Path, suffix: str) -> None:
+    rows = [("a", "one red cat", "x"), ("b", "", ""), ("c", "two blue dog\n", 'y "z"')]
+    source = write_csv(tmp_path / "in.csv", rows, ("id", "english", "translation"))
+    refused = nlpkit("translate", "--file", source, cwd=folder)
+    assert refused.returncode == 2
+    assert "--text-column" in refused.stderr
+    out = tmp_path / f"out.{suffix}"
+    done = nlpkit("translate", "--file", source, "--text-column", "english", "--output", out, cwd=folder)
+    assert done.returncode == 0, done.stderr
+    found = read(out)
+    assert [(row["id"], row["english"], row["translation"]) for row in found] == rows
+    assert [row["predicted_translation"] for row in found] == ["un chat rouge", "", "deux chien bleu"]
+    screen = nlpkit("translate", "--file", source, "--text-column", "english", cwd=folder).stdout
+    if suffix == "csv":
+        assert screen == out.read_text()
+
+
+def test_a_line_a_text(nlpkit: Command, folder: Path) -> None:
+    done = nlpkit("translate", "one red cat\n\ttwo blue dog", "\n", "one\u2028red cat", cwd=folder)
+    assert len(done.stdout.splitlines()) == 3
+    assert done.stdout.splitlines()[1] == ""
 
 
 def test_attention(nlpkit: Command, folder: Path, tmp_path: Path) -> None:

@@ -32,7 +32,8 @@ def tiny_reviews(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_reviews_of_each_origin(tiny_reviews: Path) -> None:
     reviews, sentences = open_labelled("reviews"), open_labelled("rotten-tomatoes")
     assert list(reviews.splits) == list(sentences.splits) == ["train"]
-    expected = [Example("bad\n\nfilm", "negative"), Example("good", "positive")]
+    # as they are: what becomes of <br /> is the recipe's choice
+    expected = [Example("bad<br /><br />film", "negative"), Example("good", "positive")]
     assert list(reviews.read("train")) == expected
     assert list(reviews.read("train")) == expected
     assert list(sentences.read("train")) == [Example("dull .", "negative")]
@@ -53,7 +54,6 @@ def test_the_package_holds_what_is_said(name: str, each: int) -> None:
     for text, label in open_labelled(name).read("train"):
         counts[label] += 1
         assert text.strip()
-        assert "<br />" not in text
     assert counts == {"negative": each, "positive": each}
 
 

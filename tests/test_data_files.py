@@ -338,9 +338,13 @@ def test_lists_that_a_program_holds() -> None:
         (["a", "b"], ["1"], "2 texts but 1 labels"),
         (["a", " "], ["1", "2"], "text 1 is empty"),
         (["a", None], ["1", "2"], "text 1 is None"),
-        ("ab", ["1", "2"], "2 texts"),
     ],
 )
 def test_lists_that_do_not_go_together(texts: Any, labels: list[str], said: str) -> None:
     with pytest.raises(DataError, match=said):
         dataset_from_lists(texts, labels)
+
+
+def test_one_string_is_no_list_of_texts() -> None:
+    with pytest.raises(UsageError, match="a list of texts, not one string"):
+        dataset_from_lists("ab", ["1", "2"])

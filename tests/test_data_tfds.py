@@ -86,7 +86,7 @@ def test_imdb(imdb: Path) -> None:
     dataset = open_labelled("imdb")
     assert set(dataset.splits) == {"train", "test"}  # what has no label is not a split
     for _ in range(2):
-        assert list(dataset.read("train")) == [Example("bad\nfilm", "negative"), Example("café, good", "positive")]
+        assert list(dataset.read("train")) == [Example("bad<br />film", "negative"), Example("café, good", "positive")]
     assert list(dataset.read("test")) == [Example("dull", "negative")]
 
 
@@ -206,5 +206,5 @@ def test_the_real_imdb(monkeypatch: pytest.MonkeyPatch) -> None:
     examples = list(islice(dataset.read("train"), 200))
     assert examples[0].text.startswith("This was an absolutely terrible movie.")
     assert {example.label for example in examples} == {"negative", "positive"}
-    assert not any("<br />" in example.text for example in examples)
+    assert any("<br />" in example.text for example in examples)  # as they are: the recipe says what becomes of it
     assert list(islice(dataset.read("train"), 200)) == examples  # the order is the files'

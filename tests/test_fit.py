@@ -15,7 +15,7 @@ from nlpkit.training.fit import background_batches, fit
 from nlpkit.training.progress import Row, TrainingDisplay
 from nlpkit.training.run import Run
 from nlpkit.training.schedule import WarmUp
-from tests.task_checks import Stopping
+from tests.task_checks import Stopping, read_charts
 
 
 class Scripted:
@@ -43,7 +43,7 @@ class Scripted:
 
     def validate(self, network: keras.Model) -> Row:
         self.judged.append(weight(network))
-        return {"score": self.scores[len(self.judged) - 1]}
+        return {"val_weight": self.judged[-1], "score": self.scores[len(self.judged) - 1]}
 
 
 def weight(network: keras.Model) -> float:
@@ -102,6 +102,31 @@ def test_a_resumed_run_comes_to_the_same_mean(tmp_path: Path) -> None:
     network = compiled()
     fit(network, Scripted([0.2, 0.3, 0.95]), section(4, average=3), Run(TrainingDisplay(), tmp_path, resume=True))
     assert weight(network) == pytest.approx(np.mean([1 - 0.8 ** (2 * n) for n in (2, 3, 4)]))
+
+
+def test_a_stopped_run_says_whether_it_was_saved(tmp_path: Path) -> None:
+    for steps in (1, 2):  # within an epoch, and at its end
+        with pytest.raises(Interrupted, match="nothing was saved, since fit was given no checkpoint"):
+            fit(compiled(), Scripted([0.1]), section(2), Run(Stopping(steps)))
+        folder = tmp_path / str(steps)
+        with pytest.raises(Interrupted, match=rf"saved in {folder}; fit goes on with resume=True"):
+            fit(compiled(), Scripted([0.1]), section(2), Run(Stopping(steps), folder))
+
+
+def test_tensorboard_is_shown_training_and_validation(tmp_path: Path) -> None:
+    network, epochs = compiled(), Scripted([0.1, 0.9, 0.5])
+    history = fit(network, epochs, section(3), Run(TrainingDisplay(), tensorboard=tmp_path / "a" / "logs"))
+    charts = read_charts(tmp_path / "a" / "logs")
+    assert charts["train/epoch_loss"] == pytest.approx({row["epoch"] - 1: row["loss"] for row in history})
+    assert charts["train/epoch_learning_rate"] == pytest.approx({0: 0.1, 1: 0.1, 2: 0.1})
+    assert charts["validation/epoch_weight"] == pytest.approx(dict(enumerate(epochs.judged)))
+    assert len(list((tmp_path / "a" / "logs" / "train").iterdir())) == 1  # not one an epoch
+
+
+def test_a_folder_for_tensorboard_that_cannot_be_made(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(NlpkitError, match=r"file/logs cannot be written: Not a directory"):
+        fit(compiled(), Scripted([0.1]), section(1), Run(TrainingDisplay(), tensorboard=tmp_path / "file" / "logs"))
 
 
 @pytest.mark.parametrize(("patience", "epochs_run"), [(0, 6), (1, 3), (2, 4)])

@@ -20,6 +20,7 @@ from nlpkit.tokenizer import BOS
 from nlpkit.training.progress import TrainingDisplay
 from tests.task_checks import (
     check_batch_equals_single,
+    check_copies_and_threads_answer_alike,
     check_overfits_eight_examples,
     check_reloads_identically,
     check_resumes_to_the_same_weights,
@@ -75,6 +76,12 @@ def test_samples_do_not_depend_on_each_other(model: TextGenerator) -> None:
     assert model.generate("one", seed=5, length=60, temperature=1.5) == together[0]
     assert model.generate_many("one", 2, seed=5, length=60, temperature=1.5) == together[:2]
     assert len(set(together)) > 1
+
+
+def test_copies_and_threads_answer_alike(model: TextGenerator) -> None:
+    check_copies_and_threads_answer_alike(
+        model, lambda it: [*nats(it, TEXT[:60]), *map(ord, it.generate("two", seed=3))]
+    )
 
 
 def test_batch_equals_single(model: TextGenerator) -> None:
@@ -237,7 +244,7 @@ def test_the_network_holds_the_same_weights(model: TextGenerator) -> None:
         ([], "no text to train on"),
         (["", "  "], "no text to train on"),
         (["too short"], "fewer than one segment of 16"),
-        ([b"bytes"], "no text to train on"),
+        ([b"bytes"], "text 0 is b'bytes'"),
     ],
 )
 def test_texts_that_cannot_be_trained_on(texts: list[Any], message: str) -> None:
@@ -253,7 +260,11 @@ def test_usage_errors(model: TextGenerator) -> None:
         (lambda: model.generate("a", length=0), "length must be 1 or more"),
         (lambda: model.generate("a", beam=2, seed=1), "beam"),
         (lambda: model.generate_many("a", 0), "samples must be 1 or more"),
-        (lambda: model.generate(["a"]), "a prompt is one string"),  # type: ignore[arg-type]
+        (lambda: model.generate(["a"]), "a prompt is one string, not a list"),  # type: ignore[arg-type]
+        (lambda: model.generate(None), "a prompt is one string, not None"),  # type: ignore[arg-type]
+        (lambda: model.generate("a", stop=[3]), "a word to stop at is one string, not 3"),  # type: ignore[list-item]
+        (lambda: model.generate("a", seed=-1), "seed must be 0 or more, not -1"),
+        (lambda: model.score(None), "a text to score is one string, not None"),  # type: ignore[arg-type]
         (lambda: TextGenerator().generate("a"), "not trained yet"),
         (lambda: TextGenerator("sentiment"), "is for classification"),
         (lambda: TextGenerator(cell="gru", weight_dropout=0.5), "weight_dropout goes with"),
@@ -261,6 +272,10 @@ def test_usage_errors(model: TextGenerator) -> None:
     ):
         with pytest.raises(UsageError, match=message):
             call()
+    for half in (lambda: model.generate("half \ud83d"), lambda: model.score("half \ud83d")):
+        with pytest.raises(DataError, match=r"'.ud83d' at character 5, half of one"):
+            half()
+    assert model.generate("a", seed=1, stop=None) == model.generate("a", seed=1, stop=iter([]))
     assert Sampling().temperature == 0.8  # what generate takes when nothing is said
 
 

@@ -146,8 +146,14 @@ def test_weeding(caplog: pytest.LogCaptureFixture) -> None:
         caplog.clear()
         with caplog.at_level(logging.WARNING):
             prepared = prepare_pairs(Dataset("made", splits, "weeding"), recipe)
-        assert prepared.left_out == {"with an empty side": 2, "of uneven lengths": 1, "longer than 100 tokens": 1}
+        assert prepared.facts.left_out == {
+            "train": {"with an empty side": 2, "of uneven lengths": 1, "longer than 100 tokens": 1},
+            "validation": {"with an empty side": 1},
+        }
         assert "left out 4 pairs of made: with an empty side 2" in caplog.text
+        assert "left out 1 pairs of made: with an empty side 1 (validation)" in caplog.text
+        assert prepared.facts.repeated == {"validation": 1}
+        assert "1 pairs of made, validation, stand in train, too" in caplog.text
         assert [prepared.train.pair(row) for row in range(len(prepared.train))] == good
         assert [prepared.validation.pair(row) for row in range(len(prepared.validation))] == good[:1]
         for row, (source, target) in enumerate(good):

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from nlpkit.errors import DataError, UsageError
+from nlpkit.normalization import Normalization
 from nlpkit.recipe import TokenizerSection
 from nlpkit.tokenizer import BOS, EOS, PAD, UNK, Tokenizer, train_tokenizer
 
@@ -18,9 +19,30 @@ def trained(**settings: Any) -> Tokenizer:
 
 @pytest.mark.parametrize("kind", ["bpe", "unigram", "char"])
 def test_decoding_gives_the_text_back(kind: str) -> None:
-    tokenizer = trained(kind=kind)
+    tokenizer = trained(kind=kind, normalization="none")
     for text in CORPUS + STRANGE:
         assert tokenizer.decode(tokenizer.encode([text])[0]) == text
+
+
+@pytest.mark.parametrize(
+    ("how", "wanted"),
+    [
+        ("none", "\ufeffa \r\n b<br />c\rd "),
+        ("lines", "a \n b<br />c\nd "),
+        ("web", "a \n b\nc\nd "),
+        ("sentence", "a b<br />c d"),
+    ],
+)
+def test_a_text_is_normalized_wherever_it_is_read(how: Normalization, wanted: str) -> None:
+    text = "\ufeffa \r\n b<br />c\rd "
+    tokenizer = trained(normalization=how)
+    assert tokenizer.normalize(text) == tokenizer.normalize(tokenizer.normalize(text)) == wanted
+    assert tokenizer.encode([text]) == tokenizer.encode([wanted])
+    assert tokenizer.sample([text], 0.3, seed=1) == tokenizer.sample([wanted], 0.3, seed=1)
+    assert tokenizer.decode(tokenizer.encode([text])[0]) == wanted
+    # and when the pieces are learnt: `<br` is one that no text spells any more
+    learnt = train_tokenizer(["over<br />and<BR>over"] * 50, TokenizerSection(kind="char", normalization=how))
+    assert ("<" in learnt.pieces(range(len(learnt)))) == (how != "web")
 
 
 @pytest.mark.parametrize("kind", ["bpe", "unigram", "char"])

@@ -1,17 +1,20 @@
 """The translator as a Python program uses it."""
 
+import copy
+import pickle
 import random
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import keras
 import numpy as np
+import pandas as pd
 import pytest
 from keras import ops
 
 import nlpkit
-from nlpkit import Translator
-from nlpkit.decoding.beam import Ranking
+from nlpkit import TextClassifier, Translator
+from nlpkit.decoding.beam import Hypothesis, Ranking
 from nlpkit.errors import BundleError, DataError, UsageError
 from nlpkit.layers.attention import AttentionDecoder
 from nlpkit.metrics import translation_report
@@ -22,13 +25,17 @@ from nlpkit.runtime.translate import (
     TranslatorSessions,
     forced_log_probabilities,
     forced_nats,
+    longest_targets,
     pieces_of,
+    spaces_behind,
     translate_rows,
 )
+from nlpkit.tasks.translation import Translation
 from nlpkit.tokenizer import BOS, EOS, UNK
 from nlpkit.training.progress import TrainingDisplay
 from tests.task_checks import (
     check_batch_equals_single,
+    check_copies_and_threads_answer_alike,
     check_overfits_eight_examples,
     check_padding_changes_nothing,
     check_reloads_identically,
@@ -160,7 +167,7 @@ def test_a_beams_score_is_that_of_the_sentence_when_forced(model: Translator) ->
     for row, found in zip(rows, translate_rows([model._sessions], rows, width=4), strict=True):
         assert len(found) == 4
         ended = [one for one in found if len(one.ids) < 2 * len(row) + 10]
-        forced = -forced_nats(model._sessions, [row] * len(ended), [np.array(one.ids) for one in ended])
+        forced = -forced_nats([model._sessions], [row] * len(ended), [np.array(one.ids) for one in ended])
         np.testing.assert_allclose([one.log_probability for one in ended], forced, atol=1e-4)
     best = model.translate_many(["one red cat"])[0][0]
     assert best.log_probability == pytest.approx(model.score(["one red cat"], [best.text])[0], abs=1e-4)
@@ -192,6 +199,34 @@ def test_attention_is_on_real_steps_and_sums_to_one(model: Translator) -> None:
     assert (attention >= 0).all()
 
 
+def test_what_programs_hold(model: Translator) -> None:
+    frame = pd.DataFrame({"id": [1, 2, 3], "source": TEXTS[:3], "target": ["un chat"] * 3}, index=[4, 4, 0])
+    assert model.translate(frame) == model.translate(iter(TEXTS[:3])) == model.translate(TEXTS[:3])
+    assert model.evaluate(data=frame).to_dict() == model.evaluate(TEXTS[:3], frame["target"]).to_dict()
+    np.testing.assert_array_equal(
+        model.score(frame["source"], np.array(["un chat"] * 3)), model.score(TEXTS[:3], ["un chat"] * 3)
+    )
+    for call, message in (
+        (lambda: model.translate(["a", None]), "text 1 is None"),
+        (lambda: model.translate(["a", "half \ud83d"]), "text 1 holds"),
+        (lambda: model.score(["a", None], ["b", "c"]), "source 1 is None"),
+        (lambda: model.score(["a", " "], ["b", "c"]), "source 1 is empty"),
+        (lambda: model.score(["a", "b"], ["b", b"c"]), "target 1 is b'c'"),
+        (lambda: model.align("half \ud83d"), "the source holds"),
+    ):
+        with pytest.raises(DataError, match=message):
+            call()
+    for wrong, message in (
+        (lambda: model.translate(cast(Any, None)), "a list of texts, not None"),
+        (lambda: model.translate_many({"a": "b"}), "a list of texts, not a dict"),
+        (lambda: model.align(cast(Any, None)), "a source is one string, not None"),
+        (lambda: model.align("a", cast(Any, ["b"])), "a target is one string, not a list"),
+        (lambda: model.score("a", ["b"]), "a list of sources, not one string"),
+    ):
+        with pytest.raises(UsageError, match=message):
+            wrong()
+
+
 def test_alignments(model: Translator) -> None:
     found = model.align("two blue cat", "deux chat bleu")
     assert "".join(found.source).replace("\u2581", " ").strip() == "two blue cat"
@@ -220,11 +255,76 @@ def test_texts_that_are_empty_or_long(model: Translator) -> None:
 
 def test_long_texts_are_cut_behind_sentences() -> None:
     text = "a b c. " * 30
-    parts = list(pieces_of(text, 120, 50))
-    assert " ".join(parts) == text.strip()
-    assert all(part.endswith(".") for part in parts)
+    parts = pieces_of(text, lambda part: 4 * part.count("."), 50)
+    assert "".join(parts) == text
+    assert all(part.endswith(". ") for part in parts)
     assert len(parts) <= 4
-    assert list(pieces_of("word", 500, 50)) == ["word"]
+    assert pieces_of("one two", len, 5) == ["one ", "two"]
+    assert pieces_of("今日はいい天気です。散歩に行きます", len, 10) == ["今日はいい天気です。", "散歩に行きます"]
+    # characters that are drawn as one, and one that is too long by itself
+    assert pieces_of("ae\u0301io", len, 2) == ["a", "e\u0301", "io"]
+    assert pieces_of("一二", lambda part: 3 * len(part), 2) == ["一", "二"]
+
+
+def test_pieces_of_a_text_are_the_text() -> None:
+    rng = random.Random(0)
+    kinds = ["abc. ", "ab ", "你好。吃", "e\u0301", "👩\u200d👧", " \n\u00a0", "กำิ", "\u0301"]
+    for _ in range(500):
+        text = "".join(rng.choice(rng.choice(kinds)) for _ in range(rng.randint(0, 120)))
+        limit = rng.choice([4, 5, 20])
+        pieces = pieces_of(text, lambda part: len(part.encode()), limit)
+        assert "".join(pieces) == text
+        assert all(len(piece.strip().encode()) <= limit or len(piece.strip()) == 1 for piece in pieces)
+        inner = pieces_of(text.strip(), lambda part: len(part.encode()), limit)
+        assert "".join(p.strip() + after for p, after in zip(inner, spaces_behind(inner), strict=True)) == text.strip()
+
+
+def echo(_: Any, rows: list[np.ndarray], *, width: int, **limits: Any) -> list[list[Hypothesis]]:
+    """In place of beam search: what was read itself, then ever more of its first tokens; every fourth row is cut."""
+    return [
+        [Hypothesis((*row[:k], *row), -1.0 - k, -1.0 - k, cut=i % 4 == 3) for k in range(width)]
+        for i, row in enumerate(rows)
+    ]
+
+
+def test_long_texts_are_joined_as_they_were(model: Translator, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nlpkit.tasks.translation.translate_rows", echo)
+    chinese = "一二三四五" * 20  # of bytes: no piece has half of a character, and no space comes in
+    spaced = "one red cat.\n\ntwo blue dog,  three red\u00a0cat\tone" * 9
+    texts = [chinese, f"  {spaced} ", "一 二", "", "👩\u200d👩\u200d👧" * 30]
+    assert model.translate(texts) == [text.strip() for text in texts]
+
+
+def test_as_many_translations_of_a_text_in_parts(
+    model: Translator, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("nlpkit.tasks.translation.translate_rows", echo)
+    text = "one red cat. " * 20  # 12 parts or more
+    parted, alone, empty = model.translate_many([text, "dog", " "], beam=3)
+    assert len(parted) == len(alone) == 3
+    assert empty == [Translation("", 0.0)]
+    assert len({one.text for one in parted}) == 3
+    # the best of each part; then those with one part that is the second best of its own
+    assert [one.log_probability - parted[0].log_probability for one in parted] == [0, -1, -1]
+    assert parted[0].cut
+    assert not alone[0].cut
+    assert caplog.messages[-1].endswith(": 1 of 3")
+
+
+@pytest.mark.slow
+def test_translations_are_as_long_as_training_lets_them() -> None:
+    lengths = np.array([1, 5, 20, 90])
+    assert longest_targets(lengths, 100, 4.0).tolist() == [17, 33, 93, 190]
+    assert longest_targets(lengths, 100, 1.0).tolist() == [12, 20, 50, 190]
+    alphabet = "abcdefghijklmnopqrstuvwxyz"  # more than twice as many as the source has tokens, and ten
+    sources, targets = ["1", "2", "22"] * 100, [alphabet, "ab", "abc"] * 100
+    model = small(epochs=12, kind="char", max_length=60, max_ratio=9.0).fit(sources, targets)
+    assert model.translate_many(["1"], beam=1)[0][0].text == alphabet
+    # as one that was trained on shorter targets
+    model.recipe = model.recipe.model_copy(update={"data": model.recipe.data.model_copy(update={"max_ratio": 1.0})})
+    cut, whole = (one[0] for one in model.translate_many(["1", "22"], beam=1))
+    assert (cut.text, cut.cut) == (alphabet[: 2 * 2 + 10 - 1], True)
+    assert (whole.text, whole.cut) == ("abc", False)
 
 
 def test_an_ensemble_of_one_model_twice_is_that_model(model: Translator) -> None:
@@ -233,6 +333,16 @@ def test_an_ensemble_of_one_model_twice_is_that_model(model: Translator) -> None
     other = small(epochs=1, seed=2).fit(SOURCES[:100], TARGETS[:100])
     with pytest.raises(UsageError, match="same tokenizer"):
         model.together(other)
+    with pytest.raises(UsageError, match="TextClassifier does not translate"):
+        model.together(TextClassifier())  # type: ignore[arg-type]
+
+
+def test_copies_and_threads_answer_alike(model: Translator) -> None:
+    check_copies_and_threads_answer_alike(model, lambda it: it.score(SOURCES[:20], TARGETS[:20]))
+    ensemble = model.together(model)
+    copied = pickle.loads(pickle.dumps(ensemble))  # noqa: S301
+    assert len(copied._others) == 1
+    assert copied.translate(TEXTS) == copy.deepcopy(ensemble).translate(TEXTS) == ensemble.translate(TEXTS)
 
 
 def test_an_ensemble_is_the_mean_of_its_models(model: Translator) -> None:
@@ -244,6 +354,29 @@ def test_an_ensemble_is_the_mean_of_its_models(model: Translator) -> None:
     mean = np.log(np.mean(np.exp(each), axis=0))
     wanted = [*together[0].ids, EOS]
     assert together[0].log_probability == pytest.approx(mean[np.arange(len(wanted)), wanted].sum(), abs=1e-3)
+    best = model.together(second).translate_many(["one red cat"])[0][0]
+    assert model.together(second).score(["one red cat"], [best.text])[0] == pytest.approx(
+        best.log_probability, abs=1e-3
+    )
+
+
+def test_an_ensemble_of_ensembles_has_all_members(model: Translator, tmp_path: Path) -> None:
+    weak = small(epochs=1, units=8).fit(SOURCES, TARGETS)
+    score = {
+        name: one.score(["one red cat"], ["un chat rouge"])[0]
+        for name, one in {
+            "both": model.together(weak, weak),
+            "left": model.together(weak).together(weak),
+            "right": weak.together(weak.together(model)),
+        }.items()
+    }
+    assert score["left"] == pytest.approx(score["both"], abs=1e-6)
+    assert score["right"] == pytest.approx(score["both"], abs=1e-6)
+    ensemble = model.together(weak)
+    for call in (lambda: ensemble.save(tmp_path / "new"), lambda: ensemble.align("one red cat"), ensemble.exported):
+        with pytest.raises(UsageError, match="for one model"):
+            call()
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("settings", [{}, {"attention": "additive", "layers": 2}, {"input_feeding": False}], ids=str)
@@ -367,3 +500,22 @@ def test_the_report_is_sacrebleus() -> None:
     assert report.exact_match == pytest.approx(1 / 3)
     assert "tok:13a" in report.signatures["bleu"]
     assert "case:lc" in report.signatures["bleu_lowercased"]
+
+
+def test_the_interval_is_sacrebleus_and_holds_the_estimate() -> None:
+    from sacrebleu.metrics import BLEU
+
+    rng = random.Random(1)
+    references = [" ".join(rng.choices("abcdefgh", k=rng.randint(1, 12))) for _ in range(60)]
+    found = [" ".join(rng.choice([word, "x"]) for word in line.split()) for line in references]
+    report = translation_report(found, references)
+    theirs = BLEU(force=True).corpus_score(found, [references], n_bootstrap=1_000)
+    assert (report.bleu_high - report.bleu_low) / 2 == pytest.approx(theirs._ci, abs=0.05)
+    assert report.bleu_low < report.bleu < report.bleu_high
+    # one sentence with a match of four words among many without: most draws have less
+    few = translation_report(["a b c d e", *["x y z"] * 30], ["a b c d e", *["p q r"] * 30])
+    assert 0 <= few.bleu_low < few.bleu <= few.bleu_high
+    alone = translation_report(["a b c x"], ["a b c d"])  # no match of four words: smoothed, like the estimate
+    assert alone.bleu_low == pytest.approx(alone.bleu)
+    assert alone.bleu_high == pytest.approx(alone.bleu)
+    assert translation_report(["", ""], ["a b", "c"]).bleu_high == 0

@@ -1,5 +1,6 @@
 """`nlpkit evaluate`: how good a model is."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 
 def evaluate(
+    bundle: Path = typer.Argument(None, help="A bundle's folder.", show_default="the newest under ./models"),
     model: Model = None,
     data: str = typer.Option(None, help="A data set or a path.", show_default="what it was trained on"),
     split: str = typer.Option(
@@ -47,7 +49,9 @@ def evaluate(
     as_json: Json = False,
 ) -> None:
     """How good a model is: accuracy of labels, bits a character of text, BLEU of translations."""
-    trained = load_model(model)
+    if bundle is not None and model is not None:
+        raise UsageError(f"{bundle} and --model {model}: name one model, in either way")
+    trained = load_model(bundle or model)
     options = {
         "text_column": (text_column, ("classification", "generation")),
         "label_column": (label_column, ("classification",)),
@@ -63,23 +67,26 @@ def evaluate(
     for name, (value, tasks) in options.items():
         if value is not None and trained.task not in tasks:
             raise UsageError(f"--{name.replace('_', '-')} goes with {' and '.join(tasks)}, not {trained.task}")
+        if value is not None and name.endswith("column") and data is None:
+            raise UsageError(f"--{name.replace('_', '-')} goes with --data, which names the table")
     shown = data or source or trained.recipe.data.source
     if trained.task == "generation":
-        name, ids, characters = trained.documents(data, split, text_column)
-        with waiting(f"reading {characters:,} characters"):
-            report = trained.compare(ids, characters)
+        rows = trained.documents(data, split, text_column)
+        name = rows.split
+        with waiting(f"reading {rows.characters:,} characters"):
+            report = trained.compare(rows.ids, rows.characters)
     elif trained.task == "translation":
         if (source is None) != (target is None) or (source and data):
             raise UsageError("give --data, or --source and --target together")
         columns = {"source_column": source_column, "target_column": target_column}
-        name, pairs = trained.pairs(data or source, split, target=target, pair=pair, **columns)
-        report, pairs, found = trained.compare(watched(pairs, f"translating {name}"), beam=beam or 5)
+        name, rows = trained.pairs(data or source, split, target=target, pair=pair, **columns)
+        report, pairs, found = trained.compare(watched(rows, f"translating {name}"), beam=beam or 5)
         if not as_json:
             print_report(f"{shown}, {name}", report)
             _print_samples(report, pairs, found)
             return
     else:
-        name, examples = trained.examples(
+        name, rows = trained.examples(
             data,
             split,
             text_column=text_column,
@@ -87,9 +94,9 @@ def evaluate(
             label_columns=column_names(label_columns),
             label_delimiter=label_delimiter,
         )
-        report = trained.compare(watched(examples, f"evaluating {name}"))
+        report = trained.compare(watched(rows, f"evaluating {name}"))
     if as_json:
-        print_json({"split": name, **report.to_dict()})
+        print_json({"split": name, "trained_on": rows.trained_on, **report.to_dict()})
     else:
         print_report(f"{shown}, {name}", report)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from nlpkit.cli.options import Json, Model, load_model, note, print_json, utf8, waiting
+from nlpkit.cli.options import Json, Model, check_options, load_model, note, print_json, utf8, waiting
 from nlpkit.errors import DataError, UsageError
 
 if TYPE_CHECKING:
@@ -15,20 +15,21 @@ if TYPE_CHECKING:
 
 
 def generate(
+    context: typer.Context,
     prompt: str = typer.Option("", "--prompt", "-p", help="What to write on from; - reads standard input."),
     model: Model = None,
     length: int = typer.Option(400, "--length", "-n", help="So many characters at most."),
     temperature: float = typer.Option(
         None, "--temperature", "-t", help="0 takes the likeliest; higher is wilder.", show_default="0.8"
     ),
-    top_k: int = typer.Option(None, help="Draw from so many of the likeliest.", show_default="all"),
+    top_k: int = typer.Option(None, help="Draw from so many of the likeliest; 0 for all.", show_default="all"),
     top_p: float = typer.Option(None, help="Draw from the likeliest that make up this share.", show_default="1"),
     min_p: float = typer.Option(None, help="Draw from those with this share of the likeliest's.", show_default="0"),
     repetition_penalty: float = typer.Option(
         None, help="Above 1, what was just said is likelier not.", show_default="1"
     ),
     stop: list[str] = typer.Option([], help="End before this string; may be given several times."),
-    seed: int = typer.Option(None, help="The same one writes the same text.", show_default="random"),
+    seed: int = typer.Option(None, min=0, help="The same one writes the same text.", show_default="random"),
     samples: int = typer.Option(1, "--samples", min=1, help="So many texts, side by side."),
     beam: int = typer.Option(None, min=1, help="The likeliest text that a search of this width finds; draws nothing."),
     interactive: bool = typer.Option(False, "--interactive", "-i", help="Ask for one prompt after another."),
@@ -38,6 +39,15 @@ def generate(
     as_json: Json = False,
 ) -> None:
     """Write on from a prompt; the text appears as it is written."""
+    asked = ["prompt", "seed", "samples"]
+    drawing = ["temperature", "top_k", "top_p", "min_p", "repetition_penalty"]
+    check_options(
+        context,
+        apart={
+            "score": [*asked, *drawing, "length", "stop", "beam", "interactive"],
+            "interactive": [*asked, "as_json"],
+        },
+    )
     sampling = {
         "temperature": temperature,
         "top_k": top_k,
@@ -48,10 +58,14 @@ def generate(
     sampling = {name: value for name, value in sampling.items() if value is not None}
     if beam is not None and (sampling or samples > 1 or seed is not None):
         raise UsageError("--beam draws nothing: leave the sampling options, --samples and --seed out")
-    if interactive and (score is not None or as_json or samples > 1 or not sys.stdin.isatty()):
-        raise UsageError("--interactive asks on a terminal, and goes without --score, --samples and --json")
+    if interactive and (sys.stdin is None or not sys.stdin.isatty()):
+        raise UsageError("--interactive asks on a terminal; give a --prompt instead")
+    if "" in stop:
+        raise UsageError("--stop '' would end every text before it begins; leave it out")
     _check(length, sampling)
     utf8(prompt, "the prompt")
+    for word in stop:
+        utf8(word, "--stop")
     if score is not None:
         _score(load_model(model, "generation"), score, as_json)
         return
@@ -123,6 +137,8 @@ def _interact(generator: "TextGenerator", options: dict[str, Any], beam: int | N
 
 def _score(generator: "TextGenerator", file: str, as_json: bool) -> None:
     text = _read(file)
+    if not text:
+        raise DataError(f"{'standard input' if file == '-' else file} is empty: there is no text to score")
     with waiting(f"reading {len(text):,} characters"):
         found = generator.score(text)
     bits = [piece.nats / _NAT for piece in found]

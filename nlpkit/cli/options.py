@@ -1,9 +1,15 @@
 """What several verbs share: how the model is found, and how tables look."""
 
+import base64
+import json
+import math
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import date, time
+from itertools import count
 from pathlib import Path
+from types import MappingProxyType
 from typing import IO, TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
@@ -18,6 +24,7 @@ if TYPE_CHECKING:
     from nlpkit.metrics import ClassificationReport, ClassScores, GenerationReport, LabelsReport, TranslationReport
 
 T = TypeVar("T")
+A = TypeVar("A")
 
 _MOST_CLASSES, _WORST = 40, 20  # classes in a table; of more only the worst are told
 
@@ -72,23 +79,70 @@ def load_model(folder: Path | None, task: str | None = None) -> Any:
     return model
 
 
+def check_options(
+    context: typer.Context,
+    *,
+    apart: Mapping[str, Sequence[str]] = MappingProxyType({}),
+    together: Mapping[str, Sequence[str]] = MappingProxyType({}),
+) -> None:
+    """Refuses options that were typed and mean nothing as they stand: those `apart` beside one of theirs, those
+    `together` without any of theirs; all by the names of their parameters."""
+    spelt = {str(one.name): max(one.opts, key=len) for one in context.command.params}
+    typed = [name for name in spelt if getattr(context.get_parameter_source(name), "name", "") == "COMMANDLINE"]
+    for name in typed:
+        for other in apart.get(name, ()):
+            if other in typed:
+                raise UsageError(f"{spelt[name]} goes without {spelt[other]}; leave one of them out")
+        needed = together.get(name, ())
+        if needed and not set(needed) & set(typed):
+            raise UsageError(f"{spelt[name]} goes with {' or '.join(spelt[other] for other in needed)}")
+
+
+def check_texts(texts: list[str] | None, file: Path | None, example: str) -> None:
+    """Refuses texts beside a file, and neither of them on a terminal, where nothing is piped in."""
+    if texts and file:
+        raise UsageError("give texts or --file, not both")
+    if not texts and file is None and (sys.stdin is None or sys.stdin.isatty()):
+        raise UsageError(f"give a text, such as {example}, or --file, or pipe lines in")
+
+
 def read_texts(
     texts: list[str] | None, file: Path | None, text_column: str | None = None
-) -> "Iterator[tuple[Row, str]]":
-    """Arguments, else the rows of a file, else the lines of standard input, each with its text."""
+) -> "Iterator[Iterator[tuple[Row, str]]]":
+    """Arguments, else the rows of a file, else the lines of standard input, each with its text: in one burst, or, from
+    a pipe that pauses, in one for each time that it goes on."""
+    from nlpkit.cli.pipe import bursts
     from nlpkit.data.files import read_rows
 
     if texts:
-        for text in texts:
-            yield {}, utf8(text, "a text")
+        yield (({}, utf8(text, "a text")) for text in texts)
     elif file is not None:
-        yield from read_rows(file, text_column)
+        yield read_rows(file, text_column)
     else:
-        for number, line in enumerate(sys.stdin.buffer, 1):
-            try:
-                yield {}, line.decode().rstrip("\r\n")
-            except UnicodeDecodeError:
-                raise DataError(f"standard input line {number} is not UTF-8 text") from None
+        numbers = count(1)
+        for lines in bursts(sys.stdin.fileno()):
+            yield (({}, _decoded(line, next(numbers))) for line in lines)
+
+
+def _decoded(line: bytes, number: int) -> str:
+    try:
+        return line.decode().rstrip("\r\n")
+    except UnicodeDecodeError:
+        raise DataError(f"standard input line {number} is not UTF-8 text") from None
+
+
+def answered(
+    bursts: Iterator[Iterator[T]], answer: Callable[[Iterator[T]], Iterator[A]], output: Path | None, what: str
+) -> Iterator[A]:
+    """The answers to each burst. Those on standard output are seen before the next burst is waited for; while an
+    output file is written they are counted on a terminal, where else they would get into each other's way."""
+
+    def each() -> Iterator[A]:
+        for burst in bursts:
+            yield from answer(burst)
+            sys.stdout.flush()
+
+    return watched(each(), what) if output is not None else each()
 
 
 @contextmanager
@@ -120,9 +174,34 @@ def open_output(output: Path | None) -> Iterator[IO[str]]:
 
 
 def print_json(value: Any) -> None:
-    import json
+    print(to_json(value, indent=2))
 
-    print(json.dumps(value, ensure_ascii=False, indent=2))
+
+def to_json(value: Any, indent: int | None = None) -> str:
+    """A value as JSON that every reader takes: null for NaN and infinities, ISO 8601 for dates and times, Base64 for
+    bytes, and the words for what else JSON has no form for."""
+
+    def dumps(value: Any) -> str:
+        return json.dumps(value, ensure_ascii=False, allow_nan=False, indent=indent, default=_plain)
+
+    try:
+        return dumps(value)
+    except ValueError:
+        return dumps(_finite(value))
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode()
+    return value.isoformat() if isinstance(value, date | time) else str(value)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: _finite(one) for key, one in value.items()}
+    return [_finite(one) for one in value] if isinstance(value, list | tuple) else value
 
 
 def plain_table(*columns: str, right: int = 0) -> "Table":

@@ -1,25 +1,35 @@
 """`nlpkit predict`: a label for each text."""
 
 import logging
-import sys
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
 import typer
 
-from nlpkit.cli.options import Json, Model, TextColumn, load_model, read_texts, watched
+from nlpkit.cli.options import (
+    Json,
+    Model,
+    TextColumn,
+    answered,
+    check_options,
+    check_texts,
+    load_model,
+    read_texts,
+)
 from nlpkit.errors import UsageError
 
 
 def predict(
+    context: typer.Context,
     texts: list[str] = typer.Argument(None, help="Texts; without any, standard input is read, one text a line."),
     model: Model = None,
     file: Path = typer.Option(None, "--file", "-f", help="A .csv, .tsv, .jsonl, .parquet or text file of texts."),
     text_column: TextColumn = None,
     output: Path = typer.Option(None, "--output", "-o", help="Write here, and whole, instead of standard output."),
     overwrite: bool = typer.Option(False, help="Replace an output file that is there already."),
-    format: Literal["plain", "csv", "tsv", "jsonl"] = typer.Option(
-        None, help="How to write.", show_default="as the file is, else plain"
+    format: Literal["plain", "csv", "tsv", "jsonl", "parquet"] = typer.Option(
+        None, help="How to write.", show_default="as the output's name says, else as the file is, else plain"
     ),
     top: int = typer.Option(1, min=1, help="So many labels a text, the likeliest first."),
     min_score: str = typer.Option(
@@ -31,27 +41,29 @@ def predict(
     as_json: Json = False,
 ) -> None:
     """Classify texts, in order, however many there are."""
-    if texts and file:
-        raise UsageError("give texts or --file, not both")
-    if not texts and file is None and sys.stdin.isatty():
-        raise UsageError('give a text, such as nlpkit predict "I loved every minute", or --file, or pipe lines in')
+    check_options(
+        context,
+        apart={"as_json": ["format"]},
+        together={"text_column": ["file"], "overwrite": ["output"]},
+    )
+    check_texts(texts, file, 'nlpkit predict "I loved every minute"')
     if output is not None and output.exists() and not overwrite:
         raise UsageError(f"{output} exists; pick another --output, or --overwrite it")
     if top > 1 and min_score is not None:
         raise UsageError("--top gives labels whatever their scores, and --min-score does not; give one of them")
 
-    from nlpkit.cli.predictions import Format, answers, format_of, open_writer
+    from nlpkit.cli.predictions import answers, open_writer
+    from nlpkit.cli.rows import Format, choose_format
 
-    said = "jsonl" if as_json else format
-    chosen = Format(said) if said else format_of(output) or format_of(file) or Format.plain
+    chosen = choose_format("jsonl" if as_json else format, output, file)
     classifier = load_model(model, "classification")
     logging.getLogger("nlpkit").setLevel(logging.INFO)
     if top > 1 and classifier.several:
         raise UsageError("--top goes with one label a text; this model gives each text as many as go with it")
     choose = classifier.chooser(min_score)
-    shown = None if chosen is Format.jsonl and top == 1 else top  # JSON tells every score, unless asked for the best
-    found = answers(classifier, read_texts(texts, file, text_column), choose, shown)
+    most = None if chosen is Format.jsonl and top == 1 else top  # JSON tells every score, unless asked for the best
+    respond = partial(answers, classifier, choose=choose, most=most)
+    found = answered(read_texts(texts, file, text_column), respond, output, "predicting")
     with open_writer(chosen, output, top) as write:
-        # on a terminal, answers and a bar would get into each other's way
-        for answer in watched(found, "predicting") if output is not None else found:
+        for answer in found:
             write(answer)

@@ -1,32 +1,21 @@
-"""Texts in, answers out: as a stream, in one of four formats."""
+"""Texts in, answers out: as a stream, in one of the formats of rows."""
 
-import csv
-import json
 import logging
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 
 from nlpkit.cli.options import open_output
+from nlpkit.cli.rows import Format, one_line, open_rows
 from nlpkit.data.files import Row
 from nlpkit.tasks.classification import TextClassifier
 
 logger = logging.getLogger("nlpkit")
-
-
-class Format(StrEnum):
-    """`plain` is a line a text: label, score, text, with tabs between; the others keep the input's columns."""
-
-    plain = "plain"
-    csv = "csv"
-    tsv = "tsv"
-    jsonl = "jsonl"
 
 
 @dataclass(frozen=True)
@@ -51,14 +40,6 @@ class Answer:
         if self.label is None:
             return [("", f"{self.score:.4f}")]
         return [(str(label), f"{score:.4f}") for label, score in self.ranked[:top]]
-
-
-def format_of(path: Path | None) -> Format | None:
-    """The format that a file's name stands for; Parquet rows are written as JSON lines."""
-    suffix = path.suffix.lower() if path is not None else ""
-    if suffix in (".jsonl", ".ndjson", ".parquet"):
-        return Format.jsonl
-    return {".csv": Format.csv, ".tsv": Format.tsv}.get(suffix)
 
 
 def answers(
@@ -97,58 +78,48 @@ def answers(
 
 
 @contextmanager
-def open_writer(format: Format, output: Path | None, top: int) -> Iterator[Callable[[Answer], None]]:
+def open_writer(format: Format, output: Path | None, top: int) -> Iterator[Callable[[Answer], object]]:
     """A function that writes answers with their `top` labels, to `output`, else to standard output.
 
+    `plain` is a line a text: label, score, text, with tabs between; the others are rows, as `open_rows` writes them.
     The output appears when all is written. Raises NlpkitError when it cannot be.
     """
-    writers = {Format.plain: _plain_writer, Format.jsonl: _jsonl_writer}
-    with open_output(output) as file:
-        if format in writers:
-            yield writers[format](file, top)
-        else:
-            yield _table_writer(file, top, "," if format is Format.csv else "\t")
+    if format is Format.plain:
+        with open_output(output) as file:
+            yield lambda answer: file.write(_line(answer, top))
+    else:
+        columns = {Format.jsonl: _nested, Format.parquet: _flat}.get(format, _cells)
+        with open_rows(format, output) as write:
+            yield lambda answer: write(answer.row or {"text": answer.text}, columns(answer, top))
 
 
-def _plain_writer(file: IO[str], top: int) -> Callable[[Answer], None]:
-    def write(answer: Answer) -> None:
-        cells = [cell for pair in answer.cells(top) for cell in pair]
-        file.write("\t".join([*cells, " ".join(answer.text.split())]) + "\n")
-
-    return write
+def _line(answer: Answer, top: int) -> str:
+    cells = [one_line(cell) for pair in answer.cells(top) for cell in pair]
+    return "\t".join([*cells, one_line(answer.text)]) + "\n"
 
 
-def _jsonl_writer(file: IO[str], _: int) -> Callable[[Answer], None]:
-    def write(answer: Answer) -> None:
-        score = [round(one, 6) for one in answer.score] if isinstance(answer.score, list) else round(answer.score, 6)
-        scores = {name: round(value, 6) for name, value in answer.ranked}
-        row = answer.row or {"text": answer.text}
-        row |= _beside(row, {"label": answer.label, "score": score, "scores": scores})
-        file.write(json.dumps(row, ensure_ascii=False, default=str) + "\n")
-
-    return write
+def _nested(answer: Answer, _: int) -> Row:
+    scores = {name: round(value, 6) for name, value in answer.ranked}
+    return {"label": answer.label, "score": _rounded(answer.score), "scores": scores}
 
 
-def _table_writer(file: IO[str], top: int, delimiter: str) -> Callable[[Answer], None]:
-    table = csv.writer(file, delimiter=delimiter, lineterminator="\n")
-    begun = False
-
-    def write(answer: Answer) -> None:
-        nonlocal begun
-        row = answer.row or {"text": answer.text}
-        added: Row = {}
-        for rank, (label, score) in enumerate(answer.cells(top), 1):
-            suffix = f"_{rank}" if rank > 1 else ""
-            added |= {f"label{suffix}": label, f"score{suffix}": score}
-        row |= _beside(row, added)
-        if not begun:
-            table.writerow(row)
-            begun = True
-        table.writerow(row.values())
-
-    return write
+def _flat(answer: Answer, top: int) -> Row:
+    if answer.label is None or isinstance(answer.label, list):
+        return {"label": answer.label, "score": _rounded(answer.score)}
+    return _numbered([(label, _rounded(score)) for label, score in answer.ranked[:top]])
 
 
-def _beside(row: Row, added: dict[str, Any]) -> Row:
-    """Columns to be added, renamed where one of the row's own has the name: nothing is written over."""
-    return {f"predicted_{name}" if name in row else name: value for name, value in added.items()}
+def _cells(answer: Answer, top: int) -> Row:
+    return _numbered(answer.cells(top))
+
+
+def _numbered(pairs: Sequence[tuple[Any, Any]]) -> Row:
+    added: Row = {}
+    for rank, (label, score) in enumerate(pairs, 1):
+        suffix = f"_{rank}" if rank > 1 else ""
+        added |= {f"label{suffix}": label, f"score{suffix}": score}
+    return added
+
+
+def _rounded(score: Any) -> Any:
+    return [round(one, 6) for one in score] if isinstance(score, list) else round(score, 6)

@@ -108,10 +108,9 @@ def train(
     model = task_class(chosen.task)(chosen)
     note(f"training {Path(recipe).stem} on {chosen.data.source} into {folder}")
     try:
-        model.fit(checkpoint=checkpoint, resume=resume, tensorboard=tensorboard)
+        model.fit(checkpoint=checkpoint, resume=resume, tensorboard=tensorboard, output=folder)
     except Interrupted:
         raise Interrupted(f"stopped, and saved in {checkpoint}; the same command with --resume goes on") from None
-    model.save(folder, overwrite=True)
     linear = _baseline(model) if baseline else {}
     if as_json:
         print_json(

@@ -1,14 +1,23 @@
 """`nlpkit translate`: sentences in, their translations out."""
 
-import json
-import sys
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import typer
 
-from nlpkit.cli.options import Json, load_model, note, open_output, read_texts, watched
+from nlpkit.cli.options import (
+    Json,
+    TextColumn,
+    answered,
+    check_options,
+    check_texts,
+    load_model,
+    note,
+    open_output,
+    read_texts,
+)
 from nlpkit.errors import UsageError
 
 if TYPE_CHECKING:
@@ -16,6 +25,7 @@ if TYPE_CHECKING:
 
 
 def translate(
+    context: typer.Context,
     texts: list[str] = typer.Argument(None, help="Texts; without any, standard input is read, one text a line."),
     model: list[Path] = typer.Option(
         [],
@@ -25,11 +35,17 @@ def translate(
         show_default="the newest under ./models",
     ),
     pair: str = typer.Option(None, help="Refuse a model of another pair than this, such as en-de."),
-    file: Path = typer.Option(None, "--file", "-f", help="A file of texts, one a line."),
+    file: Path = typer.Option(None, "--file", "-f", help="A .csv, .tsv, .jsonl, .parquet or text file of texts."),
+    text_column: TextColumn = None,
     output: Path = typer.Option(None, "--output", "-o", help="Write here, and whole, instead of standard output."),
     overwrite: bool = typer.Option(False, help="Replace an output file that is there already."),
+    format: Literal["plain", "csv", "tsv", "jsonl", "parquet"] = typer.Option(
+        None, help="How to write.", show_default="as the output's name says, else as the file is, else plain"
+    ),
     beam: int = typer.Option(5, min=1, help="So many translations are kept side by side; 1 is greedy."),
-    nbest: int = typer.Option(1, min=1, help="So many translations a text, with log p in nats, the best first."),
+    nbest: int = typer.Option(
+        1, min=1, help="So many translations a text, with its number and log p in nats, the best first."
+    ),
     length_penalty: float = typer.Option(None, help="Above 0, longer ones are favoured.", show_default="the recipe's"),
     coverage_penalty: float = typer.Option(
         None, help="Above 0, those that left source words unread are not.", show_default="0"
@@ -39,10 +55,18 @@ def translate(
     as_json: Json = False,
 ) -> None:
     """Translate texts, in order, however many there are; an empty line stays empty."""
-    if texts and file:
-        raise UsageError("give texts or --file, not both")
-    if not texts and file is None and sys.stdin.isatty():
-        raise UsageError('give a text, such as nlpkit translate "5 mars 2024", or --file, or pipe lines in')
+    plain_alone = ["as_json", "format", "output", "nbest"]
+    check_options(
+        context,
+        apart={"attention": plain_alone, "html": plain_alone, "as_json": ["format"]},
+        together={"text_column": ["file"], "overwrite": ["output", "html"]},
+    )
+    check_texts(texts, file, 'nlpkit translate "5 mars 2024"')
+    looking = attention or html is not None
+    if looking and len(model) > 1:
+        raise UsageError(
+            f"{'--attention' if attention else '--html'} looks into one model; leave the other --model out"
+        )
     if nbest > beam:
         raise UsageError(f"--nbest {nbest} needs a --beam as wide, not {beam}")
     for path in (output, html):
@@ -52,35 +76,22 @@ def translate(
     ranking = {name: value for name, value in ranking.items() if value is not None}
     _check(ranking)
 
+    from nlpkit.cli.rows import choose_format
+    from nlpkit.cli.translations import answers, open_writer
+
+    chosen = choose_format("jsonl" if as_json else format, output, file)
     folders: list[Path | None] = [*model] or [None]
     first, *others = [load_model(folder, "translation") for folder in folders]
     first.check_pair(pair)
     translator = first.together(*others) if others else first
-    given = (text for _, text in read_texts(texts, file))
-    if attention or html is not None:
-        if others:
-            raise UsageError("--attention looks into one model; leave the other --model out")
-        _show_attention(translator, given, html, attention, beam, ranking)
+    given = read_texts(texts, file, text_column)
+    if looking:
+        _show_attention(translator, (text for _, text in chain.from_iterable(given)), html, attention, beam, ranking)
         return
-    asked: list[str] = []
-
-    def sources() -> Iterator[str]:
-        for text in given:
-            if as_json:
-                asked.append(text)
-            yield text
-
-    found = translator.translate_stream(sources(), beam=beam, **ranking)
-    with open_output(output) as out:
-        # on a terminal, answers and a bar would get into each other's way
-        for answers in watched(found, "translating") if output is not None else found:
-            if as_json:
-                told = [{"text": one.text, "log_probability": round(one.log_probability, 4)} for one in answers[:nbest]]
-                out.write(json.dumps({"source": asked.pop(0), "translations": told}, ensure_ascii=False) + "\n")
-            elif nbest == 1:
-                out.write(answers[0].text + "\n")
-            else:
-                out.writelines(f"{one.log_probability:.4f}\t{one.text}\n" for one in answers[:nbest])
+    found = answered(given, lambda burst: answers(translator, burst, beam, ranking), output, "translating")
+    with open_writer(chosen, output, nbest) as write:
+        for answer in found:
+            write(answer)
 
 
 def _check(ranking: dict[str, float]) -> None:

@@ -32,7 +32,7 @@ def open_reviews(name: str, origin: str) -> Dataset[Example]:
     def read() -> Iterator[Example]:
         for row, text in read_rows(path, "text"):
             if row["source"] == origin:
-                yield Example(text.replace("<br />", "\n"), _LABELS[row["label"]])
+                yield Example(text, _LABELS[row["label"]])
 
     digest = hashlib.sha256(name.encode())
     add_files(digest, [path], path.parent)

@@ -13,6 +13,8 @@ import numpy as np
 
 from nlpkit.errors import DataError
 
+TOKENIZER = "tokenizer.model"
+
 Report = Callable[[str, int, int | None], None]
 """Told what is being done, how many are done, and of how many (None where it is not known)."""
 
@@ -24,12 +26,15 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "nlpkit"
 
 
-def cached(shape: Mapping[str, Any], fill: Callable[[Path], None]) -> Path:
-    """The folder that `fill` filled for this `shape` (plain JSON values), now or in an earlier run.
+def cached(shape: Mapping[str, Any], fill: Callable[[Path], None], tokenizer: bytes | None = None) -> Path:
+    """The folder that `fill` filled for this `shape` (plain JSON values), now or in an earlier run; with the model of a
+    `tokenizer`, one that was filled with just that.
 
     A folder is there whole or not at all. Raises DataError when it cannot be written.
     """
-    folder = cache_folder() / hashlib.sha256(json.dumps(shape, sort_keys=True).encode()).hexdigest()[:32]
+    folder = _folder(shape)
+    if tokenizer is not None and not (folder.is_dir() and (folder / TOKENIZER).read_bytes() == tokenizer):
+        folder = _folder({**shape, "given": hashlib.sha256(tokenizer).hexdigest()})
     if folder.is_dir():
         return folder
     try:
@@ -50,6 +55,10 @@ def cached(shape: Mapping[str, Any], fill: Callable[[Path], None]) -> Path:
             "another folder in NLPKIT_CACHE"
         ) from error
     return folder
+
+
+def _folder(shape: Mapping[str, Any]) -> Path:
+    return cache_folder() / hashlib.sha256(json.dumps(shape, sort_keys=True).encode()).hexdigest()[:32]
 
 
 def id_type(vocab: int) -> type[np.unsignedinteger]:

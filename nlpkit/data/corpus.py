@@ -7,11 +7,14 @@ from pathlib import Path
 
 import numpy as np
 
-from nlpkit.data.cache import Report, cached
+from nlpkit.data.cache import TOKENIZER, Report, cached
 from nlpkit.data.dataset import Dataset, Example
+from nlpkit.data.facts import Facts, count_repeated, keep_facts, kept_facts
 from nlpkit.data.labels import all_of, in_order, one_label
+from nlpkit.data.seen import Seen, row_key
 from nlpkit.data.texts import StoredTexts, Texts, counted, open_texts, store_texts, write_texts
 from nlpkit.errors import DataError
+from nlpkit.normalization import normalize
 from nlpkit.recipe import ClassificationRecipe
 from nlpkit.tokenizer import Tokenizer, train_tokenizer
 
@@ -27,12 +30,14 @@ class Corpus(Texts):
 
 @dataclass(frozen=True)
 class PreparedData:
-    """What training takes: the tokenizer, the label names in id order, and the two corpora."""
+    """What training takes: the tokenizer, the label names in id order, the two corpora, and what is known of them."""
 
     tokenizer: Tokenizer
     labels: tuple[str, ...]
     train: Corpus
     validation: Corpus
+    facts: Facts
+    seen: Seen
 
     @property
     def several(self) -> bool:
@@ -40,10 +45,16 @@ class PreparedData:
         return self.train.labels.ndim == 2
 
 
-def prepare(dataset: Dataset[Example], recipe: ClassificationRecipe, report: Report = lambda *_: None) -> PreparedData:
+def prepare(
+    dataset: Dataset[Example],
+    recipe: ClassificationRecipe,
+    report: Report = lambda *_: None,
+    tokenizer: bytes | None = None,
+) -> PreparedData:
     """The data set under the recipe, from the cache when the same was prepared before.
 
-    The tokenizer is trained on the train split only. Raises DataError for data that cannot be trained on.
+    Every split is read and checked, the test split too. The tokenizer is trained on the train split only, unless the
+    model of one is given. Raises DataError for data that cannot be trained on.
     """
     shape = {
         "layout": _LAYOUT,
@@ -52,7 +63,9 @@ def prepare(dataset: Dataset[Example], recipe: ClassificationRecipe, report: Rep
         "tokenizer": recipe.tokenizer.model_dump(exclude={"max_length", "truncation", "sampling"}),
         "seed": recipe.training.seed,
     }
-    folder = cached(shape, lambda work: _fill(work, dataset, recipe, report))
+    folder = cached(shape, lambda work: _fill(work, dataset, recipe, report, tokenizer), tokenizer)
+    facts, seen = kept_facts(folder)
+    facts.tell(dataset.name, "texts")
     labels = tuple(json.loads((folder / "labels.json").read_text(encoding="utf-8")))
     corpora = {name: _open_corpus(folder, name) for name in ("train", "validation")}
     if recipe.model.labels is not None:
@@ -60,7 +73,8 @@ def prepare(dataset: Dataset[Example], recipe: ClassificationRecipe, report: Rep
             name: replace(corpus, labels=_as_asked(corpus.labels, recipe.model.labels, len(labels), dataset.name))
             for name, corpus in corpora.items()
         }
-    return PreparedData(tokenizer=Tokenizer((folder / "tokenizer.model").read_bytes()), labels=labels, **corpora)
+    model = Tokenizer((folder / TOKENIZER).read_bytes(), normalization=recipe.tokenizer.normalization)
+    return PreparedData(tokenizer=model, labels=labels, **corpora, facts=facts, seen=seen)
 
 
 def split_indexes(labels: np.ndarray, fraction: float, limit: int | None, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -80,14 +94,24 @@ def split_indexes(labels: np.ndarray, fraction: float, limit: int | None, seed: 
     return np.setdiff1d(order, validation), validation
 
 
-def _fill(work: Path, dataset: Dataset[Example], recipe: ClassificationRecipe, report: Report) -> None:
+def _fill(
+    work: Path, dataset: Dataset[Example], recipe: ClassificationRecipe, report: Report, given: bytes | None
+) -> None:
     # a column is a label even where no text has it
     columns = dict.fromkeys(one_label(name, dataset.name) for name in recipe.data.label_columns or ())
     names = {name: number for number, name in enumerate(columns)}
-    splits = [split for split in dataset.splits if split != "test"]
-    stores, found = {}, {}
-    for split in splits:
-        stores[split], found[split] = _store_split(work, dataset, split, names, report)
+    taught: set[str] = set()
+    stores, found, unlearnt = {}, {}, {}
+    for split in sorted(dataset.splits, key=lambda split: split != "train"):
+        own = names if split != "test" else {}  # a model has no label that stands in test alone
+        stores[split], found[split] = _store_split(work, dataset, split, own, recipe, report)
+        if split == "train":
+            taught = set(own)
+        elif not len(stores[split]):
+            raise DataError(f"{dataset.name}: its {split} split is empty; fill it, or remove it")
+        elif others := sorted(set(own) - taught):
+            unlearnt[split] = others
+    found.pop("test", None)
     order = in_order(names)  # label ids follow the names' order, not the rows'
     several = any(labels.several for labels in found.values())
     if len(order) < (1 if several else 2):
@@ -98,7 +122,7 @@ def _fill(work: Path, dataset: Dataset[Example], recipe: ClassificationRecipe, r
 
     found = {split: replace(labels, ids=rank[labels.ids]) for split, labels in found.items()}
     labels = {split: _rarest(labels, len(order)) if several else labels.ids for split, labels in found.items()}
-    if "validation" in splits:
+    if "validation" in found:
         train_rows = np.sort(
             np.random.default_rng(recipe.training.seed).permutation(len(labels["train"]))[: recipe.data.limit]
         )
@@ -115,8 +139,9 @@ def _fill(work: Path, dataset: Dataset[Example], recipe: ClassificationRecipe, r
         )
 
     texts = counted(map(stores["train"].text, train_rows), "learning pieces", report, len(train_rows))
-    tokenizer = train_tokenizer(texts, recipe.tokenizer)
-    (work / "tokenizer.model").write_bytes(tokenizer.model)
+    tokenizer = Tokenizer(given) if given else train_tokenizer(texts, recipe.tokenizer)
+    (work / TOKENIZER).write_bytes(tokenizer.model)
+    keys = {split: np.fromiter(map(row_key, stored), np.uint64) for split, stored in stores.items()}
     for name, split, rows in (
         ("train", "train", train_rows),
         ("validation", validation_split, validation_rows),
@@ -126,7 +151,9 @@ def _fill(work: Path, dataset: Dataset[Example], recipe: ClassificationRecipe, r
             _write_matrix(work / f"{name}.labels.npy", found[split], rows, len(order))
         else:
             np.save(work / f"{name}.labels.npy", labels[split][rows])
-    for split in splits:
+    keys |= {"train": keys["train"][train_rows], "validation": keys[validation_split][validation_rows]}
+    keep_facts(work, Facts(repeated=count_repeated(keys), unlearnt=unlearnt), keys)
+    for split in stores:
         (work / f"texts-{split}.bin").unlink()
     (work / "labels.json").write_text(json.dumps(order, ensure_ascii=False), encoding="utf-8")
 
@@ -142,9 +169,14 @@ class _Labels:
 
 
 def _store_split(
-    work: Path, dataset: Dataset[Example], split: str, names: dict[str, int], report: Report
+    work: Path,
+    dataset: Dataset[Example],
+    split: str,
+    names: dict[str, int],
+    recipe: ClassificationRecipe,
+    report: Report,
 ) -> tuple[StoredTexts, _Labels]:
-    """A split's texts and labels, these numbered in order of appearance."""
+    """A split's texts, normalized, and labels, these numbered in order of appearance."""
     ids: list[int] = []
     counts: list[int] = []
     several = False
@@ -156,7 +188,7 @@ def _store_split(
             labels = all_of(label)
             ids.extend(names.setdefault(one, len(names)) for one in labels)
             counts.append(len(labels))
-            yield text
+            yield normalize(text, recipe.tokenizer.normalization)
 
     stored = store_texts(work / f"texts-{split}.bin", texts(), f"reading {split}", report)
     return stored, _Labels(np.array(ids, np.int32), np.array(counts, np.int64), several)

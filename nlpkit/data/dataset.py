@@ -1,12 +1,18 @@
 """A data set: named splits that are streams, read as often as needed and never held whole."""
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Generic, Literal, NamedTuple, TypeVar
 
-from nlpkit.data.labels import Label, label_type, read_label
+from nlpkit.data.labels import Label, label_type, one_label, read_label
+from nlpkit.data.values import Values, plain, texts, values
 from nlpkit.errors import DataError, UsageError
+
+logger = logging.getLogger("nlpkit")
 
 IN_MEMORY = "texts in memory"  # what a recipe names as its source when a program gave the texts
 
@@ -48,46 +54,70 @@ class Dataset(Generic[Row]):
         return self.splits[split]()
 
 
-def dataset_from_lists(texts: Sequence[str], labels: Sequence[Any]) -> Dataset[Example]:
-    """A data set of lists that a program holds. Raises DataError when they do not go together."""
-    if isinstance(texts, str) or len(texts) != len(labels):
-        raise DataError(f"there are {len(texts):,} texts but {len(labels):,} labels; give one label for each text")
-    for row, text in enumerate(texts):
-        if not isinstance(text, str) or not text.strip():
-            raise DataError(f"text {row} is {'empty' if isinstance(text, str) else repr(text)}; leave such rows out")
-    if getattr(labels, "ndim", 1) > 1:
-        raise DataError("the labels are a table; give each text its label, or the list of those that it has")
-    found = [read_label(label, f"text {row}") for row, label in enumerate(labels)]
-    digest = hashlib.sha256()
-    for text, label in zip(texts, found, strict=True):
-        digest.update(repr((text, label)).encode())
-
-    def read() -> Iterator[Example]:
-        return (Example(text, label) for text, label in zip(texts, found, strict=True))
-
-    return Dataset(IN_MEMORY, {"train": read}, digest.hexdigest(), label_type(labels))
+def dataset_from_lists(texts: Iterable[Any], labels: Iterable[Any]) -> Dataset[Example]:
+    """A data set of texts and labels that a program holds. Raises DataError when they do not go together."""
+    return dataset_from_columns({"train": (values(texts, "text"), values(labels, "label"))})
 
 
-def dataset_from_pairs(sources: Sequence[str], targets: Sequence[str]) -> Dataset[Pair]:
+def dataset_from_columns(splits: Mapping[str, tuple[Values, Values]]) -> Dataset[Example]:
+    """A data set of the texts and the labels of each split. Raises DataError, with the row, for one that is none."""
+    for given, labels in splits.values():
+        if len(given) != len(labels):
+            raise DataError(f"there are {len(given):,} texts but {len(labels):,} labels; give one label for each text")
+    dataset = dataset_from_rows({split: partial(_examples, *columns) for split, columns in splits.items()})
+    given = [label for _, labels in splits.values() for label in map(plain, labels)]
+    _tell_merged(given)
+    return replace(dataset, label_type=label_type(given))
+
+
+def dataset_from_pairs(sources: Iterable[Any], targets: Iterable[Any]) -> Dataset[Pair]:
     """A data set of sentences that a program holds. Raises DataError when the sides do not go together."""
-    if isinstance(sources, str) or isinstance(targets, str) or len(sources) != len(targets):
+    sources, targets = values(sources, "source"), values(targets, "target")
+    if len(sources) != len(targets):
         raise DataError(f"there are {len(sources):,} sources but {len(targets):,} targets; give one for each")
-    pairs = [Pair(*pair) for pair in zip(sources, targets, strict=True)]
-    if not all(isinstance(side, str) for pair in pairs for side in pair):
-        raise DataError("sources and targets are lists of strings")
-    digest = hashlib.sha256()
-    for pair in pairs:
-        digest.update(repr(tuple(pair)).encode())
-    return Dataset(IN_MEMORY, {"train": lambda: iter(pairs)}, digest.hexdigest())
+    return dataset_from_rows({"train": partial(read_pairs, sources, targets)})
 
 
-def dataset_from_texts(texts: Sequence[str]) -> Dataset[str]:
+def dataset_from_texts(given: Iterable[Any]) -> Dataset[str]:
     """A data set of documents that a program holds. Raises DataError when there is nothing to read in them."""
-    if isinstance(texts, str):
-        texts = [texts]
-    if not all(isinstance(text, str) for text in texts) or not any(text.strip() for text in texts):
-        raise DataError("there is no text to train on; give a list of strings with something in them")
+    documents = [given] if isinstance(given, str) else values(given, "text")
+    return documents_with_text(dataset_from_rows({"train": partial(texts, documents)}))
+
+
+def dataset_from_rows(splits: Mapping[str, Callable[[], Iterator[Row]]]) -> Dataset[Row]:
+    """A data set of splits that a program holds. Each is read once now, so that every row has been held to be one."""
     digest = hashlib.sha256()
-    for text in texts:
-        digest.update(repr(text).encode())
-    return Dataset(IN_MEMORY, {"train": lambda: iter(texts)}, digest.hexdigest())
+    for split, read in splits.items():
+        try:
+            for row in read():
+                digest.update(repr((split, row)).encode())
+        except DataError as error:
+            raise DataError(f"{split}: {error}" if len(splits) > 1 else str(error)) from None
+    return Dataset(IN_MEMORY, splits, digest.hexdigest())
+
+
+def documents_with_text(dataset: Dataset[str]) -> Dataset[str]:
+    """The same data set. Raises DataError when there is nothing to read in it."""
+    if not any(text.strip() for split in dataset.splits for text in dataset.read(split)):
+        raise DataError("there is no text to train on; give a list of strings with something in them")
+    return dataset
+
+
+def read_pairs(sources: Iterable[Any], targets: Iterable[Any]) -> Iterator[Pair]:
+    """Pairs of two sides of one length. Raises DataError, with the row, for a side that is no text."""
+    return map(Pair, texts(sources, "source"), texts(targets, "target"))
+
+
+def _examples(given: Iterable[Any], labels: Iterable[Any]) -> Iterator[Example]:
+    for row, (text, label) in enumerate(zip(texts(given), labels, strict=True)):
+        if not text.strip():
+            raise DataError(f"text {row} is empty; leave such rows out")
+        yield Example(text, read_label(plain(label), f"text {row}"))
+
+
+def _tell_merged(labels: Iterable[Any]) -> None:
+    """Says which labels are one though they were written in several ways."""
+    written = {label.strip() for label in labels if isinstance(label, str)}
+    ways = Counter(one_label(label, IN_MEMORY) for label in written)
+    if merged := [label for label, count in ways.items() if count > 1]:
+        logger.warning("labels that differ only in spaces or in Unicode's forms are one: %s", ", ".join(merged))

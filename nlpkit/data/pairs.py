@@ -1,7 +1,5 @@
 """Pairs of sentences made ready for training: split, weeded, tokenized, and laid out flat on disk."""
 
-import json
-import logging
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,17 +8,18 @@ from pathlib import Path
 
 import numpy as np
 
-from nlpkit.data.cache import Report, cached
+from nlpkit.data.cache import TOKENIZER, Report, cached
 from nlpkit.data.dataset import Dataset, Pair
+from nlpkit.data.facts import Facts, count_repeated, keep_facts, kept_facts
+from nlpkit.data.seen import Seen, row_key
 from nlpkit.data.texts import StoredTexts, Texts, counted, open_texts, store_texts, write_texts
 from nlpkit.errors import DataError
+from nlpkit.normalization import normalize
 from nlpkit.recipe import TranslationRecipe
 from nlpkit.tokenizer import Tokenizer, train_tokenizer
 
-logger = logging.getLogger("nlpkit")
-
-_LAYOUT = 1  # raise when the files below change, so that older caches are left alone
-_SHORT = 4  # tokens added to both sides before their ratio is taken: short sentences may differ more
+_LAYOUT = 2  # raise when the files below change, so that older caches are left alone
+SHORT = 4  # tokens added to both sides before their ratio is taken: short sentences may differ more
 
 
 @dataclass(frozen=True)
@@ -40,23 +39,27 @@ class Sides:
 
 @dataclass(frozen=True)
 class PreparedPairs:
-    """What training a translator takes: one tokenizer for both sides, and the two splits.
-
-    left_out: how many pairs of the train split were of no use, by reason.
-    """
+    """What training a translator takes: one tokenizer for both sides, and the two splits; and what is known of them."""
 
     tokenizer: Tokenizer
     train: Sides
     validation: Sides
-    left_out: dict[str, int]
+    facts: Facts
+    seen: Seen
 
 
-def prepare_pairs(dataset: Dataset[Pair], recipe: TranslationRecipe, report: Report = lambda *_: None) -> PreparedPairs:
+def prepare_pairs(
+    dataset: Dataset[Pair],
+    recipe: TranslationRecipe,
+    report: Report = lambda *_: None,
+    tokenizer: bytes | None = None,
+) -> PreparedPairs:
     """The data set under the recipe, from the cache when the same was prepared before.
 
-    The tokenizer is trained on both sides of the train split. Pairs with an empty side, with more than `max_length`
-    tokens on one, or of lengths that differ by more than `max_ratio` are left out of it, counted and reported. Raises
-    DataError for data that cannot be trained on.
+    Every split is read and checked, the test split too. The tokenizer is trained on both sides of the train split,
+    unless the model of one is given. Pairs with an empty side, with more than `max_length` tokens on one, or of lengths
+    that differ by more than `max_ratio` are left out of train and validation, counted and told. Raises DataError for
+    data that cannot be trained on.
     """
     shape = {
         "pairs": _LAYOUT,
@@ -65,21 +68,23 @@ def prepare_pairs(dataset: Dataset[Pair], recipe: TranslationRecipe, report: Rep
         "tokenizer": recipe.tokenizer.model_dump(exclude={"sampling"}),
         "seed": recipe.training.seed,
     }
-    folder = cached(shape, lambda work: _fill(work, dataset, recipe, report))
-    left_out = json.loads((folder / "left_out.json").read_text(encoding="utf-8"))
-    if left_out:
-        reasons = ", ".join(f"{reason} {count:,}" for reason, count in left_out.items())
-        logger.warning("left out %s pairs of %s: %s", f"{sum(left_out.values()):,}", dataset.name, reasons)
+    folder = cached(shape, lambda work: _fill(work, dataset, recipe, report, tokenizer), tokenizer)
+    facts, seen = kept_facts(folder)
+    facts.tell(dataset.name, "pairs")
     train, validation = (
         Sides(open_texts(folder, f"{split}.source"), open_texts(folder, f"{split}.target"))
         for split in ("train", "validation")
     )
-    return PreparedPairs(Tokenizer((folder / "tokenizer.model").read_bytes()), train, validation, left_out)
+    model = Tokenizer((folder / TOKENIZER).read_bytes(), normalization=recipe.tokenizer.normalization)
+    return PreparedPairs(model, train, validation, facts, seen)
 
 
-def _fill(work: Path, dataset: Dataset[Pair], recipe: TranslationRecipe, report: Report) -> None:
+def _fill(work: Path, dataset: Dataset[Pair], recipe: TranslationRecipe, report: Report, given: bytes | None) -> None:
     splits = [split for split in ("train", "validation") if split in dataset.splits]
-    stores = {split: _store_split(work, dataset, split, report) for split in splits}
+    stores = {split: _store_split(work, dataset, split, recipe, report) for split in dataset.splits}
+    for split, (sources, _) in stores.items():
+        if not len(sources):
+            raise DataError(f"{dataset.name}: its {split} split is empty; fill it, or remove it")
     order = np.random.default_rng(recipe.training.seed).permutation(len(stores["train"][0]))[: recipe.data.limit]
     if "validation" in splits:
         train_rows, held_out = np.sort(order), np.arange(len(stores["validation"][0]))
@@ -87,26 +92,28 @@ def _fill(work: Path, dataset: Dataset[Pair], recipe: TranslationRecipe, report:
         count = max(1, round(len(order) * recipe.data.validation_fraction))
         train_rows, held_out = np.sort(order[count:]), np.sort(order[:count])
     texts = chain.from_iterable(map(side.text, train_rows) for side in stores["train"])
-    tokenizer = train_tokenizer(
-        counted(texts, "learning pieces", report, 2 * len(train_rows)),
-        recipe.tokenizer,
-        split_digits=recipe.tokenizer.split_digits,
-    )
-    (work / "tokenizer.model").write_bytes(tokenizer.model)
-    for split, sides, rows in (("train", stores["train"], train_rows), ("validation", stores[splits[-1]], held_out)):
+    told = counted(texts, "learning pieces", report, 2 * len(train_rows))
+    split_digits = recipe.tokenizer.split_digits
+    tokenizer = Tokenizer(given) if given else train_tokenizer(told, recipe.tokenizer, split_digits=split_digits)
+    (work / TOKENIZER).write_bytes(tokenizer.model)
+    found = {split: np.fromiter(map(row_key, *sides), np.uint64) for split, sides in stores.items()}
+    keys, left_out = dict(found), {}
+    for split, place, rows in (("train", "train", train_rows), ("validation", splits[-1], held_out)):
+        sides = stores[place]
         written = []
         for name, side in zip(Pair._fields, sides, strict=True):
             write_texts(work, f"{split}.{name}", side, rows, tokenizer, report)
             written.append(open_texts(work, f"{split}.{name}").lengths())
-        kept, left_out = _weed(written[0], written[1], recipe)
+        kept, reasons = _weed(written[0], written[1], recipe)
+        keys[split] = found[place][rows[kept]]
         if len(kept) < len(rows):
+            left_out[split] = reasons
             for name, side in zip(Pair._fields, sides, strict=True):
                 write_texts(work, f"{split}.{name}", side, rows[kept], tokenizer, report)
         if not len(kept):
             use = "train on" if split == "train" else "hold out"
             raise DataError(f"{dataset.name}: of {len(rows):,} pairs none is left to {use}")
-        if split == "train":
-            (work / "left_out.json").write_text(json.dumps(left_out), encoding="utf-8")
+    keep_facts(work, Facts(left_out=left_out, repeated=count_repeated(keys)), keys)
     for path in work.glob("texts-*.bin"):
         path.unlink()
 
@@ -118,7 +125,7 @@ def _weed(source: np.ndarray, target: np.ndarray, recipe: TranslationRecipe) -> 
         [
             shorter == 0,
             longer > recipe.tokenizer.max_length,
-            longer + _SHORT > recipe.data.max_ratio * (shorter + _SHORT),
+            longer + SHORT > recipe.data.max_ratio * (shorter + SHORT),
         ],
         ["with an empty side", f"longer than {recipe.tokenizer.max_length} tokens", "of uneven lengths"],
         "",
@@ -126,13 +133,16 @@ def _weed(source: np.ndarray, target: np.ndarray, recipe: TranslationRecipe) -> 
     return np.flatnonzero(reasons == ""), dict(Counter(reasons[reasons != ""].tolist()))
 
 
-def _store_split(work: Path, dataset: Dataset[Pair], split: str, report: Report) -> tuple[StoredTexts, StoredTexts]:
+def _store_split(
+    work: Path, dataset: Dataset[Pair], split: str, recipe: TranslationRecipe, report: Report
+) -> tuple[StoredTexts, StoredTexts]:
+    how = recipe.tokenizer.normalization
     targets: list[str] = []
 
     def sources() -> Iterator[str]:
         for source, target in dataset.read(split):
-            targets.append(target.strip())
-            yield source.strip()
+            targets.append(normalize(target, how))
+            yield normalize(source, how)
 
     stored = store_texts(work / f"texts-{split}.source.bin", sources(), f"reading {split}", report)
     return stored, store_texts(work / f"texts-{split}.target.bin", targets, f"reading {split}", report)

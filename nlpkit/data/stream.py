@@ -8,14 +8,19 @@ from pathlib import Path
 import numpy as np
 
 from nlpkit.cores import cores
-from nlpkit.data.cache import Report, cached, id_type, map_file
+from nlpkit.data.cache import TOKENIZER, Report, cached, id_type, map_file
 from nlpkit.data.dataset import Dataset
+from nlpkit.data.facts import Facts, keep_facts, kept_facts
+from nlpkit.data.seen import Seen, document_keys, part_keys
 from nlpkit.errors import DataError
+from nlpkit.normalization import normalize
 from nlpkit.recipe import GenerationRecipe
 from nlpkit.tokenizer import BOS, EOS, Tokenizer, train_tokenizer
 
-_LAYOUT = 1  # raise when the files below change, so that older caches are left alone
+_LAYOUT = 2  # raise when the files below change, so that older caches are left alone
 _STRETCH = 100_000  # characters tokenized at a time
+_CHARACTERS = "characters.json"
+FLATTERS = 0.02  # of a split's characters; fewer are common phrases
 _FEW = 20  # documents, below which each gives its end to validation
 
 
@@ -29,17 +34,25 @@ class Stream:
 
 @dataclass(frozen=True)
 class PreparedStream:
-    """What training a generator takes."""
+    """What training a generator takes, and what is known of it."""
 
     tokenizer: Tokenizer
     train: Stream
     validation: Stream
+    facts: Facts
+    seen: Seen
 
 
-def prepare_stream(dataset: Dataset[str], recipe: GenerationRecipe, report: Report = lambda *_: None) -> PreparedStream:
+def prepare_stream(
+    dataset: Dataset[str],
+    recipe: GenerationRecipe,
+    report: Report = lambda *_: None,
+    tokenizer: bytes | None = None,
+) -> PreparedStream:
     """The documents under the recipe, from the cache when the same were prepared before.
 
-    The tokenizer is trained on the train split only. Raises DataError for text that cannot be trained on.
+    Every split is read and checked, the test split too. The tokenizer is trained on the train split only, unless the
+    model of one is given. Raises DataError for text that cannot be trained on.
     """
     shape = {
         "stream": _LAYOUT,
@@ -48,14 +61,18 @@ def prepare_stream(dataset: Dataset[str], recipe: GenerationRecipe, report: Repo
         "tokenizer": recipe.tokenizer.model_dump(),
         "seed": recipe.training.seed,
     }
-    folder = cached(shape, lambda work: _fill(work, dataset, recipe, report))
-    facts = json.loads((folder / "facts.json").read_text(encoding="utf-8"))
-    tokenizer = Tokenizer((folder / "tokenizer.model").read_bytes(), leading_space=False)
+    folder = cached(shape, lambda work: _fill(work, dataset, recipe, report, tokenizer), tokenizer)
+    facts, seen = kept_facts(folder)
+    facts.tell(dataset.name, "characters")
+    characters = json.loads((folder / _CHARACTERS).read_text(encoding="utf-8"))
+    model = Tokenizer(
+        (folder / TOKENIZER).read_bytes(), leading_space=False, normalization=recipe.tokenizer.normalization
+    )
     train, validation = (
-        Stream(map_file(folder / f"{name}.ids.bin", id_type(len(tokenizer))), facts[name])
+        Stream(map_file(folder / f"{name}.ids.bin", id_type(len(model))), characters[name])
         for name in ("train", "validation")
     )
-    return PreparedStream(tokenizer, train, validation)
+    return PreparedStream(model, train, validation, facts, seen)
 
 
 def split_documents(documents: list[str], fraction: float, seed: int) -> tuple[list[str], list[str]]:
@@ -75,7 +92,7 @@ def split_documents(documents: list[str], fraction: float, seed: int) -> tuple[l
 def token_ids(tokenizer: Tokenizer, documents: Iterable[str], *, apart: bool) -> Iterator[np.ndarray]:
     """The ids of documents in turn, a piece of some length at a time; `apart` puts a beginning and an end to each."""
     dtype = id_type(len(tokenizer))
-    for text in documents:
+    for text in map(tokenizer.normalize, documents):
         if apart:
             yield np.array([BOS], dtype)
         for ids in tokenizer.encode(list(_stretches(text)), threads=cores()):
@@ -84,27 +101,50 @@ def token_ids(tokenizer: Tokenizer, documents: Iterable[str], *, apart: bool) ->
             yield np.array([EOS], dtype)
 
 
-def _fill(work: Path, dataset: Dataset[str], recipe: GenerationRecipe, report: Report) -> None:
-    report("reading train", 0, None)
-    train = list(dataset.read("train"))
-    if "validation" in dataset.splits:
-        validation = list(dataset.read("validation"))
-    else:
-        train, validation = split_documents(train, recipe.data.validation_fraction, recipe.training.seed)
-    train = list(_limited(train, recipe.data.limit))
-    if not any(text.strip() for text in train):
-        raise DataError(f"{dataset.name} has no text in it")
+def _fill(work: Path, dataset: Dataset[str], recipe: GenerationRecipe, report: Report, given: bytes | None) -> None:
+    found = {}
+    for split in dataset.splits:
+        report(f"reading {split}", 0, None)
+        found[split] = [normalize(text, recipe.tokenizer.normalization) for text in dataset.read(split)]
+        if not any(map(str.strip, found[split])):
+            raise DataError(f"{dataset.name} has no text in it ({split})")
+    if "validation" not in found:
+        fraction = recipe.data.validation_fraction
+        found["train"], found["validation"] = split_documents(found["train"], fraction, recipe.training.seed)
+        if not any(map(str.strip, found["validation"])):
+            raise DataError(
+                f"{dataset.name} is so short that data.validation_fraction = {fraction} holds nothing out; raise it, "
+                "or give more text"
+            )
+    found["train"] = list(_limited(found["train"], recipe.data.limit))
     report("learning pieces", 0, None)
-    tokenizer = train_tokenizer(train, recipe.tokenizer, leading_space=False)
-    (work / "tokenizer.model").write_bytes(tokenizer.model)
-    facts = {}
-    for name, documents in (("train", train), ("validation", validation)):
+    tokenizer = (
+        Tokenizer(given, leading_space=False)
+        if given
+        else train_tokenizer(found["train"], recipe.tokenizer, leading_space=False)
+    )
+    (work / TOKENIZER).write_bytes(tokenizer.model)
+    characters = {}
+    for name in ("train", "validation"):
         report(f"tokenizing {name}", 0, None)
         with (work / f"{name}.ids.bin").open("wb") as file:
-            for ids in token_ids(tokenizer, documents, apart=recipe.data.documents == "apart"):
+            for ids in token_ids(tokenizer, found[name], apart=recipe.data.documents == "apart"):
                 file.write(ids.tobytes())
-        facts[name] = sum(map(len, documents))
-    (work / "facts.json").write_text(json.dumps(facts), encoding="utf-8")
+        characters[name] = sum(map(len, found[name]))
+    (work / _CHARACTERS).write_text(json.dumps(characters), encoding="utf-8")
+    keys = {name: np.fromiter(document_keys(found[name]), np.uint64) for name in ("train", "validation")}
+    repeated = {name: repeated_characters(texts, keys["train"]) for name, texts in found.items() if name != "train"}
+    told = {name: count for name, count in repeated.items() if count > FLATTERS * sum(map(len, found[name]))}
+    keep_facts(work, Facts(repeated=told), keys)
+
+
+def repeated_characters(documents: Iterable[str], trained: np.ndarray) -> int:
+    """How many characters of documents are of parts with one of the keys `trained` on."""
+    count = 0
+    for text in documents:
+        keys, ends = part_keys(text)
+        count += int(np.diff(ends, prepend=0)[np.isin(keys, trained)].sum())
+    return count
 
 
 def _limited(documents: list[str], limit: int | None) -> Iterator[str]:

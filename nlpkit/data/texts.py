@@ -28,6 +28,9 @@ class StoredTexts:
         """One text as it was read."""
         return self.raw[self.raw_offsets[index] : self.raw_offsets[index + 1]].tobytes().decode()
 
+    def __iter__(self) -> Iterator[str]:
+        return map(self.text, range(len(self)))
+
 
 @dataclass(frozen=True)
 class Texts(StoredTexts):

@@ -135,7 +135,7 @@ def _rows(name: str, builder: Any, split: str, *features: str) -> Iterator[Any]:
 
 
 def _text(value: bytes) -> str:
-    return value.decode().replace("<br />", "\n")
+    return value.decode()
 
 
 def _dataset(name: str, builder: Any, reader: Callable[[str], Iterator[Row]], choices: str) -> Dataset[Row]:

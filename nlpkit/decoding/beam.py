@@ -44,13 +44,14 @@ class Step:
 
 @dataclass(frozen=True)
 class Hypothesis:
-    """A sequence of token ids without its end, the sum of its log-probabilities, its rank, higher being better, and
-    the attention paid at each step, its end's included, [steps, source steps]."""
+    """A sequence of token ids without its end, the sum of its log-probabilities, its rank, higher being better, the
+    attention paid at each step, its end's included, [steps, source steps], and whether it was cut at the limit."""
 
     ids: tuple[int, ...]
     log_probability: float
     score: float
     attention: np.ndarray | None = field(default=None, compare=False)
+    cut: bool = False
 
 
 def beam_search(
@@ -144,7 +145,8 @@ def _trace(one: _Finished, history: list[tuple[np.ndarray, np.ndarray, np.ndarra
         ids.append(int(tokens[row]))
         row = int(parents[row])
     ids.reverse()
-    return Hypothesis(tuple(ids[1:]), one.log_probability, one.score, np.array(attention[::-1]) if attention else None)
+    paid_in_all = np.array(attention[::-1]) if attention else None
+    return Hypothesis(tuple(ids[1:]), one.log_probability, one.score, paid_in_all, cut=one.token is not None)
 
 
 def _best(totals: np.ndarray, count: int) -> np.ndarray:

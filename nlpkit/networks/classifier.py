@@ -1,5 +1,6 @@
 """The classifier's network, embedding, LSTMStack, pooling and class scores, and how it is trained."""
 
+import random
 from collections.abc import Callable
 from typing import Any
 
@@ -70,7 +71,7 @@ def export_classifier(network: keras.Model, section: ClassifierSection) -> bytes
 
 def compile_classifier(recipe: ClassificationRecipe, data: PreparedData, epochs: "TrainingBatches") -> keras.Model:
     """A fresh network for the data, seeded and ready to train."""
-    keras.utils.set_random_seed(recipe.training.seed)
+    random.seed(recipe.training.seed)  # from which Keras draws the seeds of all layers
     network = build_classifier(recipe.model, len(data.tokenizer), len(data.labels))
     smoothing = recipe.training.label_smoothing
     if data.several:

@@ -1,5 +1,6 @@
 """The generator's network, embedding, LSTMStack and next-token scores, and how it is trained."""
 
+import random
 from typing import Any
 
 import keras
@@ -94,7 +95,7 @@ def export_generator(core: keras.Model, section: GeneratorSection) -> bytes:
 
 def compile_generator(recipe: GenerationRecipe, data: PreparedStream, epochs: "StreamBatches") -> CarryingNetwork:
     """A fresh network for the data, seeded and ready to train."""
-    keras.utils.set_random_seed(recipe.training.seed)
+    random.seed(recipe.training.seed)  # from which Keras draws the seeds of all layers
     network = CarryingNetwork(build_generator(recipe, len(data.tokenizer)), epochs.rows)
     network.compile(
         optimizer=make_optimizer(recipe.training, len(epochs.plan(0)) * recipe.training.epochs),

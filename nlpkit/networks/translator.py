@@ -1,5 +1,6 @@
 """The translator's network, a bidirectional LSTMStack under an attention decoder, and how it is trained."""
 
+import random
 from collections.abc import Sequence
 from typing import Any
 
@@ -103,7 +104,7 @@ class SmoothedCrossEntropy(keras.losses.Loss):
 
 def compile_translator(recipe: TranslationRecipe, data: PreparedPairs, epochs: "PairBatches") -> keras.Model:
     """A fresh network for the data, seeded and ready to train."""
-    keras.utils.set_random_seed(recipe.training.seed)
+    random.seed(recipe.training.seed)  # from which Keras draws the seeds of all layers
     network = build_translator(recipe.model, len(data.tokenizer))
     network.compile(
         optimizer=make_optimizer(recipe.training, len(epochs.plan(0)) * recipe.training.epochs),
@@ -152,7 +153,6 @@ def bundle_translator(
             "fingerprint": dataset.fingerprint,
             "train": len(data.train),
             "validation": len(data.validation),
-            "left_out": data.left_out,
         },
     }
     return bundle_network(bare, graphs, recipe, data.tokenizer, history, facts)
@@ -196,13 +196,14 @@ class PairBatches:
         sessions = TranslatorSessions(*map(Session, export_translator(network, self.recipe.model)))
         held_out, tokenizer = self.data.validation, self.data.tokenizer
         sources, targets = ([side.row(row) for row in range(len(side))] for side in (held_out.source, held_out.target))
-        found = translate_rows([sessions], sources, width=1)
+        max_length, max_ratio = self.recipe.tokenizer.max_length, self.recipe.data.max_ratio
+        found = translate_rows([sessions], sources, width=1, max_length=max_length, max_ratio=max_ratio)
         report = translation_report(
             [tokenizer.decode(best[0].ids) for best in found],
             [held_out.target.text(row) for row in range(len(held_out))],
             resamples=0,
         )
-        nats = float(forced_nats(sessions, sources, targets).sum()) / sum(len(target) + 1 for target in targets)
+        nats = float(forced_nats([sessions], sources, targets).sum()) / sum(len(target) + 1 for target in targets)
         return {
             "val_nats": nats,
             "val_bleu": report.bleu,

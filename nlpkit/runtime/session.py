@@ -1,5 +1,8 @@
 """An ONNX model, open and ready to answer."""
 
+from functools import partial
+from typing import Any
+
 import numpy as np
 import onnxruntime
 
@@ -14,6 +17,7 @@ class Session:
 
         Raises BundleError when the bytes are no model that this ONNX Runtime reads.
         """
+        self._opened = partial(Session, threads=threads), (model,)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.log_severity_level = 3  # errors only
@@ -28,6 +32,10 @@ class Session:
         facts = self._session.get_modelmeta().custom_metadata_map
         self.many_rows: int | None = int(facts["many_rows"]) if "many_rows" in facts else None
         """From so many rows on the model works in another way, for which batches should be large; None: it does not."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Copied, or sent to another process, a session is its model, opened there anew."""
+        return self._opened
 
     def shape(self, name: str) -> list[int]:
         """The shape of an input or an output; sizes that may be any are words."""

@@ -2,20 +2,23 @@
 
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Self, TypeVar, cast
 
 from nlpkit.bundle import Bundle, write_bundle
 from nlpkit.data.cache import Report
 from nlpkit.data.dataset import Dataset
+from nlpkit.data.judged import JudgedRows
+from nlpkit.data.seen import SEEN, Seen, seen_from_bytes
 from nlpkit.errors import DataError, UsageError
 from nlpkit.model_card import model_card
 from nlpkit.quiet import import_keras
 from nlpkit.recipe import RECIPES, Recipe, load_recipe, recipe_from_toml, setting_key
 from nlpkit.runtime.session import Session
 from nlpkit.tokenizer import Tokenizer
-from nlpkit.training.run import Run, begin_run
+from nlpkit.training.randomness import own_random_state
+from nlpkit.training.run import Run, begin_run, keep_data, kept_tokenizer
 
 if TYPE_CHECKING:
     from nlpkit.training.progress import TrainingDisplay
@@ -25,7 +28,17 @@ logger = logging.getLogger("nlpkit")
 R = TypeVar("R", bound=Recipe)
 
 _WEIGHTS = "model.weights.h5"
-_OF_TRAINING = (_WEIGHTS, "history.csv")
+CHANGED = (
+    "{} has changed since the model was trained on it, and the model does not know what was held out then; name other "
+    "data, or --split train to judge on all of it"
+)
+_OF_TRAINING = (_WEIGHTS, "history.csv", SEEN)
+
+
+def check_asked(checkpoint: str | Path | None, resume: bool) -> None:
+    """Refuses, before anything is read, to go on with a run that is nowhere. Raises UsageError."""
+    if resume and checkpoint is None:
+        raise UsageError("resume goes on with the run in a checkpoint; name its folder: fit(checkpoint=…, resume=True)")
 
 
 class TrainedTask(ABC, Generic[R]):
@@ -87,38 +100,68 @@ class TrainedTask(ABC, Generic[R]):
         """What is known of the model: its data, figures, libraries and size."""
         return self._trained().metadata
 
+    @own_random_state()
     def _fit(
         self,
         dataset: Dataset[Any],
         display: "TrainingDisplay | None",
-        checkpoint: Path | None,
+        checkpoint: str | Path | None,
         resume: bool,
-        tensorboard: Path | None,
+        tensorboard: str | Path | None,
+        output: str | Path | None,
     ) -> Self:
         from nlpkit.training.progress import TrainingDisplay
 
+        if "train" not in dataset.splits:
+            raise UsageError(f"{dataset.name} has no train split to learn from; it has {', '.join(dataset.splits)}")
+        checkpoint, tensorboard = (None if folder is None else Path(folder) for folder in (checkpoint, tensorboard))
         with display or TrainingDisplay() as shown:
-            prepared = self._prepare(dataset, shown.report)
+            tokenizer = kept_tokenizer(checkpoint, dataset.fingerprint) if checkpoint and resume else None
+            prepared = self._prepare(dataset, shown.report, tokenizer)
             if checkpoint is not None and not resume:
                 begin_run(checkpoint, self.recipe)
+                keep_data(checkpoint, dataset.fingerprint, prepared.tokenizer.model)
             shown.report("loading Keras", 0, None)
             import_keras()
             bundle = self._train(dataset, prepared, Run(shown, checkpoint, resume, tensorboard))
+            bundle.files[SEEN] = prepared.seen.to_bytes()
             self._open(bundle)
-            shown.report("evaluating validation", 0, None)
-            self.reports = {"validation": self._judge_held_out(prepared)}
+            if output is not None:  # whatever becomes of its figures
+                self.save(output, overwrite=True)
+            judges: dict[str, Callable[[], Any]] = {"validation": lambda: self._judge_held_out(prepared)}
             if "test" in dataset.splits:
-                shown.report("evaluating test", 0, None)
+                judges["test"] = lambda: self._judge(dataset.read("test"))
+            self.reports = {}
+            for split, judge in judges.items():
+                shown.report(f"evaluating {split}", 0, None)
                 try:
-                    self.reports["test"] = self._judge(dataset.read("test"))
-                except DataError as error:  # no reason to throw the model away
-                    logger.warning("the test split could not be evaluated: %s", error)
-        bundle.metadata["metrics"] = {split: report.to_dict() for split, report in self.reports.items()}
+                    self.reports[split] = judge()
+                except Exception as error:  # no reason to throw the model away
+                    logger.warning("the %s split could not be evaluated: %s", split, error)
+        repeated = prepared.facts.repeated
+        bundle.metadata["metrics"] = {
+            split: {**report.to_dict(), "trained_on": repeated.get(split, 0)} for split, report in self.reports.items()
+        }
+        if output is not None:
+            self.save(output, overwrite=True)
         return self
 
+    def _is_own(self, dataset: Dataset[Any]) -> bool:
+        """Whether a data set is, to the byte, what the model was trained on, however it is named."""
+        return bool(dataset.fingerprint == self.metadata["data"]["fingerprint"])
+
+    def _is_named_alike(self, dataset: Dataset[Any]) -> bool:
+        """Whether a data set stands where the one stood that the model was trained on."""
+        return Path(dataset.name).resolve() == Path(self.recipe.data.source).resolve()
+
+    def _seen(self) -> Seen | None:
+        """What the model was trained on; None for one that was exported, or made by an older nlpkit."""
+        files = self._trained().files
+        return seen_from_bytes(files[SEEN]) if SEEN in files else None
+
     @abstractmethod
-    def _prepare(self, dataset: Dataset[Any], report: Report) -> Any:
-        """The data, split and tokenized."""
+    def _prepare(self, dataset: Dataset[Any], report: Report, tokenizer: bytes | None) -> Any:
+        """The data, split and tokenized, with the model of a tokenizer where one is given."""
 
     @abstractmethod
     def _train(self, dataset: Dataset[Any], prepared: Any, run: Run) -> Bundle:
@@ -134,7 +177,11 @@ class TrainedTask(ABC, Generic[R]):
 
     def _open(self, bundle: Bundle) -> None:
         self._bundle = bundle
-        self._tokenizer = Tokenizer(bundle.files["tokenizer.model"], leading_space=self.leading_space)
+        self._tokenizer = Tokenizer(
+            bundle.files["tokenizer.model"],
+            leading_space=self.leading_space,
+            normalization=self.recipe.tokenizer.normalization,
+        )
         self._session = Session(bundle.files["model.onnx"], threads=self.threads)
 
     def _trained(self) -> Bundle:
@@ -153,3 +200,42 @@ class TrainedTask(ABC, Generic[R]):
         given = {key: value for key, value in more.items() if value is not None}
         section = self.recipe.data.model_copy(update={"source": source, **given})
         self.recipe = cast(R, self.recipe.model_copy(update={"data": section}))
+
+
+class RowTask(TrainedTask[R]):
+    """A task whose rows stand alone, so that each of them was trained on or was not."""
+
+    def _judge_held_out(self, prepared: Any) -> Any:
+        return self._judge(self._prepared_rows(prepared, "validation"))
+
+    def _split(self, dataset: Dataset[Any], split: str | None) -> tuple[str, JudgedRows[Any]]:
+        """The split that `evaluate` takes, by name, and its rows: `split`, else test, else what was not trained on.
+
+        What was held out is known by the data's fingerprint, or, where the data has changed or is another, row by row.
+        Raises UsageError for a split that the data does not have.
+        """
+        seen = self._seen()
+        if self._is_own(dataset) and split in (None, "train", "validation"):
+            split = split or ("test" if "test" in dataset.splits else "validation")
+            if split != "test":
+                prepared = self._prepare(dataset, lambda *_: None, self._tokenizer.model)
+                return split, JudgedRows(dataset.name, self._prepared_rows(prepared, split), self._key, seen)
+        chosen = split or next((name for name in ("test", "validation") if name in dataset.splits), None)
+        if chosen is not None and (chosen in dataset.splits or chosen != "validation" or seen is None):
+            return chosen, self._all_rows(dataset, chosen)
+        if seen is None and self._is_named_alike(dataset):
+            raise DataError(CHANGED.format(dataset.name))
+        keep: Literal["unread", "held out"] = "held out" if chosen else "unread"
+        return chosen or "train", JudgedRows(dataset.name, dataset.read("train"), self._key, seen, keep)
+
+    def _all_rows(self, dataset: Dataset[Any], split: str | None) -> JudgedRows[Any]:
+        """All rows of a split, or of train."""
+        return JudgedRows(dataset.name, dataset.read(split or "train"), self._key, self._seen())
+
+    @abstractmethod
+    def _key(self, row: Any) -> int:
+        """What a row is known by, as `data.seen` keeps it."""
+
+    @abstractmethod
+    def _prepared_rows(self, prepared: Any, split: str) -> Iterable[Any]:
+        """The rows of the train or the validation split of prepared data."""

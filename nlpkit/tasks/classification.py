@@ -1,6 +1,8 @@
 """Text classification: one label a text, or several."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -11,13 +13,17 @@ from nlpkit.data.cache import Report
 from nlpkit.data.catalog import open_labelled
 from nlpkit.data.corpus import PreparedData, prepare
 from nlpkit.data.dataset import IN_MEMORY, Dataset, Example, dataset_from_lists
+from nlpkit.data.frames import Table, Texts, is_held, labelled_table, texts_of
+from nlpkit.data.judged import JudgedRows
 from nlpkit.data.labels import all_of, listed
+from nlpkit.data.seen import row_key
 from nlpkit.errors import BundleError, DataError, UsageError
 from nlpkit.metrics import ClassificationReport, LabelsReport, classification_report, labels_report
 from nlpkit.quiet import import_keras
-from nlpkit.recipe import ClassificationRecipe
+from nlpkit.recipe import ClassificationRecipe, ClassifierData
 from nlpkit.runtime.classify import predict_texts
-from nlpkit.tasks.base import TrainedTask
+from nlpkit.tasks.base import RowTask, check_asked
+from nlpkit.training.randomness import own_random_state
 from nlpkit.training.run import Run
 
 if TYPE_CHECKING:
@@ -26,8 +32,10 @@ if TYPE_CHECKING:
     from nlpkit.networks.plan import TrainingPlan
     from nlpkit.training.progress import TrainingDisplay
 
+logger = logging.getLogger("nlpkit")
 
-class TextClassifier(TrainedTask[ClassificationRecipe]):
+
+class TextClassifier(RowTask[ClassificationRecipe]):
     """Gives a text one of the labels it was trained on, or those that go with it, where texts had several.
 
     >>> classifier = TextClassifier(epochs=2).fit(texts, labels)
@@ -47,32 +55,39 @@ class TextClassifier(TrainedTask[ClassificationRecipe]):
 
     def fit(
         self,
-        texts: Sequence[str] | None = None,
-        labels: Sequence[Any] | None = None,
+        texts: Iterable[Any] | Table | None = None,
+        labels: Iterable[Any] | None = None,
         *,
-        data: str | Path | None = None,
+        data: str | Path | Table | None = None,
         display: "TrainingDisplay | None" = None,
-        checkpoint: Path | None = None,
+        checkpoint: str | Path | None = None,
         resume: bool = False,
-        tensorboard: Path | None = None,
+        tensorboard: str | Path | None = None,
+        output: str | Path | None = None,
     ) -> Self:
-        """Trains on `texts` and `labels`, or on the data set that `data` names, or on the recipe's own.
+        """Trains on `texts` and `labels`, or on the data set that `data` names or is, or on the recipe's own.
 
         A label is a string or an integer, or, where a text may have several or none, a list, tuple or set of them.
+        Texts and labels are lists, arrays, columns of a frame, generators. As `data`, a frame of pandas or Polars, an
+        Arrow table, a Hugging Face Dataset or a dict of columns has its columns chosen as those of a file are, by the
+        recipe's `text_column` and `label_column` or by their names; a DatasetDict, or a dict of tables, has splits.
         A part is held out to choose the best epoch by. Progress goes to standard error. With `checkpoint`, a
-        folder, SIGINT saves the state there and raises Interrupted, and `resume` goes on from it.
+        folder, SIGINT saves the state there and raises Interrupted, and `resume` goes on from it. With `output` the
+        bundle is written there, over one that is there, as soon as it is trained, and again with its figures.
         Raises DataError for data that cannot be trained on.
         """
-        dataset = _lists(texts, labels)
+        check_asked(checkpoint, resume)
+        dataset = _held(texts, labels, data, self.recipe.data)
         source = IN_MEMORY if dataset else str(data) if data is not None else self.recipe.data.source
         self._with_source(source)
         dataset = dataset or self._named(source)
-        return self._fit(dataset, display, checkpoint, resume, tensorboard)
+        return self._fit(dataset, display, checkpoint, resume, tensorboard, output)
 
     def prepared(self) -> PreparedData:
         """The recipe's data, split and tokenized, from the cache where it was prepared before."""
         return prepare(self._named(self.recipe.data.source), self.recipe)
 
+    @own_random_state()
     def plan(self) -> "TrainingPlan":
         """What `fit` on the recipe's data will come to: sizes, steps and the time expected."""
         data = self.prepared()
@@ -107,8 +122,9 @@ class TextClassifier(TrainedTask[ClassificationRecipe]):
         """Whether a text may have several labels, or none."""
         return self.recipe.model.labels == "several"
 
-    def predict(self, texts: Sequence[str], *, min_score: float | str | None = None) -> list[Any]:
+    def predict(self, texts: Texts, *, min_score: float | str | None = None) -> list[Any]:
         """The likeliest label of each text; of several a text, the list of those that go with it, likeliest first.
+        Texts are as `predict_stream` takes them.
 
         With `min_score`, a text whose best score is lower gets None; "auto" is the score that was found on the
         validation split, from which on answers reach the recipe's `selective_accuracy`. Of several labels each is given
@@ -116,7 +132,7 @@ class TextClassifier(TrainedTask[ClassificationRecipe]):
         `min_score` that is not between 0 and 1, or one that was not found.
         """
         labels, chosen = self.labels, self.chooser(min_score)
-        found = ([labels[i] for i in chosen(scores)] for scores in self.predict_stream(_sequence(texts)))
+        found = ([labels[i] for i in chosen(scores)] for scores in self.predict_stream(texts))
         return list(found) if self.several else [answer[0] if answer else None for answer in found]
 
     def chooser(self, min_score: float | str | None = None) -> Callable[[np.ndarray], list[int]]:
@@ -147,47 +163,55 @@ class TextClassifier(TrainedTask[ClassificationRecipe]):
 
         return likeliest
 
-    def predict_proba(self, texts: Sequence[str]) -> np.ndarray:
+    def predict_proba(self, texts: Texts) -> np.ndarray:
         """Each label's probability for each text: float32 [texts, labels]; of several a text, each by itself."""
-        rows = list(self.predict_stream(_sequence(texts)))
+        rows = list(self.predict_stream(texts))
         return np.array(rows, np.float32).reshape(len(rows), len(self.labels))
 
-    def predict_stream(self, texts: Iterable[str]) -> Iterator[np.ndarray]:
-        """Each label's probability for each text, in order, float32 [labels]; holds some 2,000 texts at a time."""
+    def predict_stream(self, texts: Texts) -> Iterator[np.ndarray]:
+        """Each label's probability for each text, in order, float32 [labels]; holds some 2,000 texts at a time.
+
+        Texts are a list, an array, a column of a frame, a generator, or a frame, whose column of texts is taken. Raises
+        UsageError for anything else; DataError, which names the row, when it comes to a value that is no text.
+        """
         self._trained()
-        return predict_texts(self._session, self._tokenizer, texts, self.recipe.tokenizer)
+        given = texts_of(texts, self.recipe.data.text_column)
+        return predict_texts(self._session, self._tokenizer, given, self.recipe.tokenizer)
 
     def evaluate(
         self,
-        texts: Sequence[str] | None = None,
-        labels: Sequence[Any] | None = None,
+        texts: Iterable[Any] | Table | None = None,
+        labels: Iterable[Any] | None = None,
         *,
-        data: str | Path | None = None,
+        data: str | Path | Table | None = None,
         split: str | None = None,
     ) -> ClassificationReport | LabelsReport:
         """How well the model does on `texts` and `labels`, or on a split of a data set.
 
-        The data set is the one it was trained on unless `data` names another; the split is `test` where there
-        is one, else what was held out of the data trained on, or all of another. Raises DataError for a label
-        that the model does not have, UsageError for a split that the data does not have.
+        The data set is the one it was trained on unless `data` names another, or is one as `fit` takes it; the
+        split is `test` where there is one, else what was held out of the data trained on, or all of another. Raises
+        DataError for a label that the model does not have, UsageError for a split that the data does not have.
         """
-        given = _lists(texts, labels)
-        return self.compare(given.read("train") if given else self.examples(data, split)[1])
+        given = _held(texts, labels, data, self.recipe.data, remembered=True)
+        if given is None:
+            return self.compare(self.examples(data, split)[1])
+        return self.compare(self._all_rows(given, split) if data is None else self._split(given, split)[1])
 
     def compare(self, examples: Iterable[Example]) -> ClassificationReport | LabelsReport:
-        """The model's answers against the labels of a stream of examples."""
+        """The model's answers against the labels of a stream of examples. Those with a label that it does not know are
+        left out, and counted and told; DataError when they all are."""
         names = tuple(self.metadata["labels"])
         ids = {label: i for i, label in enumerate(names)}
         truth: list[list[int]] = []
 
+        unknown: Counter[str] = Counter()
+
         def texts() -> Iterator[str]:
             for text, label in examples:
                 labels = all_of(label)
-                for one in labels:
-                    if one not in ids:
-                        raise DataError(
-                            f"the data has the label {one!r}, which the model does not; it knows {listed(names)}"
-                        )
+                if others := [one for one in labels if one not in ids]:
+                    unknown[others[0]] += 1
+                    continue
                 if len(labels) != 1 and not self.several:
                     raise DataError(
                         f"the data has a text with {len(labels)} labels, and the model gives each text one; "
@@ -197,6 +221,12 @@ class TextClassifier(TrainedTask[ClassificationRecipe]):
                 yield text
 
         probabilities = np.array(list(self.predict_stream(texts())), np.float32)
+        if unknown:
+            most = ", ".join(f"{label!r} {count:,}" for label, count in unknown.most_common(5))
+            told = f"the data has labels that the model does not know: {most}"
+            if not truth:
+                raise DataError(f"{told}; it knows {listed(names)}")
+            logger.warning("left out %s texts: %s", f"{unknown.total():,}", told)
         if not truth:
             raise DataError("there is nothing to evaluate on: the data is empty")
         if self.several:
@@ -205,19 +235,14 @@ class TextClassifier(TrainedTask[ClassificationRecipe]):
 
     def examples(
         self, data: str | Path | None = None, split: str | None = None, **columns: Any
-    ) -> tuple[str, Iterable[Example]]:
+    ) -> tuple[str, JudgedRows[Example]]:
         """The split that `evaluate` takes, by name, and its examples; `columns` as `open_labelled` takes them."""
         if data is None and self.recipe.data.source == IN_MEMORY:
             raise UsageError("the model was trained on texts in memory; name the data to evaluate on")
         source = self.recipe.data.source if data is None else str(data)
-        dataset = self._named(source, **columns)
-        if source == self.recipe.data.source and split in (None, "train", "validation"):
-            split = split or ("test" if "test" in dataset.splits else "validation")
-            if split != "test":
-                return split, _held_examples(prepare(dataset, self.recipe), split)
-        split = split or next(name for name in ("test", "validation", "train") if name in dataset.splits)
-        return split, dataset.read(split)
+        return self._split(self._named(source, **columns), split)
 
+    @own_random_state()
     def network(self) -> "keras.Model":
         """The Keras network with the model's weights, to look into or to train on. Imports Keras."""
         from nlpkit.networks.bundling import network_from_weights
@@ -228,8 +253,19 @@ class TextClassifier(TrainedTask[ClassificationRecipe]):
 
     # -- within
 
-    def _prepare(self, dataset: Dataset[Example], report: Report) -> PreparedData:
-        return prepare(dataset, self.recipe, report)
+    def _prepare(self, dataset: Dataset[Example], report: Report, tokenizer: bytes | None) -> PreparedData:
+        return prepare(dataset, self.recipe, report, tokenizer)
+
+    def _key(self, row: Example) -> int:
+        return row_key(self._tokenizer.normalize(row.text))
+
+    def _prepared_rows(self, prepared: PreparedData, split: str) -> Iterator[Example]:
+        corpus = prepared.train if split == "train" else prepared.validation
+        for text, label in zip(corpus, corpus.labels, strict=True):
+            several = prepared.several
+            yield Example(
+                text, tuple(prepared.labels[i] for i in np.flatnonzero(label)) if several else prepared.labels[label]
+            )
 
     def _train(self, dataset: Dataset[Example], prepared: PreparedData, run: Run) -> Bundle:
         from nlpkit.networks.classifier import bundle_classifier, train_classifier
@@ -257,9 +293,6 @@ class TextClassifier(TrainedTask[ClassificationRecipe]):
         except (KeyError, TypeError, ValueError):
             raise BundleError("the bundle's metadata.json has no threshold for each label; train it again") from None
 
-    def _judge_held_out(self, prepared: PreparedData) -> ClassificationReport | LabelsReport:
-        return self.compare(_held_examples(prepared, "validation"))
-
     def _judge(self, rows: Iterable[Example]) -> ClassificationReport | LabelsReport:
         return self.compare(rows)
 
@@ -277,23 +310,15 @@ class TextClassifier(TrainedTask[ClassificationRecipe]):
         return open_labelled(source, skip_empty=section.skip_empty, **known | given)
 
 
-def _sequence(texts: Sequence[str]) -> Sequence[str]:
-    if isinstance(texts, str):
-        raise UsageError("give a list of texts, not one string: predict([text])")
-    return texts
-
-
-def _lists(texts: Sequence[str] | None, labels: Sequence[Any] | None) -> Dataset[Example] | None:
-    if (texts is None) != (labels is None):
-        raise UsageError("texts and labels go together: one label for each text")
-    return None if texts is None or labels is None else dataset_from_lists(texts, labels)
-
-
-def _held_examples(prepared: PreparedData, split: str) -> Iterator[Example]:
-    corpus = prepared.train if split == "train" else prepared.validation
-    for row, label in enumerate(corpus.labels):
-        names = tuple(prepared.labels[i] for i in np.flatnonzero(label)) if prepared.several else prepared.labels[label]
-        yield Example(corpus.text(row), names)
+def _held(
+    texts: Any, labels: Any, data: Any, section: ClassifierData, *, remembered: bool = False
+) -> Dataset[Example] | None:
+    """What a program gave that holds its data itself; None where `data` names some, or nothing was given."""
+    if not is_held(data, texts=texts, labels=labels):
+        return None
+    if data is None:
+        return dataset_from_lists(texts, labels)
+    return labelled_table(data, section.text_column, section.label_column, remembered=remembered)
 
 
 def _probability(value: Any) -> float:

@@ -1,6 +1,7 @@
 """Text generation: writing on from a prompt, in the manner of the text that was trained on."""
 
-from collections.abc import Iterable, Iterator, Sequence
+import logging
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -11,15 +12,18 @@ from nlpkit.bundle import Bundle
 from nlpkit.data.cache import Report
 from nlpkit.data.catalog import open_documents
 from nlpkit.data.dataset import IN_MEMORY, Dataset, dataset_from_texts
-from nlpkit.data.stream import PreparedStream, prepare_stream, token_ids
+from nlpkit.data.frames import Table, document_table, is_held
+from nlpkit.data.stream import FLATTERS, PreparedStream, prepare_stream, repeated_characters, token_ids
+from nlpkit.data.values import one_text
 from nlpkit.decoding.sampling import Sampling
 from nlpkit.decoding.writing import write, write_likeliest
 from nlpkit.errors import DataError, UsageError
 from nlpkit.metrics import GenerationReport, generation_report
 from nlpkit.quiet import import_keras
-from nlpkit.recipe import GenerationRecipe
+from nlpkit.recipe import GenerationRecipe, GeneratorData
 from nlpkit.runtime.generate import token_nats
-from nlpkit.tasks.base import TrainedTask
+from nlpkit.tasks.base import CHANGED, TrainedTask, check_asked
+from nlpkit.training.randomness import own_random_state
 from nlpkit.training.run import Run
 
 if TYPE_CHECKING:
@@ -35,6 +39,20 @@ class Surprise:
 
     text: str
     nats: float
+
+
+logger = logging.getLogger("nlpkit")
+
+
+@dataclass(frozen=True)
+class JudgedText:
+    """A text to judge a generator on: the name of its split, its token ids, how many characters they spell, and about
+    how many of these were trained on."""
+
+    split: str
+    ids: np.ndarray
+    characters: int
+    trained_on: int
 
 
 class TextGenerator(TrainedTask[GenerationRecipe]):
@@ -55,30 +73,37 @@ class TextGenerator(TrainedTask[GenerationRecipe]):
 
     def fit(
         self,
-        texts: Sequence[str] | None = None,
+        texts: Iterable[Any] | None = None,
         *,
-        data: str | Path | None = None,
+        data: str | Path | Table | None = None,
         display: "TrainingDisplay | None" = None,
-        checkpoint: Path | None = None,
+        checkpoint: str | Path | None = None,
         resume: bool = False,
-        tensorboard: Path | None = None,
+        tensorboard: str | Path | None = None,
+        output: str | Path | None = None,
     ) -> Self:
-        """Trains on `texts`, each a document, or on the data that `data` names, or on the recipe's own.
+        """Trains on `texts`, each a document, or on the data that `data` names or is, or on the recipe's own.
 
+        Texts are a list, an array, a column of a frame, a generator. As `data`, a frame of pandas or Polars, an Arrow
+        table, a Hugging Face Dataset or a dict of columns has its column chosen as that of a file is, by the recipe's
+        `text_column` or by its name; a DatasetDict, or a dict of tables, has splits.
         A part is held out to choose the best epoch by. Progress goes to standard error. With `checkpoint`, a
-        folder, SIGINT saves the state there and raises Interrupted, and `resume` goes on from it.
+        folder, SIGINT saves the state there and raises Interrupted, and `resume` goes on from it. With `output` the
+        bundle is written there, over one that is there, as soon as it is trained, and again with its figures.
         Raises DataError for text that cannot be trained on.
         """
-        dataset = None if texts is None else dataset_from_texts(texts)
+        check_asked(checkpoint, resume)
+        dataset = _held(texts, data, self.recipe.data)
         source = IN_MEMORY if dataset else str(data) if data is not None else self.recipe.data.source
         self._with_source(source)
         dataset = dataset or self._named(source)
-        return self._fit(dataset, display, checkpoint, resume, tensorboard)
+        return self._fit(dataset, display, checkpoint, resume, tensorboard, output)
 
     def prepared(self) -> PreparedStream:
         """The recipe's data, split and tokenized, from the cache where it was prepared before."""
         return prepare_stream(self._named(self.recipe.data.source), self.recipe)
 
+    @own_random_state()
     def plan(self) -> "TrainingPlan":
         """What `fit` on the recipe's data will come to: sizes, steps and the time expected."""
         data = self.prepared()
@@ -104,7 +129,7 @@ class TextGenerator(TrainedTask[GenerationRecipe]):
         prompt: str = "",
         *,
         length: int = 400,
-        stop: str | Sequence[str] = (),
+        stop: str | Iterable[str] | None = (),
         seed: int | None = None,
         beam: int = 0,
         **sampling: Any,
@@ -130,7 +155,7 @@ class TextGenerator(TrainedTask[GenerationRecipe]):
         samples: int = 2,
         *,
         length: int = 400,
-        stop: str | Sequence[str] = (),
+        stop: str | Iterable[str] | None = (),
         seed: int | None = None,
         **sampling: Any,
     ) -> list[str]:
@@ -146,7 +171,7 @@ class TextGenerator(TrainedTask[GenerationRecipe]):
         prompt: str = "",
         *,
         length: int = 400,
-        stop: str | Sequence[str] = (),
+        stop: str | Iterable[str] | None = (),
         seed: int | None = None,
         **sampling: Any,
     ) -> Iterator[str]:
@@ -156,7 +181,7 @@ class TextGenerator(TrainedTask[GenerationRecipe]):
     def score(self, text: str) -> list[Surprise]:
         """The pieces of a text with the surprise of each, given all that stands before it."""
         self._trained()
-        if not text:
+        if not one_text(text, "text to score"):
             raise DataError("there is no text to score")
         ids = self._tokenizer.encode([text])[0]
         nats = token_nats(self._session, np.array(ids))
@@ -173,51 +198,45 @@ class TextGenerator(TrainedTask[GenerationRecipe]):
         return found
 
     def evaluate(
-        self, texts: Sequence[str] | None = None, *, data: str | Path | None = None, split: str | None = None
+        self,
+        texts: Iterable[Any] | None = None,
+        *,
+        data: str | Path | Table | None = None,
+        split: str | None = None,
     ) -> GenerationReport:
         """How well the model foretells `texts`, or a split of a data set: nats and bits a character.
 
-        The data set is the one it was trained on unless `data` names another; the split is `test` where there is
-        one, else what was held out of the data trained on, or all of another. `validation+test` reads one after the
-        other. Raises UsageError for a split that the data does not have.
+        The data set is the one it was trained on unless `data` names another, or is one as `fit` takes it; the
+        split is `test` where there is one, else what was held out of the data trained on, or all of another.
+        `validation+test` reads one after the other. Raises UsageError for a split that the data does not have.
         """
-        if texts is not None:
-            return self._judge(dataset_from_texts(texts).read("train"))
-        return self.compare(*self.documents(data, split)[1:])
+        if given := _held(texts, data, self.recipe.data, remembered=True):
+            if data is None:
+                return self._judge(given.read(split or "train"))
+            text = self._judged(given, split)
+        else:
+            text = self.documents(data, split)
+        return self.compare(text.ids, text.characters)
 
     def documents(
         self, data: str | Path | None = None, split: str | None = None, text_column: str | None = None
-    ) -> tuple[str, np.ndarray, int]:
-        """The split that `evaluate` takes: its name, its token ids, and its number of characters."""
+    ) -> JudgedText:
+        """The split that `evaluate` takes.
+
+        What was held out is known by the data's fingerprint; where the data has changed or is another, it is what
+        follows the last part of a document that was trained on.
+        """
         if data is None and self.recipe.data.source == IN_MEMORY:
             raise UsageError("the model was trained on texts in memory; name the data to evaluate on")
         source = self.recipe.data.source if data is None else str(data)
-        dataset = self._named(source, text_column)
-        own = source == self.recipe.data.source
-        if split is None:
-            names = ("test", "validation", "train")
-            split = (
-                "validation" if own and "test" not in dataset.splits else next(n for n in names if n in dataset.splits)
-            )
-        parts, characters = [], 0
-        for name in split.split("+"):
-            if own and name in ("train", "validation"):
-                prepared = getattr(prepare_stream(dataset, self.recipe), name)
-                parts.append(prepared.ids)
-                characters += prepared.characters
-            else:
-                documents = list(dataset.read(name))
-                parts += self._ids(documents)
-                characters += sum(map(len, documents))
-        if not characters:
-            raise DataError(f"there is nothing to evaluate on: {source}, {split} is empty")
-        return split, np.concatenate(parts), characters
+        return self._judged(self._named(source, text_column), split)
 
     def compare(self, ids: np.ndarray, characters: int) -> GenerationReport:
         """How well the model foretells token ids that spell so many characters."""
         self._trained()
         return generation_report(token_nats(self._session, ids), characters)
 
+    @own_random_state()
     def network(self) -> "keras.Model":
         """The Keras network with the model's weights, to look into or to train on. Imports Keras."""
         from nlpkit.networks.bundling import network_from_weights
@@ -227,8 +246,8 @@ class TextGenerator(TrainedTask[GenerationRecipe]):
 
     # -- within
 
-    def _prepare(self, dataset: Dataset[str], report: Report) -> PreparedStream:
-        return prepare_stream(dataset, self.recipe, report)
+    def _prepare(self, dataset: Dataset[str], report: Report, tokenizer: bytes | None) -> PreparedStream:
+        return prepare_stream(dataset, self.recipe, report, tokenizer)
 
     def _train(self, dataset: Dataset[str], prepared: PreparedStream, run: Run) -> Bundle:
         from nlpkit.networks.generator import bundle_generator, train_generator
@@ -239,8 +258,54 @@ class TextGenerator(TrainedTask[GenerationRecipe]):
     def _judge_held_out(self, prepared: PreparedStream) -> GenerationReport:
         return self.compare(prepared.validation.ids, prepared.validation.characters)
 
+    def _judged(self, dataset: Dataset[str], split: str | None) -> JudgedText:
+        own = self._is_own(dataset)
+        names = [name for name in ("test", "validation") if name in dataset.splits]
+        unread = None if own else "validation" if split else "train"  # judged as far as it was not trained on
+        split = split or (names[0] if names else "validation" if own else "train")
+        parts, characters, trained_on = [], 0, 0
+        for name in split.split("+"):
+            if own and name in ("train", "validation"):
+                prepared = self._prepare(dataset, lambda *_: None, self._tokenizer.model)
+                stream = getattr(prepared, name)
+                parts.append(stream.ids)
+                characters += stream.characters
+                trained_on += stream.characters if name == "train" else prepared.facts.repeated.get(name, 0)
+                continue
+            if name == unread and "validation" not in dataset.splits:
+                documents = list(self._unread(dataset))
+            else:
+                documents = [self._tokenizer.normalize(text) for text in dataset.read(name)]
+            parts += self._ids(documents)
+            characters += sum(map(len, documents))
+            trained_on += repeated_characters(documents, seen.train) if (seen := self._seen()) else 0
+        if not characters:
+            raise DataError(f"there is nothing to evaluate on: {dataset.name}, {split} is empty")
+        if trained_on > FLATTERS * characters:
+            logger.warning(
+                "%s of the %s characters were trained on: the figures flatter", f"{trained_on:,}", f"{characters:,}"
+            )
+        return JudgedText(split, np.concatenate(parts), characters, trained_on)
+
+    def _unread(self, dataset: Dataset[str]) -> Iterator[str]:
+        """The documents of a data set without a validation split, as far as they were not trained on."""
+        seen = self._seen()
+        if seen is None and self._is_named_alike(dataset):
+            raise DataError(CHANGED.format(dataset.name))
+        before = after = 0
+        for text in map(self._tokenizer.normalize, dataset.read("train")):
+            rest = seen.unread(text) if seen else text
+            before, after = before + len(text), after + len(rest)
+            if rest:
+                yield rest
+        if before and not after:
+            raise DataError(f"{dataset.name} was all trained on; name other data, or --split train to judge on it")
+        if after < before:
+            told = f"{after:,} of the {before:,} characters of {dataset.name}"
+            logger.warning("judging on %s, which were not trained on", told)
+
     def _judge(self, rows: Iterable[str]) -> GenerationReport:
-        texts = list(rows)
+        texts = [self._tokenizer.normalize(text) for text in rows]
         if not any(texts):
             raise DataError("there is nothing to evaluate on: the data is empty")
         return self.compare(np.concatenate(list(self._ids(texts))), sum(map(len, texts)))
@@ -249,7 +314,7 @@ class TextGenerator(TrainedTask[GenerationRecipe]):
         self,
         prompt: str,
         length: int,
-        stop: str | Sequence[str],
+        stop: str | Iterable[str] | None,
         seed: int | None,
         samples: int,
         sampling: dict[str, Any],
@@ -257,6 +322,8 @@ class TextGenerator(TrainedTask[GenerationRecipe]):
         self._check(prompt, length)
         if samples < 1:
             raise UsageError(f"samples must be 1 or more, not {samples}")
+        if seed is not None and seed < 0:
+            raise UsageError(f"seed must be 0 or more, not {seed}")
         try:
             options = Sampling(**sampling)
         except TypeError as error:
@@ -275,8 +342,7 @@ class TextGenerator(TrainedTask[GenerationRecipe]):
 
     def _check(self, prompt: str, length: int) -> None:
         self._trained()
-        if not isinstance(prompt, str):
-            raise UsageError("a prompt is one string")
+        one_text(prompt, "prompt")
         if length < 1:
             raise UsageError(f"length must be 1 or more, not {length}")
 
@@ -292,5 +358,15 @@ class TextGenerator(TrainedTask[GenerationRecipe]):
         return open_documents(source, text_column=text_column)
 
 
-def _words(stop: str | Sequence[str]) -> list[str]:
-    return [word for word in ([stop] if isinstance(stop, str) else stop) if word]
+def _held(texts: Any, data: Any, section: GeneratorData, *, remembered: bool = False) -> Dataset[str] | None:
+    """What a program gave that holds its data itself; None where `data` names some, or nothing was given."""
+    if not is_held(data, texts=texts):
+        return None
+    return (
+        dataset_from_texts(texts) if data is None else document_table(data, section.text_column, remembered=remembered)
+    )
+
+
+def _words(stop: str | Iterable[str] | None) -> list[str]:
+    words = [stop] if isinstance(stop, str) else list(stop or ())
+    return [word for word in words if one_text(word, "word to stop at")]

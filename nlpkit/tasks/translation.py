@@ -1,7 +1,9 @@
 """Translation: one sequence into another, from one language to another or from one way of writing to another."""
 
-from collections.abc import Iterable, Iterator, Sequence
+import logging
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -13,22 +15,28 @@ from nlpkit.data.batching import windows
 from nlpkit.data.cache import Report
 from nlpkit.data.catalog import open_pairs
 from nlpkit.data.dataset import IN_MEMORY, Dataset, Pair, dataset_from_pairs
-from nlpkit.data.pairs import PreparedPairs, Sides, prepare_pairs
+from nlpkit.data.frames import Table, Texts, is_held, paired_table, texts_of
+from nlpkit.data.judged import JudgedRows
+from nlpkit.data.pairs import PreparedPairs, prepare_pairs
+from nlpkit.data.seen import row_key
+from nlpkit.data.values import one_text
 from nlpkit.decoding.beam import Hypothesis, Ranking
 from nlpkit.errors import DataError, UsageError
 from nlpkit.metrics import TranslationReport, translation_report
 from nlpkit.quiet import import_keras
-from nlpkit.recipe import TranslationRecipe
+from nlpkit.recipe import TranslationRecipe, TranslatorData
 from nlpkit.runtime.session import Session
 from nlpkit.runtime.translate import (
     TranslatorSessions,
     forced_log_probabilities,
     forced_nats,
     pieces_of,
+    spaces_behind,
     translate_rows,
 )
-from nlpkit.tasks.base import TrainedTask
+from nlpkit.tasks.base import RowTask, check_asked
 from nlpkit.tokenizer import BOS, EOS
+from nlpkit.training.randomness import own_random_state
 from nlpkit.training.run import Run
 
 if TYPE_CHECKING:
@@ -37,13 +45,17 @@ if TYPE_CHECKING:
     from nlpkit.networks.plan import TrainingPlan
     from nlpkit.training.progress import TrainingDisplay
 
+logger = logging.getLogger("nlpkit")
+
 
 @dataclass(frozen=True)
 class Translation:
-    """A translation and its log-probability in nats, the sum over its tokens."""
+    """A translation, its log-probability in nats, the sum over its tokens, and whether it, or a part of it, was cut
+    because it came to no end in as many tokens as training lets a target have."""
 
     text: str
     log_probability: float
+    cut: bool = False
 
 
 @dataclass(frozen=True)
@@ -56,7 +68,7 @@ class Alignment:
     shares: np.ndarray
 
 
-class Translator(TrainedTask[TranslationRecipe]):
+class Translator(RowTask[TranslationRecipe]):
     """Turns a sentence into its translation.
 
     >>> translator = Translator(epochs=20).fit(data="corpus", pair="en-de")
@@ -74,34 +86,42 @@ class Translator(TrainedTask[TranslationRecipe]):
 
     def fit(
         self,
-        sources: Sequence[str] | None = None,
-        targets: Sequence[str] | None = None,
+        sources: Iterable[Any] | None = None,
+        targets: Iterable[Any] | None = None,
         *,
-        data: str | Path | None = None,
+        data: str | Path | Table | None = None,
         pair: str | None = None,
         display: "TrainingDisplay | None" = None,
-        checkpoint: Path | None = None,
+        checkpoint: str | Path | None = None,
         resume: bool = False,
-        tensorboard: Path | None = None,
+        tensorboard: str | Path | None = None,
+        output: str | Path | None = None,
     ) -> Self:
-        """Trains on `sources` and `targets`, or on the data that `data` names, a `pair` of its languages such as
+        """Trains on `sources` and `targets`, or on the data that `data` names or is, a `pair` of its languages such as
         en-de, or on the recipe's own.
 
+        Sources and targets are lists, arrays, columns of a frame, generators. As `data`, a frame of pandas or Polars,
+        an Arrow table, a Hugging Face Dataset or a dict of columns has its columns chosen as those of a file are, by
+        the recipe's `source_column` and `target_column`, the `pair` or their names, or holds a column of dicts by
+        language; a DatasetDict, or a dict of tables, has splits.
         A part is held out to choose the best epoch by. Progress goes to standard error. With `checkpoint`, a
-        folder, SIGINT saves the state there and raises Interrupted, and `resume` goes on from it.
+        folder, SIGINT saves the state there and raises Interrupted, and `resume` goes on from it. With `output` the
+        bundle is written there, over one that is there, as soon as it is trained, and again with its figures.
         Raises DataError for data that cannot be trained on.
         """
-        dataset = _lists(sources, targets)
+        check_asked(checkpoint, resume)
+        dataset = _held(sources, targets, data, pair, self.recipe.data)
         self._with_source(
             IN_MEMORY if dataset else str(data) if data is not None else self.recipe.data.source, pair=pair
         )
         dataset = dataset or self._named()
-        return self._fit(dataset, display, checkpoint, resume, tensorboard)
+        return self._fit(dataset, display, checkpoint, resume, tensorboard, output)
 
     def prepared(self) -> PreparedPairs:
         """The recipe's data, split and tokenized, from the cache where it was prepared before."""
         return prepare_pairs(self._named(), self.recipe)
 
+    @own_random_state()
     def plan(self) -> "TrainingPlan":
         """What `fit` on the recipe's data will come to: sizes, steps and the time expected."""
         data = self.prepared()
@@ -122,78 +142,108 @@ class Translator(TrainedTask[TranslationRecipe]):
 
     # -- answering
 
-    def translate(self, texts: Sequence[str], *, beam: int = 5, **ranking: float) -> list[str]:
+    def translate(self, texts: Texts, *, beam: int = 5, **ranking: float) -> list[str]:
         """The best translation of each text; that of an empty one is empty.
 
         beam: how many sequences are kept side by side, 1 for greedy; ranking: the fields of `Ranking`, of which
         length_penalty is the recipe's unless it is given. Raises UsageError for an option out of range.
         """
-        return [best[0].text for best in self.translate_stream(_sequence(texts), beam=beam, **ranking)]
+        return [best[0].text for best in self.translate_stream(texts, beam=beam, **ranking)]
 
-    def translate_many(self, texts: Sequence[str], *, beam: int = 5, **ranking: float) -> list[list[Translation]]:
-        """Of each text the `beam` best translations that were found, the best first."""
-        return list(self.translate_stream(_sequence(texts), beam=beam, **ranking))
+    def translate_many(self, texts: Texts, *, beam: int = 5, **ranking: float) -> list[list[Translation]]:
+        """Of each text the `beam` best translations that were found, the best first; of an empty one the empty one."""
+        return list(self.translate_stream(texts, beam=beam, **ranking))
 
-    def translate_stream(self, texts: Iterable[str], *, beam: int = 5, **ranking: float) -> Iterator[list[Translation]]:
-        """As `translate_many`, in order, holding some 2,000 texts at a time.
+    def translate_stream(self, texts: Texts, *, beam: int = 5, **ranking: float) -> Iterator[list[Translation]]:
+        """As `translate_many`, in order, holding some 2,000 texts at a time: it waits for so many, or for the end.
 
-        A text of more tokens than the model was trained on is translated in parts, and has one translation.
+        A text of more tokens than the model was trained on is translated in parts, each behind a sentence if it can
+        be, which are put together with the spaces that stood between them. A warning tells how many of the best
+        translations were cut.
         """
         options = self._ranking(ranking)
         if beam < 1:
             raise UsageError(f"beam must be 1 or more, not {beam}")
         self._trained()
-        return self._stream(texts, beam, options)
+        section = self.recipe.data
+        named = section.source_column, (section.pair or "").partition("-")[0], "source"
+        return self._stream(texts_of(texts, *named), beam, options)
 
-    def score(self, sources: Sequence[str], targets: Sequence[str]) -> np.ndarray:
-        """log p of each target given its source, in nats, its end included: float64 [pairs]."""
+    def score(self, sources: Iterable[Any], targets: Iterable[Any]) -> np.ndarray:
+        """log p of each target given its source, in nats, its end included: float64 [pairs]; of an ensemble, by the
+        mean of its models' probabilities. Raises DataError for a source without a word."""
         self._trained()
         pairs = list(dataset_from_pairs(sources, targets).read("train"))
+        if empty := [row for row, pair in enumerate(pairs) if not pair.source.strip()]:
+            raise DataError(f"source {empty[0]} is empty; leave such pairs out")
         rows = (self._tokenizer.encode([pair[side] for pair in pairs]) for side in (0, 1))
-        return -forced_nats(self._sessions, *([np.array(ids, np.int32) for ids in side] for side in rows))
+        return -forced_nats(self._models(), *([np.array(ids, np.int32) for ids in side] for side in rows))
 
     def align(self, source: str, target: str | None = None) -> Alignment:
-        """Where the model looks in the source at each piece of a target, of its own translation where none is given."""
-        if not source.strip():
+        """Where the model looks in the source at each piece of a target, of its own translation where none is given.
+
+        Raises UsageError for an ensemble, DataError for an empty source.
+        """
+        self._alone("align")
+        if not one_text(source, "source").strip():
             raise DataError("there is no text to align")
-        if target is None:
-            target = self.translate([source])[0]
+        target = self.translate([source])[0] if target is None else one_text(target, "target")
         ids, wanted = self._tokenizer.encode([source, target])
         _, attention = forced_log_probabilities(self._sessions, [np.array(ids)], np.array([[BOS, *wanted]]))
         pieces = self._tokenizer.pieces
         return Alignment(pieces(ids), pieces([*wanted, EOS]), attention[0])
 
     def together(self, *others: "Translator") -> Self:
-        """This translator with others beside it, an ensemble: each token by the mean of their probabilities.
+        """This translator with others beside it, an ensemble: each token by the mean of their probabilities. Of
+        others that are ensembles, all members are taken.
 
-        Raises UsageError when they do not share one tokenizer.
+        Raises UsageError when they do not share one tokenizer, or are for other languages.
         """
+        ours = self._trained()
         for other in others:
-            if other._trained().files["tokenizer.model"] != self._trained().files["tokenizer.model"]:
+            if not isinstance(other, Translator):
+                raise UsageError(f"a {type(other).__name__} does not translate, so it cannot help a translator")
+            if other._trained().files["tokenizer.model"] != ours.files["tokenizer.model"]:
                 raise UsageError("translators that work together need the same tokenizer: the same data and settings")
-        ensemble = type(self).from_bundle(self._trained())
-        ensemble._others = list(others)
+            if other.recipe.data.pair is not None and self.recipe.data.pair is not None:
+                self.check_pair(other.recipe.data.pair)
+        ensemble = type(self).from_bundle(ours)
+        ensemble.recipe = self.recipe
+        ensemble._others = [*self._others, *(one for other in others for one in (other, *other._others))]
         return ensemble
+
+    def save(self, folder: str | Path, *, overwrite: bool = False) -> None:
+        """Writes the bundle, as every task does. Raises UsageError for an ensemble: its models are saved one by one."""
+        self._alone("save")
+        super().save(folder, overwrite=overwrite)
+
+    def exported(self, *, int8: bool = False) -> Self:
+        """The model as it is shipped, as of every task. Raises UsageError for an ensemble."""
+        self._alone("exported")
+        return super().exported(int8=int8)
 
     def evaluate(
         self,
-        sources: Sequence[str] | None = None,
-        targets: Sequence[str] | None = None,
+        sources: Iterable[Any] | None = None,
+        targets: Iterable[Any] | None = None,
         *,
-        data: str | Path | None = None,
+        data: str | Path | Table | None = None,
         split: str | None = None,
         beam: int = 5,
         **ranking: float,
     ) -> TranslationReport:
         """How near the model's translations come to `targets`, or to those of a split of a data set.
 
-        The data set is the one it was trained on unless `data` names another; the split is `test` where there is
-        one, else what was held out of the data trained on, or all of another. Raises UsageError for a split that
-        the data does not have.
+        The data set is the one it was trained on unless `data` names another, or is one as `fit` takes it; the split
+        is `test` where there is one, else what was held out of the data trained on, or all of another. Raises
+        UsageError for a split that the data does not have.
         """
-        given = _lists(sources, targets)
-        pairs = given.read("train") if given else self.pairs(data, split)[1]
-        return self.compare(pairs, beam=beam, **ranking)[0]
+        given = _held(sources, targets, data, None, self.recipe.data, remembered=True)
+        if given is None:
+            rows = self.pairs(data, split)[1]
+        else:
+            rows = self._all_rows(given, split) if data is None else self._split(given, split)[1]
+        return self.compare(rows, beam=beam, **ranking)[0]
 
     def compare(
         self, pairs: Iterable[Pair], *, beam: int = 5, **ranking: float
@@ -209,7 +259,8 @@ class Translator(TrainedTask[TranslationRecipe]):
         found = [best[0].text for best in self.translate_stream(sources(), beam=beam, **ranking)]
         if not kept:
             raise DataError("there is nothing to evaluate on: the data is empty")
-        return translation_report(found, [pair.target for pair in kept]), kept, found
+        wanted = [self._tokenizer.normalize(pair.target) for pair in kept]
+        return translation_report(found, wanted), kept, found
 
     def pairs(
         self,
@@ -219,7 +270,7 @@ class Translator(TrainedTask[TranslationRecipe]):
         target: str | None = None,
         pair: str | None = None,
         **columns: str | None,
-    ) -> tuple[str, Iterable[Pair]]:
+    ) -> tuple[str, JudgedRows[Pair]]:
         """The split that `evaluate` takes, by name, and its pairs; the rest as `open_pairs` takes it."""
         self.check_pair(pair)
         section = self.recipe.data
@@ -232,12 +283,7 @@ class Translator(TrainedTask[TranslationRecipe]):
             source = str(data)
             known = section.pair if Path(source).is_dir() or source.startswith("tfds:") else None
             dataset = open_pairs(source, target=target, pair=pair or known, **columns)
-        if own and split in (None, "train", "validation"):
-            split = split or ("test" if "test" in dataset.splits else "validation")
-            if split != "test":
-                return split, _pairs(getattr(prepare_pairs(dataset, self.recipe), split))
-        split = split or next(name for name in ("test", "validation", "train") if name in dataset.splits)
-        return split, dataset.read(split)
+        return self._split(dataset, split)
 
     def check_pair(self, pair: str | None) -> None:
         """Raises UsageError when the model is known to be of another pair of languages."""
@@ -245,8 +291,13 @@ class Translator(TrainedTask[TranslationRecipe]):
         if pair is not None and pair != known:
             raise UsageError(f"the model is for {known or 'no pair of languages that it knows of'}, not {pair}")
 
+    @own_random_state()
     def network(self) -> "keras.Model":
-        """The Keras network with the model's weights, to look into or to train on. Imports Keras."""
+        """The Keras network with the model's weights, to look into or to train on. Imports Keras.
+
+        Raises UsageError for an ensemble.
+        """
+        self._alone("network")
         from nlpkit.networks.bundling import network_from_weights
         from nlpkit.networks.translator import build_translator
 
@@ -255,17 +306,21 @@ class Translator(TrainedTask[TranslationRecipe]):
 
     # -- within
 
-    def _prepare(self, dataset: Dataset[Pair], report: Report) -> PreparedPairs:
-        return prepare_pairs(dataset, self.recipe, report)
+    def _prepare(self, dataset: Dataset[Pair], report: Report, tokenizer: bytes | None) -> PreparedPairs:
+        return prepare_pairs(dataset, self.recipe, report, tokenizer)
+
+    def _key(self, row: Pair) -> int:
+        return row_key(*map(self._tokenizer.normalize, row))
+
+    def _prepared_rows(self, prepared: PreparedPairs, split: str) -> Iterator[Pair]:
+        sides = prepared.train if split == "train" else prepared.validation
+        return (sides.pair(row) for row in range(len(sides)))
 
     def _train(self, dataset: Dataset[Pair], prepared: PreparedPairs, run: Run) -> Bundle:
         from nlpkit.networks.translator import bundle_translator, train_translator
 
         network, history = train_translator(self.recipe, prepared, run)
         return bundle_translator(network, self.recipe, dataset, prepared, history)
-
-    def _judge_held_out(self, prepared: PreparedPairs) -> TranslationReport:
-        return self._judge(_pairs(prepared.validation))
 
     def _judge(self, rows: Iterable[Pair]) -> TranslationReport:
         return self.compare(rows)[0]
@@ -274,49 +329,85 @@ class Translator(TrainedTask[TranslationRecipe]):
         super()._open(bundle)
         self._sessions = TranslatorSessions(Session(bundle.files["encoder.onnx"]), self._session)
 
-    def _stream(self, texts: Iterable[str], beam: int, ranking: Ranking) -> Iterator[list[Translation]]:
-        models = [self._sessions, *(other._sessions for other in self._others)]
-        for window in windows(texts):
-            rows: list[list[int]] = []
-            owners: list[int] = []
-            for owner, ids in enumerate(self._encode(window)):
-                rows += ids
-                owners += [owner] * len(ids)
-            found = translate_rows(models, [np.array(ids, np.int32) for ids in rows], width=beam, ranking=ranking)
-            parts: list[list[list[Translation]]] = [[] for _ in window]
-            for owner, hypotheses in zip(owners, found, strict=True):
-                parts[owner].append([self._translation(one) for one in hypotheses])
-            for answers in parts:
-                if len(answers) == 1:
-                    yield answers[0]
-                else:  # none, or the parts of a long text
-                    yield [
-                        Translation(
-                            " ".join(best[0].text for best in answers), sum(best[0].log_probability for best in answers)
-                        )
-                    ]
+    def _models(self) -> list[TranslatorSessions]:
+        return [self._sessions, *(other._sessions for other in self._others)]
 
-    def _encode(self, texts: list[str]) -> Iterator[list[list[int]]]:
-        """The token ids of each text's parts: one for most texts, none for one without a word."""
-        limit = self.recipe.tokenizer.max_length
+    def _alone(self, method: str) -> None:
+        if self._others:
+            raise UsageError(f"{method} is for one model, not for several together; call it on each of them")
+
+    def _stream(self, texts: Iterable[str], beam: int, ranking: Ranking) -> Iterator[list[Translation]]:
+        recipes = [self.recipe, *(other.recipe for other in self._others)]
+        # as long a source as every one of the models has seen, as long a target as any of them
+        lengths = [recipe.tokenizer.max_length for recipe in recipes]
+        search = partial(
+            translate_rows,
+            self._models(),
+            width=beam,
+            ranking=ranking,
+            max_length=max(lengths),
+            max_ratio=max(recipe.data.max_ratio for recipe in recipes),
+        )
+        count, cut = 0, 0
+        for window in windows(texts):
+            rows: list[np.ndarray] = []
+            texts_parts = []
+            for parts, ids in self._parts(window, min(lengths)):
+                texts_parts.append(parts)
+                rows += ids
+            found = iter(search(rows))
+            for parts in texts_parts:
+                answers = self._joined([(next(found), after) for after in parts], beam)
+                count, cut = count + 1, cut + answers[0].cut
+                yield answers
+        if cut:
+            logger.warning(
+                "translations that came to no end, and were cut at the length that training lets them have: %s of %s",
+                f"{cut:,}",
+                f"{count:,}",
+            )
+
+    def _parts(self, texts: list[str], limit: int) -> Iterator[tuple[list[str], list[np.ndarray]]]:
+        """Of each text the spaces behind each of its parts, and their token ids: one part for most texts, none for
+        one without a word."""
+
+        def count(text: str) -> int:
+            return len(self._tokenizer.encode([text])[0])
+
         for text, ids in zip(texts, self._tokenizer.encode(texts, threads=cores()), strict=True):
             if not text.strip():
-                yield []
+                yield [], []
             elif len(ids) <= limit:
-                yield [ids]
+                yield [""], [np.array(ids, np.int32)]
             else:
-                parts = self._tokenizer.encode(list(pieces_of(text, len(ids), limit)))
-                # a word longer than the limit is cut where it must be
-                yield [part[start : start + limit] for part in parts for start in range(0, len(part), limit)]
+                pieces = pieces_of(text.strip(), count, limit)
+                cores_of = self._tokenizer.encode([piece.strip() for piece in pieces])
+                yield spaces_behind(pieces), [np.array(part, np.int32) for part in cores_of]
+
+    def _joined(self, parts: list[tuple[list[Hypothesis], str]], beam: int) -> list[Translation]:
+        """The best translations of a text of those of its parts, each with the spaces behind it."""
+        ranked = [(0.0, Translation("", 0.0))]
+        for hypotheses, after in parts:
+            longer = [
+                (
+                    score + one.score,
+                    Translation(
+                        before.text + self._tokenizer.decode(one.ids) + after,
+                        before.log_probability + one.log_probability,
+                        before.cut or one.cut,
+                    ),
+                )
+                for score, before in ranked
+                for one in hypotheses
+            ]
+            ranked = sorted(longer, key=lambda one: -one[0])[:beam]
+        return [translation for _, translation in ranked]
 
     def _ranking(self, options: dict[str, float]) -> Ranking:
         try:
             return Ranking(**self.recipe.decoding.model_dump() | options)
         except TypeError as error:
             raise UsageError(f"translate takes no option {str(error).rpartition(' ')[2]}") from None
-
-    def _translation(self, hypothesis: Hypothesis) -> Translation:
-        return Translation(self._tokenizer.decode(hypothesis.ids), hypothesis.log_probability)
 
     def _named(self) -> Dataset[Pair]:
         section = self.recipe.data
@@ -329,17 +420,13 @@ class Translator(TrainedTask[TranslationRecipe]):
         )
 
 
-def _sequence(texts: Sequence[str]) -> Sequence[str]:
-    if isinstance(texts, str):
-        raise UsageError("give a list of texts, not one string: translate([text])")
-    return texts
-
-
-def _lists(sources: Sequence[str] | None, targets: Sequence[str] | None) -> Dataset[Pair] | None:
-    if (sources is None) != (targets is None):
-        raise UsageError("sources and targets go together: one target for each source")
-    return None if sources is None or targets is None else dataset_from_pairs(sources, targets)
-
-
-def _pairs(sides: Sides) -> Iterator[Pair]:
-    return (sides.pair(row) for row in range(len(sides)))
+def _held(
+    sources: Any, targets: Any, data: Any, pair: str | None, section: TranslatorData, *, remembered: bool = False
+) -> Dataset[Pair] | None:
+    """What a program gave that holds its data itself; None where `data` names some, or nothing was given."""
+    if not is_held(data, sources=sources, targets=targets):
+        return None
+    if data is None:
+        return dataset_from_pairs(sources, targets)
+    columns = section.source_column, section.target_column
+    return paired_table(data, pair or section.pair, *columns, remembered=remembered)

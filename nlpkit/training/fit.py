@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from threading import Event, Lock
 from types import FrameType
 from typing import Any, Protocol
@@ -74,10 +75,9 @@ def fit(
     With `average_epochs` the mean of the last epochs' weights is judged too, when all are done, and left in the network
     where it is the best (checkpoint averaging; Vaswani et al., 2017).
     A run with a checkpoint is saved there after each epoch, every `checkpoint_minutes` and when SIGINT or SIGTERM
-    comes, which raises Interrupted; resumed, it continues to the same weights.
+    comes, which raises Interrupted; resumed, it continues to the same weights. Without one, nothing is kept.
     """
     display, checkpoint = run.display, run.checkpoint
-    callbacks = [keras.callbacks.TensorBoard(str(run.tensorboard))] if run.tensorboard else []
     progress, best = Progress(), _weights(network)
     mean: list[np.ndarray] = []  # of the weights after each of the last epochs
     network.optimizer.build(network.trainable_variables)
@@ -92,7 +92,7 @@ def fit(
             progress.seconds = time.monotonic() - started
             save_checkpoint(checkpoint, network, vars(progress), best, mean)
 
-    with _stop_requests() as stop_requested:
+    with _stop_requests() as stop_requested, _tensorboard(run.tensorboard, network) as chart:
         while progress.epoch < section.epochs and not _out_of_patience(progress, section.patience):
             epoch = progress.epoch
             plan = epochs.plan(epoch)
@@ -106,10 +106,10 @@ def fit(
                     epochs=epoch + 1,
                     shuffle=False,  # the plan is
                     verbose=0,
-                    callbacks=[steps, *callbacks],
+                    callbacks=[steps],
                 ).history
             if steps.stopped:
-                raise Interrupted("training was stopped")
+                raise _stopped(checkpoint)
             if not math.isfinite(logs["loss"][-1]):
                 raise NlpkitError(
                     f"training diverged in epoch {epoch + 1}: the loss is not a number; "
@@ -126,11 +126,12 @@ def fit(
             seconds = time.monotonic() - started
             row = {"epoch": epoch + 1, **{k: v[-1] for k, v in logs.items()}, **figures, "seconds": seconds}
             progress.history.append(row)
+            chart(epoch, {**{name: values[-1] for name, values in logs.items()}, **figures})
             progress.epoch, progress.step = epoch + 1, 0
             save()
             display.epoch_ends(row)
             if stop_requested() and progress.epoch < section.epochs:
-                raise Interrupted("training was stopped")
+                raise _stopped(checkpoint)
     if mean and progress.epoch == section.epochs:
         _assign(network, mean)
         figures = epochs.validate(network)
@@ -220,6 +221,35 @@ def background_batches(epochs: Epochs, epoch: int, batches: list[Batch]) -> Iter
         closed.set()
         with busy:  # a thread that was still at work when Python ends would have TensorFlow complain
             pass
+
+
+@contextmanager
+def _tensorboard(folder: Path | None, network: keras.Model) -> Iterator[Callable[[int, Row], None]]:
+    """Writes an epoch's figures, with the learning rate, where TensorBoard looks for those of training and validation.
+
+    Keras' own callback, told of an epoch when its validation is done, which is not within `network.fit`.
+    """
+    if folder is None:
+        yield lambda epoch, figures: None
+        return
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise NlpkitError(
+            f"{folder} cannot be written: {error.strerror}; pick another folder for TensorBoard"
+        ) from None
+    callback = keras.callbacks.TensorBoard(str(folder))
+    callback.set_model(network)
+    try:
+        yield callback.on_epoch_end
+    finally:
+        callback.on_train_end()
+
+
+def _stopped(checkpoint: Path | None) -> Interrupted:
+    if checkpoint is None:
+        return Interrupted("training was stopped; nothing was saved, since fit was given no checkpoint")
+    return Interrupted(f"training was stopped, and saved in {checkpoint}; fit goes on with resume=True")
 
 
 def _out_of_patience(progress: Progress, patience: int) -> bool:

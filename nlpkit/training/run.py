@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nlpkit.data.cache import TOKENIZER
 from nlpkit.errors import NlpkitError, UsageError
 from nlpkit.recipe import Recipe, recipe_from_toml, recipe_to_toml
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
 STATE = "state.npz"
 _RECIPE = "recipe.toml"
+_FINGERPRINT = "fingerprint"
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,33 @@ def begin_run(checkpoint: Path, recipe: Recipe) -> None:
         (checkpoint / _RECIPE).write_text(recipe_to_toml(recipe), encoding="utf-8")
     except OSError as error:
         raise NlpkitError(f"{checkpoint} cannot be written: {error.strerror}; pick another --output") from error
+
+
+def keep_data(checkpoint: Path, fingerprint: str, tokenizer: bytes) -> None:
+    """Keeps with a run what its data was, and the tokenizer whose ids its weights stand for.
+
+    Raises NlpkitError when it cannot be written.
+    """
+    try:
+        (checkpoint / _FINGERPRINT).write_text(fingerprint, encoding="ascii")
+        (checkpoint / TOKENIZER).write_bytes(tokenizer)
+    except OSError as error:
+        raise NlpkitError(f"{checkpoint} cannot be written: {error.strerror}; pick another --output") from error
+
+
+def kept_tokenizer(checkpoint: Path, fingerprint: str) -> bytes:
+    """The tokenizer's model of a run to go on with. Raises UsageError when the data is no longer what it was."""
+    try:
+        before = (checkpoint / _FINGERPRINT).read_text(encoding="ascii")
+        tokenizer = (checkpoint / TOKENIZER).read_bytes()
+    except (OSError, UnicodeDecodeError):
+        raise UsageError(f"there is no run in {checkpoint} that could be gone on with; start over") from None
+    if before != fingerprint:
+        raise UsageError(
+            f"the data has changed since the unfinished run in {checkpoint.parent} was begun; bring back what it was "
+            "begun with, or start over with --overwrite"
+        )
+    return tokenizer
 
 
 def _compare(saved: Recipe, wanted: Recipe, folder: Path) -> None:

@@ -1,0 +1,187 @@
+"""Rows out, one for each text, with the columns it came with and those of the answer."""
+
+import csv
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import date, time
+from enum import StrEnum
+from importlib.util import find_spec
+from itertools import chain, count
+from pathlib import Path
+from typing import IO, Any
+
+from nlpkit.cli.options import open_output, to_json
+from nlpkit.data.files import Row
+from nlpkit.errors import DataError, NlpkitError, UsageError
+
+Write = Callable[[Row, Row], None]
+
+
+class Format(StrEnum):
+    """`plain` is a line a text, and each verb's own; the others keep the input's columns."""
+
+    plain = "plain"
+    csv = "csv"
+    tsv = "tsv"
+    jsonl = "jsonl"
+    parquet = "parquet"
+
+
+_NAMED = {
+    ".csv": Format.csv,
+    ".tsv": Format.tsv,
+    ".jsonl": Format.jsonl,
+    ".ndjson": Format.jsonl,
+    ".parquet": Format.parquet,
+}
+# a file of these is read, and its rows are shown as
+_SHOWN = {".parquet": Format.jsonl, ".json": Format.jsonl, ".xlsx": Format.csv}
+_PACKED = (".gz", ".bz2", ".xz", ".zst", ".zip")
+# names that stand for what is not written; any other, such as .txt, .de or none, is for plain lines
+_NOT_WRITTEN = (
+    *_PACKED,
+    *(".7z", ".arrow", ".avro", ".db", ".doc", ".docx", ".feather", ".h5", ".hdf5", ".htm", ".html", ".json", ".npy"),
+    *(".npz", ".ods", ".odt", ".orc", ".pdf", ".pickle", ".pkl", ".ppt", ".pptx", ".rtf", ".sqlite", ".sqlite3"),
+    *(".tar", ".tmx", ".xls", ".xlsm", ".xlsx", ".xml", ".yaml", ".yml"),
+)
+_CHUNK = 2_048  # rows of Parquet that become columns together
+
+
+def choose_format(said: str | None, output: Path | None, file: Path | None) -> Format:
+    """How answers are written: as is said, else as the output's name says, else as the file is, else plain.
+
+    Raises UsageError for an output whose name stands for what is not written, or for another format than is said;
+    NlpkitError when pyarrow is missing.
+    """
+    suffix = output.suffix.lower() if output is not None else ""
+    named = _NAMED.get(suffix)
+    if suffix in _NOT_WRITTEN:
+        raise UsageError(f"{output}: {suffix} is not written; choose {', '.join(_NAMED)}, or .txt for plain lines")
+    if said and named not in (None, said):
+        raise UsageError(f"{output} is the name of a {named} file, and {said} is asked for; leave one of them out")
+    if said == Format.parquet and output is None:
+        raise UsageError("--format parquet goes with --output")
+    format = Format(said) if said else named or _format_of(file) or Format.plain
+    if format is Format.parquet and find_spec("pyarrow") is None:
+        raise NlpkitError('Parquet needs pyarrow; pip install "nlpkit-lstm[parquet]" brings it')
+    return format
+
+
+def _format_of(file: Path | None) -> Format | None:
+    if file is None:
+        return None
+    suffixes = [suffix.lower() for suffix in file.suffixes if suffix.lower() not in _PACKED]
+    return (_NAMED | _SHOWN).get(suffixes[-1]) if suffixes else None
+
+
+@contextmanager
+def open_rows(format: Format, output: Path | None) -> Iterator[Write]:
+    """`write(row, added)`: a row's own columns and those that are added to it go to `output`, else to standard output.
+
+    Added columns have names that the first row does not have; nothing is written over. A table's header is the first
+    row's. The output appears when all is written. Raises DataError for a row that has a column of a name that was
+    given to an added one, or, in a table, one that the header has not; NlpkitError when it cannot be written.
+    """
+    with open_output(output) as file:
+        if format is Format.parquet:
+            with _parquet_writer(file) as put:
+                yield _naming(put)
+        elif format is Format.jsonl:
+            yield _naming(lambda row: file.write(to_json(row) + "\n"))
+        else:
+            yield _naming(_table_writer(file, "," if format is Format.csv else "\t"))
+
+
+def one_line(text: str) -> str:
+    """A text as plain lines have it: any run of spaces, tabs and line breaks is one space."""
+    return " ".join(text.split())
+
+
+def _naming(put: Callable[[Row], Any]) -> Write:
+    names: dict[str, str] = {}  # of the added columns
+    numbers = count(1)
+
+    def write(row: Row, added: Row) -> None:
+        number = next(numbers)
+        for name in [name for name in added if name not in names]:
+            free = chain([name, f"predicted_{name}"], (f"predicted_{name}_{n}" for n in count(2)))
+            names[name] = next(one for one in free if one not in row and one not in names.values())
+        for name in names.values():
+            if name in row:
+                raise DataError(
+                    f"row {number} has a column {name!r}, which the first row has not, so that the answers have the "
+                    "name; give that column to every row"
+                )
+        put(row | {names[name]: value for name, value in added.items()})
+
+    return write
+
+
+def _table_writer(file: IO[str], delimiter: str) -> Callable[[Row], None]:
+    # of cells with line breaks, csv quotes those alone that its own line breaks are made of
+    table = csv.writer(_Unix(file), delimiter=delimiter, lineterminator="\r\n")
+    header: list[str] = []
+    numbers = count(1)
+
+    def put(row: Row) -> None:
+        number = next(numbers)
+        if not header:
+            header.extend(row)
+            table.writerow(header)
+        if strange := [name for name in row if name not in header]:
+            raise DataError(
+                f"row {number} has a column {strange[0]!r}, which the first row has not, so that the table has no "
+                "place for it; give all rows the same columns, or write .jsonl, where each has its own"
+            )
+        table.writerow([_cell(row.get(name)) for name in header])
+
+    return put
+
+
+class _Unix:
+    """A file whose lines, written one at a time, end in a line feed alone."""
+
+    def __init__(self, file: IO[str]) -> None:
+        self._file = file
+
+    def write(self, line: str) -> None:
+        self._file.write(line.removesuffix("\r\n") + "\n")
+
+
+def _cell(value: Any) -> Any:
+    """A value as a table's text: nothing for None and NaN, JSON for what is nested, ISO 8601 for dates."""
+    if isinstance(value, float) and math.isnan(value):
+        return ""
+    if isinstance(value, list | dict):
+        return to_json(value)
+    return value.isoformat() if isinstance(value, date | time) else value
+
+
+@contextmanager
+def _parquet_writer(file: IO[str]) -> Iterator[Callable[[Row], None]]:
+    """Keeps rows as columns until the end, when what types they have is known."""
+    import pyarrow
+    import pyarrow.parquet
+
+    tables: list[Any] = []
+    rows: list[Row] = []
+
+    def gather() -> None:
+        names = dict.fromkeys(name for row in rows for name in row)
+        tables.append(pyarrow.table({name: [row.get(name) for row in rows] for name in names}))
+        rows.clear()
+
+    def put(row: Row) -> None:
+        rows.append(row)
+        if len(rows) == _CHUNK:
+            gather()
+
+    try:
+        yield put
+        gather()
+        whole = pyarrow.concat_tables(tables, promote_options="permissive")
+    except (pyarrow.ArrowException, OverflowError) as error:
+        reason = " ".join(str(error).split())
+        raise DataError(f"the rows do not fit into one Parquet table ({reason}); write .jsonl instead") from None
+    pyarrow.parquet.write_table(whole, file.buffer)  # type: ignore[attr-defined]

@@ -1,0 +1,57 @@
+"""What is to be said of a data set before it is trained on, and beside every figure that it gives."""
+
+import json
+import logging
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from nlpkit.data.seen import SEEN, Seen, seen_from, seen_from_bytes
+
+logger = logging.getLogger("nlpkit")
+
+_FILE = "facts.json"
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What was found in the splits of a data set when all of them were read.
+
+    left_out: rows that are of no use, by split and reason; repeated: how many rows of a split that judges stand in the
+    one trained on, too; unlearnt: the labels of such a split that the one trained on does not have.
+    """
+
+    left_out: dict[str, dict[str, int]] = field(default_factory=dict)
+    repeated: dict[str, int] = field(default_factory=dict)
+    unlearnt: dict[str, list[str]] = field(default_factory=dict)
+
+    def tell(self, name: str, unit: str) -> None:
+        """Says so, of the data set `name` with rows called `unit`."""
+        for split, reasons in self.left_out.items():
+            counts = ", ".join(f"{reason} {count:,}" for reason, count in reasons.items())
+            logger.warning("left out %s %s of %s: %s (%s)", f"{sum(reasons.values()):,}", unit, name, counts, split)
+        for split, count in self.repeated.items():
+            logger.warning("%s %s of %s, %s, stand in train, too: its figures flatter", f"{count:,}", unit, name, split)
+        for split, labels in self.unlearnt.items():
+            names = ", ".join(map(repr, labels[:5])) + (", …" if len(labels) > 5 else "")
+            logger.warning("%s, %s, has labels that train has not, so they cannot be learnt: %s", name, split, names)
+
+
+def keep_facts(folder: Path, facts: Facts, keys: Mapping[str, np.ndarray]) -> None:
+    """Writes facts, and the record of what was seen, beside prepared data. `keys` are those of each split's rows."""
+    (folder / _FILE).write_text(json.dumps(asdict(facts), ensure_ascii=False), encoding="utf-8")
+    (folder / SEEN).write_bytes(seen_from(keys["train"], keys["validation"]).to_bytes())
+
+
+def kept_facts(folder: Path) -> tuple[Facts, Seen]:
+    """What `keep_facts` wrote."""
+    facts = Facts(**json.loads((folder / _FILE).read_text(encoding="utf-8")))
+    return facts, seen_from_bytes((folder / SEEN).read_bytes())
+
+
+def count_repeated(keys: Mapping[str, np.ndarray]) -> dict[str, int]:
+    """How many rows of each other split stand in train, too; splits without any are left out."""
+    counts = {split: int(np.isin(own, keys["train"]).sum()) for split, own in keys.items() if split != "train"}
+    return {split: count for split, count in counts.items() if count}

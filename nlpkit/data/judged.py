@@ -1,0 +1,52 @@
+"""The rows that a model is judged on, held against what it was trained on."""
+
+import logging
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Generic, Literal
+
+from nlpkit.data.dataset import Row
+from nlpkit.data.seen import Seen
+from nlpkit.errors import DataError
+
+logger = logging.getLogger("nlpkit")
+
+
+@dataclass
+class JudgedRows(Generic[Row]):
+    """The rows of the data set `name` to judge on; read, `trained_on` counts those that the model was trained on.
+
+    `key` gives the key of a row, and `keep` says which ones are judged: all of them, those that were not trained on,
+    or those that were held out then. Raises DataError when none of them is.
+    """
+
+    name: str
+    rows: Iterable[Row]
+    key: Callable[[Row], int]
+    seen: Seen | None
+    keep: Literal["all", "unread", "held out"] = "all"
+    trained_on: int = 0
+
+    def __iter__(self) -> Iterator[Row]:
+        self.trained_on = judged = count = 0
+        for row in self.rows:
+            count += 1
+            if self.seen is not None:
+                key = self.key(row)
+                known = self.seen.was_trained_on(key)
+                if known if self.keep == "unread" else self.keep == "held out" and not self.seen.was_held_out(key):
+                    continue
+                self.trained_on += known
+            judged += 1
+            yield row
+        if count and not judged:
+            raise DataError(
+                f"{self.name}: none of its {count:,} rows was held out when the model was trained; name other data, or "
+                "--split train to judge on them all the same"
+            )
+        if judged < count:
+            kept = "were not trained on" if self.keep == "unread" else "were held out then"
+            logger.warning("judged on %s of the %s rows of %s, which %s", f"{judged:,}", f"{count:,}", self.name, kept)
+        if self.trained_on:
+            rows = f"{self.trained_on:,} of the {judged:,} rows of {self.name}"
+            logger.warning("%s were trained on: the figures flatter", rows)

@@ -1,0 +1,93 @@
+"""What a model was trained on and what was held out, known by content: wherever a row stands, in whatever file."""
+
+import hashlib
+import io
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from zipfile import BadZipFile
+
+import numpy as np
+
+from nlpkit.errors import BundleError
+
+SEEN = "seen.npz"  # its file in a bundle
+_PART = 64  # characters of a document's part, in the mean
+
+
+@dataclass(frozen=True)
+class Seen:
+    """The keys of rows, or of documents' parts, uint64, ascending: those trained on, and those held out."""
+
+    train: np.ndarray
+    held_out: np.ndarray
+
+    def was_trained_on(self, key: int) -> bool:
+        """Whether a row was trained on."""
+        return _holds(self.train, key)
+
+    def was_held_out(self, key: int) -> bool:
+        """Whether a row was held out."""
+        return _holds(self.held_out, key)
+
+    def unread(self, text: str) -> str:
+        """What follows the last part of a document that was trained on; all of it where none was."""
+        keys, ends = part_keys(text)
+        # a part that stands in both was met in training elsewhere
+        learnt = np.flatnonzero(np.isin(keys, self.train) & ~np.isin(keys, self.held_out))
+        return text[ends[learnt[-1]] :] if len(learnt) else text
+
+    def to_bytes(self) -> bytes:
+        """The file that a bundle keeps."""
+        file = io.BytesIO()
+        np.savez_compressed(file, train=self.train, held_out=self.held_out)
+        return file.getvalue()
+
+
+def seen_from_bytes(content: bytes) -> Seen:
+    """Reads back what `to_bytes` wrote. Raises BundleError for anything else."""
+    try:
+        with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+            return Seen(arrays["train"].astype(np.uint64), arrays["held_out"].astype(np.uint64))
+    except (ValueError, TypeError, KeyError, OSError, EOFError, BadZipFile) as error:
+        raise BundleError(f"{SEEN} is damaged or not nlpkit's ({error}); copy or train the model again") from None
+
+
+def seen_from(train: Iterable[int], held_out: Iterable[int]) -> Seen:
+    """The record of some keys."""
+    return Seen(*(np.unique(np.fromiter(keys, np.uint64)) for keys in (train, held_out)))
+
+
+def _holds(keys: np.ndarray, key: int) -> bool:
+    place = int(np.searchsorted(keys, np.uint64(key)))
+    return place < len(keys) and int(keys[place]) == key
+
+
+def row_key(*sides: str) -> int:
+    """64 bits that stand for a row: for a text, or for a pair of them."""
+    content = "\0".join(sides).encode("utf-8", "surrogatepass")
+    return int.from_bytes(hashlib.blake2b(content, digest_size=8).digest(), "little")
+
+
+def part_keys(text: str) -> tuple[np.ndarray, np.ndarray]:
+    """The keys of a document's parts, uint64, and where each ends, int64.
+
+    A part ends where four characters say so, so that the parts stay the same when text is added, removed or moved
+    around them (content-defined chunking; Muthitacharoen et al., 2001).
+    """
+    codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32).astype(np.uint64)
+    mixed = np.zeros(len(codes), np.uint64)
+    for back in range(4):
+        mixed[back:] = mixed[back:] * np.uint64(0x100000001B3) + codes[: len(codes) - back]
+    mixed *= np.uint64(0x9E3779B97F4A7C15)  # Fibonacci hashing: the upper bits are well mixed
+    ends = np.flatnonzero(mixed >> np.uint64(64 - _PART.bit_length() + 1) == 0) + 1
+    if not len(ends) or ends[-1] < len(codes):
+        ends = np.append(ends, len(codes))
+    starts = np.concatenate([[0], ends[:-1]])
+    keys = np.fromiter((row_key(text[start:end]) for start, end in zip(starts, ends, strict=True)), np.uint64)
+    return keys, ends
+
+
+def document_keys(documents: Iterable[str]) -> Iterator[int]:
+    """The keys of all parts of documents."""
+    for text in documents:
+        yield from part_keys(text)[0].tolist()
