@@ -10,6 +10,7 @@ import pytest
 from nlpkit.data.catalog import open_labelled
 from nlpkit.data.corpus import prepare
 from nlpkit.data.dataset import Example, dataset_from_lists
+from nlpkit.data.frames import labelled_table
 from nlpkit.data.labels import in_order, label_type, listed, numbers, read_flags, read_label
 from nlpkit.errors import DataError, NlpkitError, UsageError
 from nlpkit.recipe import ClassificationRecipe, load_recipe
@@ -205,3 +206,31 @@ def test_data_show_counts_each_label(nlpkit: Command, tmp_path: Path) -> None:
     assert json.loads(shown.stdout)["train"]["labels"] == {"b": 2, "a": 1}
     refused(nlpkit("data", "show", tmp_path / "a.csv", "--label-columns", "a, c"), 2, "no column 'a'")
     refused(nlpkit("data", "show", tmp_path / "a.csv", "--label-delimiter", ""), 2, "one character or more")
+
+
+def test_tables_of_several_labels() -> None:
+    pandas = pytest.importorskip("pandas")
+    texts = [row.text for row in SEVERAL]
+    lists = pandas.DataFrame({"text": texts, "label": [list(row.label) for row in SEVERAL]}, index=[3, 1, 2])
+    assert list(labelled_table(lists, None, None).read("train")) == SEVERAL
+    joined = pandas.DataFrame({"text": texts, "label": ["a;b", None, "b"]})
+    assert list(labelled_table(joined, None, None, label_delimiter=";").read("train")) == SEVERAL
+    flags = pandas.DataFrame({"words": texts, "a": [True, False, False], "b": [1.0, 0.0, 1.0]})
+    found = labelled_table(flags, None, None, label_columns=["a", "b"])
+    assert list(found.read("train")) == SEVERAL
+    assert found.label_type == "str"
+    with pytest.raises(DataError, match="text 1: the label column 'b' holds"):
+        labelled_table(flags.assign(b=[1, None, 0]), None, None, label_columns=["a", "b"])
+    with pytest.raises(DataError, match="train has no column 'c'"):
+        labelled_table(flags, None, None, label_columns=["a", "c"])
+
+
+def test_hugging_face_s_lists_of_numbered_labels() -> None:
+    datasets = pytest.importorskip("datasets")
+    features = datasets.Features(
+        {"text": datasets.Value("string"), "labels": datasets.Sequence(datasets.ClassLabel(names=["a", "b"]))}
+    )
+    given = {"text": [row.text for row in SEVERAL], "labels": [[0, 1], [], [1]]}
+    found = labelled_table(datasets.Dataset.from_dict(given, features=features), None, "labels")
+    assert list(found.read("train")) == SEVERAL
+    assert found.label_type == "str"

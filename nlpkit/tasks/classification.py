@@ -318,7 +318,8 @@ def _held(
         return None
     if data is None:
         return dataset_from_lists(texts, labels)
-    return labelled_table(data, section.text_column, section.label_column, remembered=remembered)
+    several: dict[str, Any] = {"label_columns": section.label_columns, "label_delimiter": section.label_delimiter}
+    return labelled_table(data, section.text_column, section.label_column, **several, remembered=remembered)
 
 
 def _probability(value: Any) -> float:
