@@ -15,6 +15,14 @@ model.fit(texts, labels)
 import keras
 print(keras.backend.backend(), *model.predict(["a lovely day", "a dreary day"]))
 """
+TAG = """
+import nlpkit
+texts, labels = ["a lovely day", "a dreary day"] * 60, [["good", "fine"], []] * 60
+model = nlpkit.TextClassifier(epochs=3, vocab_size=300, units=8, embedding_size=8, learning_rate=0.05, word_dropout=0)
+model.fit(texts, labels)
+import keras
+print(keras.backend.backend(), *map(sorted, model.predict(["a lovely day", "a dreary day"])))
+"""
 WRITE = """
 import nlpkit
 model = nlpkit.TextGenerator(epochs=10, units=48, embedding_size=16, batch_size=4, segment_length=16,
@@ -41,10 +49,11 @@ print(keras.backend.backend(), *model.translate(["six dog", "one cat"]))
     [
         (CLASSIFY.replace("CELL", "'lstm'"), "jax good bad\n"),
         (CLASSIFY.replace("CELL", "'gru'"), "jax good bad\n"),
+        (TAG, "jax ['fine', 'good'] []\n"),
         (WRITE, "jax  three four\n"),
         (TRANSLATE, "jax six chien un chat\n"),
     ],
-    ids=["lstm", "gru", "generator", "translator"],
+    ids=["lstm", "gru", "several", "generator", "translator"],
 )
 def test_jax(program: str, answer: str) -> None:
     environment = os.environ | {"KERAS_BACKEND": "jax"}

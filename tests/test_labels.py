@@ -10,6 +10,7 @@ import pytest
 from nlpkit.data.catalog import open_labelled
 from nlpkit.data.corpus import prepare
 from nlpkit.data.dataset import Example, dataset_from_lists
+from nlpkit.data.frames import labelled_table
 from nlpkit.data.labels import in_order, label_type, listed, numbers, read_flags, read_label
 from nlpkit.errors import DataError, NlpkitError, UsageError
 from nlpkit.recipe import ClassificationRecipe, load_recipe
@@ -31,7 +32,7 @@ from tests.test_cli import refused
         ("3.0", "3.0"),
         (["b", " a", "b"], ("b", "a")),
         ((), ()),
-        ({"b", "a"}, ("a", "b")),
+        (set("hgfedcba"), tuple("abcdefgh")),
         (np.array([2.0, 1.0]), ("2", "1")),
     ],
 )
@@ -153,8 +154,8 @@ def recipe(*settings: str) -> ClassificationRecipe:
 
 
 def test_several_labels_are_prepared_as_given() -> None:
-    labels = [["x", "y"] if i % 2 else [] for i in range(200)]
-    for row in range(0, 200, 20):
+    labels = [["y", "x"] if i % 2 else [] for i in range(200)]
+    for row in range(0, 200, 5):
         labels[row] = ["rare", "x"]
     texts = [f"text {i}" for i in range(200)]
     prepared = prepare(dataset_from_lists(texts, labels), recipe())
@@ -167,8 +168,8 @@ def test_several_labels_are_prepared_as_given() -> None:
     assert seen == {text: sorted(label) for text, label in zip(texts, labels, strict=True)}
     # held out by the rarest label: each has its tenth, and the texts without any too
     held = prepared.validation.labels
-    assert held.sum(0).tolist() == [1, 11, 10]
-    assert (held.sum(1) == 0).sum() == 9
+    assert held.sum(0).tolist() == [4, 12, 8]
+    assert (held.sum(1) == 0).sum() == 8
 
 
 def test_model_labels_goes_before_the_data_s_shape() -> None:
@@ -204,3 +205,32 @@ def test_data_show_counts_each_label(nlpkit: Command, tmp_path: Path) -> None:
     shown = nlpkit("data", "show", tmp_path / "a.csv", "--label-delimiter", ";", "--json")
     assert json.loads(shown.stdout)["train"]["labels"] == {"b": 2, "a": 1}
     refused(nlpkit("data", "show", tmp_path / "a.csv", "--label-columns", "a, c"), 2, "no column 'a'")
+    refused(nlpkit("data", "show", tmp_path / "a.csv", "--label-delimiter", ""), 2, "one character or more")
+
+
+def test_tables_of_several_labels() -> None:
+    pandas = pytest.importorskip("pandas")
+    texts = [row.text for row in SEVERAL]
+    lists = pandas.DataFrame({"text": texts, "label": [list(row.label) for row in SEVERAL]}, index=[3, 1, 2])
+    assert list(labelled_table(lists, None, None).read("train")) == SEVERAL
+    joined = pandas.DataFrame({"text": texts, "label": ["a;b", None, "b"]})
+    assert list(labelled_table(joined, None, None, label_delimiter=";").read("train")) == SEVERAL
+    flags = pandas.DataFrame({"words": texts, "a": [True, False, False], "b": [1.0, 0.0, 1.0]})
+    found = labelled_table(flags, None, None, label_columns=["a", "b"])
+    assert list(found.read("train")) == SEVERAL
+    assert found.label_type == "str"
+    with pytest.raises(DataError, match="text 1: the label column 'b' holds"):
+        labelled_table(flags.assign(b=[1, None, 0]), None, None, label_columns=["a", "b"])
+    with pytest.raises(DataError, match="train has no column 'c'"):
+        labelled_table(flags, None, None, label_columns=["a", "c"])
+
+
+def test_hugging_face_s_lists_of_numbered_labels() -> None:
+    datasets = pytest.importorskip("datasets")
+    features = datasets.Features(
+        {"text": datasets.Value("string"), "labels": datasets.Sequence(datasets.ClassLabel(names=["a", "b"]))}
+    )
+    given = {"text": [row.text for row in SEVERAL], "labels": [[0, 1], [], [1]]}
+    found = labelled_table(datasets.Dataset.from_dict(given, features=features), None, "labels")
+    assert list(found.read("train")) == SEVERAL
+    assert found.label_type == "str"

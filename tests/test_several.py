@@ -148,7 +148,7 @@ def test_thresholds_bring_more_than_one_half_on_rare_labels() -> None:
 def test_balanced_weights_are_those_of_a_yes_and_of_a_no() -> None:
     from nlpkit.data.corpus import prepare
     from nlpkit.data.dataset import dataset_from_lists
-    from nlpkit.networks.classifier import TrainingBatches, binary_loss
+    from nlpkit.networks.classifier import TrainingBatches, binary_loss, compile_classifier
 
     recipe = small(class_weights="balanced").recipe
     labels = [["a", "b"], ["b"], ["b"], []] * 20
@@ -158,12 +158,18 @@ def test_balanced_weights_are_those_of_a_yes_and_of_a_no() -> None:
     np.testing.assert_allclose(batches.label_weights, [0.5 / (1 - share), 0.5 / share], rtol=1e-6)
     _, targets, weights = batches.collate(0, batches.plan(0)[0])
     assert set(weights) <= {0, 1}
+    # what the network begins with: how common a label is, and one half where the weights make up for it
+    for weighing, expected in (({}, share), ({"class_weights": "balanced"}, [0.5, 0.5])):
+        recipe = small(**weighing).recipe
+        network = compile_classifier(recipe, data, TrainingBatches(recipe, data))
+        begun = 1 / (1 + np.exp(-np.array(network.get_layer("logits").bias)))
+        np.testing.assert_allclose(begun, expected, atol=0.01)
     # by hand, with smoothing
     logits = np.random.default_rng(0).normal(size=targets.shape).astype(np.float32)
     smooth, p = targets * 0.9 + 0.05, 1 / (1 + np.exp(-logits))
     each = -(smooth * np.log(p) + (1 - smooth) * np.log(1 - p))
-    expected = (each * np.where(targets == 1, batches.label_weights[1], batches.label_weights[0])).mean(1)
-    np.testing.assert_allclose(binary_loss(batches.label_weights, 0.1)(targets, logits), expected, rtol=1e-5)
+    loss = (each * np.where(targets == 1, batches.label_weights[1], batches.label_weights[0])).mean(1)
+    np.testing.assert_allclose(binary_loss(batches.label_weights, 0.1)(targets, logits), loss, rtol=1e-5)
 
 
 def test_integers_come_back_as_integers_and_lists() -> None:
@@ -173,17 +179,25 @@ def test_integers_come_back_as_integers_and_lists() -> None:
     assert all(type(label) is int for answer in model.predict(TEXTS[:9], min_score=0.3) for label in answer)
 
 
+def test_a_table_of_zeros_and_ones_is_no_list_of_labels() -> None:
+    with pytest.raises(UsageError, match="a list of labels, not an array of 2 dimensions"):
+        small().fit(["a", "b"], np.eye(2, dtype=int))
+
+
 def test_what_does_not_go_together(model: TextClassifier, trained: Path) -> None:
     one: Any = package.load(trained)
     with pytest.raises(DataError, match="a text with 2 labels, and the model gives each text one"):
         one.evaluate(["a day"], [["negative", "positive"]])
     assert one.evaluate(["a dull day"], [["negative"]]).examples == 1  # one in a list is one
     assert model.evaluate([BOTH], ["money"]).examples == 1
-    with pytest.raises(DataError, match="'weather', which the model does not; it knows health, money, sport"):
+    with pytest.raises(DataError, match="'weather' 1; it knows health, money, sport"):
         model.evaluate([BOTH], [["money", "weather"]])
     with pytest.raises(UsageError, match="from 0 to 1, or auto, not 'none'"):
         model.predict([BOTH], min_score="none")
     damaged: Any = package.load(trained)
+    damaged.metadata["min_score"] = "high"
+    with pytest.raises(UsageError, match="not 'high'"):
+        damaged.evaluate(["a day"], ["negative"])
     damaged.recipe = model.recipe
     with pytest.raises(BundleError, match="no threshold"):
         damaged.predict([BOTH])
@@ -242,7 +256,9 @@ def test_evaluate_on_every_shape(nlpkit: Command, bundle: Path, tmp_path: Path) 
     ]
     assert reports[0] == reports[1] == reports[2]
     assert reports[0]["micro_f1"] > 0.95
-    refused(nlpkit("evaluate", "--model", bundle, "--data", tmp_path / "cell.csv"), 1, "which the model does not")
+    # with the model's own delimiter, which is not this file's
+    done = nlpkit("evaluate", "--model", bundle, "--data", tmp_path / "cell.csv")
+    assert "labels that the model does not know" in done.stderr
 
 
 @pytest.mark.slow

@@ -100,6 +100,8 @@ def open_labelled(
     any text-classification set of tensorflow-datasets. Raises UsageError when nothing is meant.
     """
     columns = Columns(text_column, label_column, tuple(label_columns or ()), label_delimiter)
+    if label_delimiter == "":
+        raise UsageError("a label delimiter is one character or more, such as ';'")
     if columns.labels and (label_column or label_delimiter):
         raise UsageError("a column for each label goes with neither --label-column nor --label-delimiter; leave it out")
     if path := _existing(source):

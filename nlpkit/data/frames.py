@@ -1,7 +1,7 @@
 """Tables that a program holds: frames of whatever library, mappings of columns, and splits of any of them."""
 
 import os
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -16,6 +16,7 @@ from nlpkit.data.dataset import (
     read_pairs,
 )
 from nlpkit.data.folders import SPLITS
+from nlpkit.data.labels import read_flags, read_label
 from nlpkit.data.parallel import SOURCE_NAMES, TARGET_NAMES, split_pair
 from nlpkit.data.values import Values, called, column_names, is_table, iterable, plain, shown, texts, values
 from nlpkit.errors import DataError, UsageError, did_you_mean
@@ -58,9 +59,16 @@ def texts_of(given: Texts, *remembered: str | None) -> Iterator[str]:
 
 
 def labelled_table(
-    data: Table, text_column: str | None, label_column: str | None, *, remembered: bool = False
+    data: Table,
+    text_column: str | None,
+    label_column: str | None,
+    *,
+    label_columns: Sequence[str] | None = None,
+    label_delimiter: str | None = None,
+    remembered: bool = False,
 ) -> Dataset[Example]:
-    """The labelled texts of a table, or of one for each split.
+    """The labelled texts of a table, or of one for each split; several labels a text from a column of lists, of cells
+    that a delimiter divides, or from a column of 0 and 1 for each.
 
     The columns are those of these names, which must be there unless they are `remembered` from other data, or else
     those whose names say what they hold. Raises UsageError when that is not clear; DataError, with the row, for a
@@ -70,17 +78,30 @@ def labelled_table(
 
     def choose(names: list[str]) -> tuple[str, ...]:
         wanted = [_known(name, names) if remembered else name for name in (text_column, label_column)]
+        if label_columns:
+            others = [name for name in names if name not in label_columns]
+            return _text_column(others, wanted[0]), *label_columns
         label = _column(names, wanted[1], LABEL_NAMES, "label_column")
         return _text_column(names, wanted[0], beside=label), label
 
-    for split, table, (text, label) in _tables(data, choose):
+    for split, table, (text, label, *more) in _tables(data, choose):
+        if label_columns:
+            cells = zip(*(map(plain, values(table[name], "label")) for name in (label, *more)), strict=True)
+            flags: list[Any] = [
+                read_flags(dict(zip(label_columns, row, strict=True)), label_columns, f"text {number}")
+                for number, row in enumerate(cells)
+            ]
+            splits[split] = (values(table[text], "text"), flags)
+            continue
         features = getattr(table, "features", None)  # where Hugging Face's datasets keep the names of numbered labels
-        named = getattr(features.get(label), "names", None) if isinstance(features, Mapping) else None
+        feature = features.get(label) if isinstance(features, Mapping) else None
+        named = getattr(getattr(feature, "feature", feature), "names", None)  # of a list of labels, what is in it
         labels = values(table[label], "label")
-        splits[split] = (
-            values(table[text], "text"),
-            labels if named is None else [_name(named, number) for number in labels],
-        )
+        if named is not None:
+            labels = [_named(named, number) for number in map(plain, labels)]
+        if label_delimiter:
+            labels = [read_label(cell, f"text {row}", label_delimiter) for row, cell in enumerate(map(plain, labels))]
+        splits[split] = (values(table[text], "text"), labels)
     return dataset_from_columns(splits)
 
 
@@ -190,8 +211,9 @@ def _known(name: str | None, names: Container[str]) -> str | None:
     return name if name in names else None
 
 
-def _name(names: list[str], number: Any) -> str | None:
-    number = plain(number)
+def _named(names: list[str], number: Any) -> Any:
+    if isinstance(number, list):
+        return [_named(names, one) for one in number]
     return None if number is None or number < 0 else names[number]  # -1 says that there is none
 
 

@@ -75,6 +75,10 @@ def compile_classifier(recipe: ClassificationRecipe, data: PreparedData, epochs:
     network = build_classifier(recipe.model, len(data.tokenizer), len(data.labels))
     smoothing = recipe.training.label_smoothing
     if data.several:
+        # begin with how common each label is (Lin et al., 2017): from one half, it is most of a run to a rare one's
+        yes = data.train.labels.sum(0)
+        no, yes = (np.stack([len(data.train) - yes, yes]) + 0.5) * epochs.label_weights
+        network.get_layer("logits").bias.assign(np.log(yes / no))
         loss = binary_loss(epochs.label_weights, smoothing)
         metric = keras.metrics.MeanMetricWrapper(_all_right, name="subset_accuracy")
     else:

@@ -152,13 +152,12 @@ class TextClassifier(RowTask[ClassificationRecipe]):
 
             return given
         if min_score == "auto":
-            least = self.metadata.get("min_score")
+            least = self._own_min_score()
             if least is None:
                 raise UsageError(
                     "no score was found on the validation split from which on answers reach the accuracy of "
                     f"{self.recipe.training.selective_accuracy}; give a number, such as 0.8, instead of auto"
                 )
-            least = _probability(least)
 
         def likeliest(scores: np.ndarray) -> list[int]:
             best = int(scores.argmax())
@@ -235,7 +234,7 @@ class TextClassifier(RowTask[ClassificationRecipe]):
             raise DataError("there is nothing to evaluate on: the data is empty")
         if self.several:
             return labels_report(probabilities, _matrix(truth, len(names)), names, self._thresholds())
-        return classification_report(probabilities, np.array(truth)[:, 0], names, self.metadata.get("min_score"))
+        return classification_report(probabilities, np.array(truth)[:, 0], names, self._own_min_score())
 
     def examples(
         self, data: str | Path | None = None, split: str | None = None, **columns: Any
@@ -284,6 +283,11 @@ class TextClassifier(RowTask[ClassificationRecipe]):
         section = self.recipe.model.model_copy(update={"labels": labels})
         self.recipe = self.recipe.model_copy(update={"model": section})
 
+    def _own_min_score(self) -> float | None:
+        """The score that was found on the validation split, from which on to answer."""
+        found = self.metadata.get("min_score")
+        return None if found is None else _probability(found)
+
     def _thresholds(self) -> np.ndarray:
         """From which score on each of several labels is given: float32 [labels]."""
         try:
@@ -320,7 +324,8 @@ def _held(
         return None
     if data is None:
         return dataset_from_lists(texts, labels)
-    return labelled_table(data, section.text_column, section.label_column, remembered=remembered)
+    several: dict[str, Any] = {"label_columns": section.label_columns, "label_delimiter": section.label_delimiter}
+    return labelled_table(data, section.text_column, section.label_column, **several, remembered=remembered)
 
 
 def _probability(value: Any) -> float:
