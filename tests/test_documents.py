@@ -74,7 +74,7 @@ def test_encodings_and_compressed_texts(tmp_path: Path) -> None:
     path = tmp_path / "a.txt.gz"
     path.write_bytes(gzip.compress("Le café\r\nest fermé".encode("cp1252")))
     assert list(open_documents(str(path), reading=Reading("cp1252")).read("train")) == ["Le café\nest fermé"]
-    with pytest.raises(DataError, match=r"a\.txt\.gz: byte 7 is not UTF-8; .*--encoding"):
+    with pytest.raises(DataError, match=r"a\.txt\.gz: byte 7 is not UTF-8 text; .*--encoding"):
         open_documents(str(path))
 
 

@@ -71,11 +71,11 @@ def read_lines(path: Path, encoding: str | None = None, *, keep_ends: bool = Fal
                         yield number, line if keep_ends else line.rstrip("\r\n")
                 finally:
                     decoded.detach()  # who opened the file closes it
-    except UnicodeDecodeError as error:
+    except UnicodeError as error:
         if raw:
-            place = f"{_named(path)} line {number}: byte {error.start + 1} of the line is not {_shown(codec)}"
+            place = f"{_named(path)} line {number}: byte {_start(error) + 1} of the line is not {_shown(codec)} text"
         else:  # decoded in stretches of many lines
-            place = f"{_named(path)} after line {number}: what follows is not {_shown(codec)}"
+            place = f"{_named(path)} after line {number}: what follows is not {_shown(codec)} text"
         raise DataError(f"{place}; {_way_out(path, raw)}") from None
 
 
@@ -86,11 +86,11 @@ def read_text(path: Path, encoding: str | None = None) -> str:
         content = file.read()
     try:
         text = content.decode(codec)
-    except UnicodeDecodeError as error:
-        start = content.rfind(b"\n", 0, error.start) + 1
+    except UnicodeError as error:
+        start = content.rfind(b"\n", 0, _start(error)) + 1
         line = content[start : content.find(b"\n", start) % (len(content) + 1)]
         raise DataError(
-            f"{_named(path)}: byte {error.start + 1} is not {_shown(codec)}; {_way_out(path, line)}"
+            f"{_named(path)}: byte {_start(error) + 1} is not {_shown(codec)} text; {_way_out(path, line)}"
         ) from None
     if "\0" in text:
         raise DataError(_zeros(path, content[: content.index(0)].count(b"\n") + 1, content[:_HEAD]))
@@ -120,12 +120,14 @@ def _begin(path: Path, file: io.BufferedReader, encoding: str | None) -> str:
 
 
 def checked_encoding(name: str | None) -> str | None:
-    """The codec's own name of an encoding. Raises UsageError when there is none."""
+    """The codec's own name of an encoding, that of UTF-16 and UTF-32 without a mark, which are little-endian then, as
+    Windows writes them. Raises UsageError when there is none."""
     if name is None:
         return None
     try:
         "\n".encode(name)  # not every codec is of text
-        return codecs.lookup(name).name
+        codec = codecs.lookup(name).name
+        return f"{codec}-le" if codec in ("utf-16", "utf-32") else codec
     except (LookupError, ValueError):
         from encodings.aliases import aliases
 
@@ -169,6 +171,10 @@ def _zeros(path: Path, number: int, raw: bytes) -> str:
 
 def _named(path: Path) -> str:
     return "standard input" if path == STDIN else str(path)
+
+
+def _start(error: UnicodeError) -> int:
+    return error.start if isinstance(error, UnicodeDecodeError) else 0  # some codecs do not say
 
 
 def _shown(codec: str) -> str:

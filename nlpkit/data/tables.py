@@ -80,6 +80,8 @@ def _format(path: Path, reading: Reading) -> str:
     suffix = inner_suffix(path)
     if suffix in TABLES:
         return suffix
+    if suffix == ".tmx":
+        raise DataError(f"{path} holds sentences with their translations, which only a translator is trained on")
     if reading.delimiter is not None:
         return ".csv"
     if path != STDIN and not path.is_file():  # a pipe, which gives what it has but once
