@@ -19,6 +19,7 @@ from nlpkit.metrics import GenerationReport, generation_report
 from nlpkit.quiet import import_keras
 from nlpkit.recipe import GenerationRecipe
 from nlpkit.runtime.generate import token_nats
+from nlpkit.runtime.graph import STATES
 from nlpkit.tasks.base import TrainedTask
 from nlpkit.training.run import Run
 
@@ -224,6 +225,12 @@ class TextGenerator(TrainedTask[GenerationRecipe]):
         from nlpkit.networks.generator import build_generator
 
         return network_from_weights(build_generator(self.recipe, len(self._tokenizer)), self._keras_weights())
+
+    def check(self) -> None:
+        model = self.recipe.model
+        state = (model.layers * STATES[model.cell], None, model.units)
+        logits = (None, None, len(self._tokenizer))
+        self._session.expect(ids=(None, None), state=state, logits=logits, next_state=state)
 
     # -- within
 
