@@ -169,7 +169,7 @@ def training(folder: Path, bundle: Path, rng: random.Random) -> Iterator[bool]:
 
 
 Kind = Callable[[Path, Path, random.Random], Iterator[bool]]
-KINDS: dict[Kind, int] = {save: 35, write: 35, export: 15, training: 15}
+KINDS: dict[Kind, int] = {save: 37, write: 37, export: 14, training: 12}
 """How many of a hundred kills each gets."""
 
 

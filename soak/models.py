@@ -21,17 +21,17 @@ def write_data(folder: Path, task: str) -> Path:
     rng = random.Random(1)
     words = ["the", "film", "was", "shown", "on", "a", "rainy", "day", "and", "we", "all", "went", "with", "friends"]
     texts = [(i, " ".join(rng.choices(words, k=rng.randint(2, 9)))) for i in range(300)]
-    rows = {
+    rows: dict[str, list[tuple[object, ...]]] = {
         "classification": [
             ("text", "label"),
             *((f"{t} {('dull', 'lovely')[i % 2]}", i % 2) for i, t in enumerate(texts)),
         ],
         "generation": [("text",), *((t,) for _, t in texts)],
         "translation": [("source", "target"), *((t, t.upper()) for _, t in texts)],
-    }[task]
+    }
     path = folder / f"{task}.csv"
     with path.open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file).writerows(rows)
+        csv.writer(file).writerows(rows[task])
     return path
 
 
