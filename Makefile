@@ -8,12 +8,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help demo test lint wheel-check clean
+.PHONY: help demo test lint soak wheel-check clean
 
 help:
 	@echo "make demo         train on real reviews and classify three sentences of yours (7 minutes)"
 	@echo "make test         check lint, format and types, and run every test (11 minutes)"
 	@echo "make lint         lint, format and types only"
+	@echo "make soak         kills, damaged bundles, full disks and odd tables by the thousand (an hour)"
 	@echo "make wheel-check  build the wheel and try it in an empty environment"
 	@echo "make clean        remove .venv and what was built"
 
@@ -42,6 +43,12 @@ lint: $(VENV)/test-ready
 
 test: lint
 	$(BIN)/pytest -n 2 --dist worksteal  # a process takes up to 2.5 GB
+
+soak: $(VENV)/test-ready
+	$(BIN)/python -m soak.kills --count 1000
+	$(BIN)/python -m soak.damage --count 10000
+	$(BIN)/python -m soak.full --count 200
+	$(BIN)/python -m soak.tables --count 2000
 
 wheel-check: $(VENV)/test-ready
 	sh scripts/check_wheel.sh $(BIN)/python

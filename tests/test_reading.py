@@ -549,6 +549,7 @@ def test_what_is_known_and_not_read_is_refused_by_name(tmp_path: Path, name: str
         (b"SQLite format 3\0", "SQLite"),
         (b"PAR1abc", ".parquet"),
     ],
+    ids=["pdf", "zip", "gz", "sqlite", "parquet"],  # what is packed holds the time
 )
 def test_what_is_no_text_is_known_by_its_beginning(tmp_path: Path, content: bytes, kind: str) -> None:
     path = write(tmp_path / "blob", content)

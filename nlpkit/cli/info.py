@@ -16,7 +16,7 @@ _UNITS = {
 
 def info(bundle: Path = typer.Argument(help="A bundle's folder."), as_json: Json = False) -> None:
     """Tell what a bundle is: its task, labels, data, figures, size and libraries."""
-    from nlpkit.bundle import read_bundle
+    from nlpkit.bundle import opening, read_bundle
     from nlpkit.data.labels import listed
 
     opened = read_bundle(bundle)
@@ -27,24 +27,27 @@ def info(bundle: Path = typer.Argument(help="A bundle's folder."), as_json: Json
 
     from rich.console import Console
 
-    known = opened.metadata
-    table = plain_table("", "")
-    table.show_header, table.columns[0].style = False, "bold"
-    table.add_row("task", known["task"])
-    if known.get("pair"):
-        table.add_row("pair", known["pair"])
-    if "labels" in known:
-        several = "; several a text" if "thresholds" in known else ""
-        table.add_row("labels", listed(known["labels"]) + several)
-    table.add_row("made", f"{known['created']} in {known['training_seconds'] / 60:.1f} min, {known['epochs']} epochs")
-    data = known["data"]
-    unit, counted, shown = _UNITS[known["task"]]
-    table.add_row("data", f"{data['source']}: {data['train']:,} {unit}, {data['validation']:,} held out")
-    kept = " in int8" if known.get("weights") == "int8" else ""
-    table.add_row("size", f"{known['parameters']:,} parameters{kept}, {sum(sizes.values()) / 1e6:.1f} MB")
-    for split, scores in known["metrics"].items():
-        figures = ", ".join(f"{name.replace('_', ' ')} {scores[name]:.4f}" for name in shown if name in scores)
-        table.add_row(split, f"{figures}, over {scores[counted]:,} {unit}")
-    table.add_row("files", ", ".join(f"{name} {size / 1e3:,.0f} kB" for name, size in sizes.items()))
-    table.add_row("made with", ", ".join(f"{name} {version}" for name, version in known["versions"].items()))
+    with opening(bundle):
+        known = opened.metadata
+        table = plain_table("", "")
+        table.show_header, table.columns[0].style = False, "bold"
+        table.add_row("task", known["task"])
+        if known.get("pair"):
+            table.add_row("pair", known["pair"])
+        if "labels" in known:
+            several = "; several a text" if "thresholds" in known else ""
+            table.add_row("labels", listed(known["labels"]) + several)
+        table.add_row(
+            "made", f"{known['created']} in {known['training_seconds'] / 60:.1f} min, {known['epochs']} epochs"
+        )
+        data = known["data"]
+        unit, counted, shown = _UNITS[known["task"]]
+        table.add_row("data", f"{data['source']}: {data['train']:,} {unit}, {data['validation']:,} held out")
+        kept = " in int8" if known.get("weights") == "int8" else ""
+        table.add_row("size", f"{known['parameters']:,} parameters{kept}, {sum(sizes.values()) / 1e6:.1f} MB")
+        for split, scores in known["metrics"].items():
+            figures = ", ".join(f"{name.replace('_', ' ')} {scores[name]:.4f}" for name in shown if name in scores)
+            table.add_row(split, f"{figures}, over {scores[counted]:,} {unit}")
+        table.add_row("files", ", ".join(f"{name} {size / 1e3:,.0f} kB" for name, size in sizes.items()))
+        table.add_row("made with", ", ".join(f"{name} {version}" for name, version in known["versions"].items()))
     Console(highlight=False).print(table)

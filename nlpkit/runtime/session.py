@@ -1,6 +1,7 @@
 """An ONNX model, open and ready to answer."""
 
 import os
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -36,8 +37,9 @@ class Session:
         self._names = [given.name for given in self._session.get_inputs()]
         ends = [*self._session.get_inputs(), *self._session.get_outputs()]
         self._shapes = {end.name: end.shape for end in ends}
+        self._answers = [end.shape for end in self._session.get_outputs()]
         facts = self._session.get_modelmeta().custom_metadata_map
-        self.many_rows: int | None = int(facts["many_rows"]) if "many_rows" in facts else None
+        self.many_rows: int | None = max(1, int(facts["many_rows"])) if "many_rows" in facts else None
         """From so many rows on the model works in another way, for which batches should be large; None: it does not."""
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -48,14 +50,33 @@ class Session:
         """The shape of an input or an output; sizes that may be any are words."""
         return list(self._shapes[name])
 
+    def expect(self, **shapes: Sequence[int | None]) -> None:
+        """Holds inputs and outputs to the sizes that the rest of the bundle tells of; None is a size that may be any.
+
+        Raises BundleError.
+        """
+        for name, wanted in shapes.items():
+            found = self._shapes.get(name)
+            if found is None or [size if isinstance(size, int) else None for size in found] != list(wanted):
+                raise BundleError(f"the model's {name} is {found}, where the rest of the bundle has {list(wanted)}")
+
     def run(self, *inputs: np.ndarray) -> list[np.ndarray]:
         """The model's outputs for its inputs, both in the order in which the graph names them.
 
-        Raises BundleError when the model cannot take them: it is damaged, or of another tokenizer.
+        Raises BundleError when the model cannot take them, or answers with what are no numbers or not of the shapes
+        that it names: it is damaged, or of another tokenizer.
         """
         try:
             answers: list[np.ndarray] = self._session.run(None, dict(zip(self._names, inputs, strict=True)))
         except Exception as error:
             why = " ".join(str(error).split())
             raise BundleError(f"the model cannot answer: onnxruntime says {why}; copy or train it again") from error
+        for answer, shape in zip(answers, self._answers, strict=True):
+            if len(answer.shape) != len(shape) or any(
+                isinstance(size, int) and size != found for size, found in zip(shape, answer.shape, strict=True)
+            ):
+                raise BundleError(f"the model answers with {answer.shape}, not {shape}; copy or train it again")
+            # the extremes are not finite if any value is not
+            if answer.size and not (np.isfinite(answer.max()) and np.isfinite(answer.min())):
+                raise BundleError("the model answers with what are no numbers; copy it or train it again")
         return answers

@@ -30,6 +30,7 @@ def load(folder: str | Path) -> "TextClassifier | TextGenerator | Translator":
         raise BundleError(f"{folder} holds a model for the task {task!r}, which this nlpkit does not know")
     with opening(folder):
         model: TextClassifier | TextGenerator | Translator = task_class(task).from_bundle(bundle)
+        model.check()
     return model
 
 

@@ -103,6 +103,10 @@ class TrainedTask(ABC, Generic[R]):
         weights = "int8" if int8 else bundle.metadata.get("weights", "float32")
         return self.from_bundle(Bundle({**bundle.metadata, "weights": weights, "metrics": {}}, files))
 
+    @abstractmethod
+    def check(self) -> None:
+        """Raises BundleError when the parts of the bundle do not go together."""
+
     @property
     def metadata(self) -> dict[str, Any]:
         """What is known of the model: its data, figures, libraries and size."""

@@ -254,6 +254,9 @@ class TextClassifier(RowTask[ClassificationRecipe]):
         network = build_classifier(self.recipe.model, len(self._tokenizer), len(self.labels))
         return network_from_weights(network, self._keras_weights())
 
+    def check(self) -> None:
+        self._session.expect(ids=(None, None), lengths=(None,), probabilities=(None, len(self.labels)))
+
     # -- within
 
     def _prepare(self, dataset: Dataset[Example], report: Report, tokenizer: bytes | None) -> PreparedData:

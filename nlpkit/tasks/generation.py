@@ -22,6 +22,7 @@ from nlpkit.metrics import GenerationReport, generation_report
 from nlpkit.quiet import import_keras
 from nlpkit.recipe import GenerationRecipe, GeneratorData
 from nlpkit.runtime.generate import token_nats
+from nlpkit.runtime.graph import STATES
 from nlpkit.tasks.base import CHANGED, TrainedTask, check_asked
 from nlpkit.training.randomness import own_random_state
 from nlpkit.training.run import Run
@@ -243,6 +244,12 @@ class TextGenerator(TrainedTask[GenerationRecipe]):
         from nlpkit.networks.generator import build_generator
 
         return network_from_weights(build_generator(self.recipe, len(self._tokenizer)), self._keras_weights())
+
+    def check(self) -> None:
+        model = self.recipe.model
+        state = (model.layers * STATES[model.cell], None, model.units)
+        logits = (None, None, len(self._tokenizer))
+        self._session.expect(ids=(None, None), state=state, logits=logits, next_state=state)
 
     # -- within
 

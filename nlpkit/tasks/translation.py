@@ -307,6 +307,24 @@ class Translator(RowTask[TranslationRecipe]):
         network = build_translator(self.recipe.model, len(self._tokenizer))
         return network_from_weights(network, self._keras_weights())
 
+    def check(self) -> None:
+        model = self.recipe.model
+        state = (2 * model.layers, None, model.units)
+        fed, (_, _, features) = self._session.shape("next_fed"), self._session.shape("memory")
+        memory, keys = (None, None, features), (None, None, model.units)
+        self._sessions.encoder.expect(ids=(None, None), lengths=(None,), memory=memory, keys=keys, state=state)
+        self._session.expect(
+            tokens=(None,),
+            state=state,
+            next_state=state,
+            fed=(None, fed[1]),
+            memory=memory,
+            keys=keys,
+            lengths=(None,),
+            log_probabilities=(None, len(self._tokenizer)),
+            attention=(None, None),
+        )
+
     # -- within
 
     def _prepare(self, dataset: Dataset[Pair], report: Report, tokenizer: bytes | None) -> PreparedPairs:
