@@ -351,6 +351,25 @@ def test_a_split_that_cannot_be_begun_is_refused_when_the_set_is_opened(
     assert said in str(caught.value)
 
 
+def test_a_split_is_refused_before_training(nlpkit: Command, tmp_path: Path) -> None:
+    (tmp_path / "mails").mkdir()
+    write_csv(tmp_path / "mails" / "train.csv", made_reviews(20))
+    write_csv(tmp_path / "mails" / "test.csv", [("1", "words")], header=("id", "text"))
+    done = nlpkit("train", "sentiment", "--data", "mails", cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].startswith("error: mails/test.csv has no column 'label', which train.csv")
+    assert "epoch" not in done.stderr
+    assert not (tmp_path / "models" / "sentiment-mails" / "metadata.json").exists()
+
+
+def test_a_run_s_columns_are_remembered(tmp_path: Path) -> None:
+    write_csv(tmp_path / "a.csv", [("one", "two", "x")], header=("body", "text", "kind"))
+    write_csv(tmp_path / "b.csv", [("three", "four", "y")], header=("text", "body", "kind"))
+    classifier = TextClassifier("sentiment", source=str(tmp_path / "a.csv"), text_column="body", label_column="kind")
+    assert list(classifier.examples(str(tmp_path / "b.csv"))[1]) == [Example("four", "y")]
+    assert list(classifier.examples(str(tmp_path / "b.csv"), text_column="text")[1]) == [Example("three", "y")]
+
+
 def test_remembered_columns_are_taken_where_they_are_there(tmp_path: Path) -> None:
     path = write(tmp_path / "a.csv", "text,body,label\none,two,x\n")
     other = write(tmp_path / "b.csv", "text,label\none,x\n")
