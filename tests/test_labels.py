@@ -221,7 +221,7 @@ def test_tables_of_several_labels() -> None:
     assert found.label_type == "str"
     with pytest.raises(DataError, match="text 1: the label column 'b' holds"):
         labelled_table(flags.assign(b=[1, None, 0]), None, None, label_columns=["a", "b"])
-    with pytest.raises(DataError, match="train has no column 'c'"):
+    with pytest.raises(UsageError, match="label_columns='c' is no column of the data"):
         labelled_table(flags, None, None, label_columns=["a", "c"])
 
 

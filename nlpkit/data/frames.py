@@ -79,6 +79,8 @@ def labelled_table(
     def choose(names: list[str]) -> tuple[str, ...]:
         wanted = [_known(name, names) if remembered else name for name in (text_column, label_column)]
         if label_columns:
+            for name in label_columns:
+                _column(names, name, (), "label_columns")
             others = [name for name in names if name not in label_columns]
             return _text_column(others, wanted[0]), *label_columns
         label = _column(names, wanted[1], LABEL_NAMES, "label_column")
