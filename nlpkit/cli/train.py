@@ -145,7 +145,10 @@ def train(
 
 def _short(source: str) -> str:
     """A data set's name as a part of a folder's: `imdb`, `ag_news_subset`, `mails` for ../mails.csv."""
-    return Path(source.removeprefix("tfds:").rstrip("/")).resolve().stem or "data"
+    from nlpkit.data.tables import table_stem
+
+    path = Path(source.removeprefix("tfds:").rstrip("/")).resolve()
+    return Path(table_stem(path)).stem or "data"
 
 
 def _baseline(classifier: "TextClassifier") -> "dict[str, Judged]":
