@@ -1,20 +1,65 @@
-"""The folder that a trained model is kept in: written whole or not at all, checked when it is opened."""
+"""The folder that a trained model is kept in: written whole or not at all, checked when it is opened.
 
-import errno
+Files are moved to their place one by one, so between the first and the last the folder holds parts of two bundles.
+They are written into `.nlpkit-writing` first. Once that folder has been renamed to `.nlpkit-written` the new bundle is
+the one that is read, wherever its files lie, and the next to write there ends what a killed run had begun. So a bundle
+is replaced at one instant, and what else lies in its folder, a person's notes, is never moved.
+"""
+
 import hashlib
 import json
 import os
 import shutil
-import tempfile
+import stat
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from nlpkit.errors import BundleError, UsageError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from nlpkit.errors import BundleError, DataError, UsageError, reason
+from nlpkit.locking import locked
+from nlpkit.training.run import holds_run, remove_run
+
+FORMAT = "nlpkit bundle"
 FORMAT_VERSION = 1
 METADATA = "metadata.json"
 CHECKPOINT = "checkpoint"
+_WRITING, _WRITTEN = ".nlpkit-writing", ".nlpkit-written"
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(strict=True)  # further keys are a task's own
+
+
+_Count = Annotated[int, Field(ge=0, le=1 << 53)]
+
+
+class _Data(_Part):
+    source: str
+    fingerprint: str
+    train: _Count
+    validation: _Count
+
+
+class _Metadata(_Part):
+    """What every bundle tells of itself."""
+
+    task: str
+    created: str
+    labels: Annotated[list[str], Field(min_length=1)] | None = None
+    pair: str | None = None
+    weights: str = "float32"
+    data: _Data
+    vocabulary: _Count
+    parameters: _Count
+    epochs: _Count
+    training_seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    metrics: dict[str, dict[str, Any]]
+    versions: dict[str, str]
+    sha256: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -25,58 +70,69 @@ class Bundle:
     files: dict[str, bytes]
 
 
-def write_bundle(folder: Path, bundle: Bundle, *, overwrite: bool = False) -> None:
-    """Writes a bundle under a temporary name beside its own and renames it into place.
+def write_bundle(folder: Path, bundle: Bundle, *, overwrite: bool = False, run: Path | None = None) -> None:
+    """Writes a bundle: the folder holds it whole, or what it held before.
 
-    An unfinished run's checkpoint in `folder` goes, since the run is finished now. Raises UsageError when the
-    folder is taken, BundleError when it cannot be written; what was there before is then still there.
+    Of what is there only files that nlpkit wrote are replaced or taken away: those of the bundle before, and the
+    checkpoint of an unfinished run, for which `run`, the checkpoint that the bundle comes from, needs no `overwrite`.
+    Raises UsageError when the folder is taken, or another run writes there, BundleError when it cannot be written.
     """
-    check_output(folder, overwrite=overwrite)
+    folder = folder.resolve()  # so that a link to a folder stays a link
     hashes = {name: hashlib.sha256(content).hexdigest() for name, content in bundle.files.items()}
-    metadata = {"format_version": FORMAT_VERSION, **bundle.metadata, "sha256": hashes}
+    metadata = {"format": FORMAT, "format_version": FORMAT_VERSION, **bundle.metadata, "sha256": hashes}
     text = json.dumps(metadata, ensure_ascii=False, indent=2)
-    # resolved, so that a link to a folder stays a link
-    folder = folder.resolve()
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        work = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    with ExitStack() as held:
+        held.enter_context(locked(folder))
+        check_output(folder, overwrite=overwrite, run=run)
+        if (folder / CHECKPOINT).is_dir():
+            held.enter_context(locked(folder / CHECKPOINT))
+        work = folder / _WRITING
         try:
-            work.chmod(0o755)  # mkdtemp's folders are for their owner alone
-            for name, content in {**bundle.files, METADATA: text.encode()}.items():
-                _write(work / name, content)
-            if folder.exists():
-                old = work.with_name(work.name + "-old")
-                folder.rename(old)
-                try:
-                    work.rename(folder)
-                except OSError:
-                    old.rename(folder)
-                    raise
-                shutil.rmtree(old, ignore_errors=True)
-            else:
-                work.rename(folder)
-        finally:
+            _move_in(folder)
+            if strange := sorted(set(bundle.files) & {path.name for path in folder.iterdir()} - _owned(folder)):
+                raise UsageError(f"{folder} holds {strange[0]}, which is not the model's; move it away and save again")
             shutil.rmtree(work, ignore_errors=True)
-    except OSError as error:
-        raise BundleError(f"{folder} cannot be written: {_why(error)}") from error
+            work.mkdir()
+            try:
+                for name, content in {**bundle.files, METADATA: text.encode()}.items():
+                    _write(work / name, content)
+                    if (folder / name).is_file():
+                        (work / name).chmod(stat.S_IMODE((folder / name).stat().st_mode))
+                work.rename(folder / _WRITTEN)
+            except BaseException:
+                shutil.rmtree(work, ignore_errors=True)
+                raise
+            _move_in(folder)
+        except OSError as error:
+            raise BundleError(f"{folder} cannot be written: {reason(error)}") from error
 
 
-def check_output(folder: Path, *, overwrite: bool) -> None:
-    """Refuses, before any work is done, a folder that `write_bundle` would refuse.
+def check_output(folder: Path, *, overwrite: bool, run: Path | None = None) -> None:
+    """Refuses, before any work is done, a folder that `write_bundle` would refuse; arguments as there.
 
-    Raises UsageError when it holds a bundle and `overwrite` is not given, or something else altogether;
-    BundleError when it cannot be written to.
+    Raises UsageError when it holds a bundle or an unfinished run and `overwrite` is not given, or when nothing in it
+    tells that it is nlpkit's; BundleError when it cannot be written to.
     """
     try:
-        names = {path.name for path in folder.iterdir()} if folder.exists() else set()
+        names = {path.name for path in folder.iterdir()} - {_WRITING} if folder.exists() else set()
     except NotADirectoryError:
         raise UsageError(f"{folder} is a file; pick another folder with --output") from None
     except OSError as error:
-        raise BundleError(f"{folder} cannot be read: {_why(error)}") from error
-    if METADATA in names:
+        raise BundleError(f"{folder} cannot be read: {reason(error)}") from error
+    checkpoint = folder / CHECKPOINT
+    if METADATA in names and not _owned(folder):
+        raise UsageError(
+            f"{folder} holds a {METADATA} that is damaged or not nlpkit's; pick another folder with --output"
+        )
+    if names & {METADATA, _WRITTEN}:
         if not overwrite:
             raise UsageError(f"{folder} holds a model already; pick another --output, or --overwrite it")
-    elif names - {CHECKPOINT}:
+    elif holds_run(checkpoint):
+        if not overwrite and (run is None or not checkpoint.samefile(run)):
+            raise UsageError(
+                f"{folder} holds an unfinished run; train --resume goes on with it, --overwrite takes it away"
+            )
+    elif names - {CHECKPOINT} or (CHECKPOINT in names and not _is_empty(checkpoint)):
         raise UsageError(f"{folder} holds other files than a model; pick another folder with --output")
     parent = folder.resolve()
     while not parent.exists():
@@ -92,45 +148,64 @@ def read_bundle(folder: Path) -> Bundle:
     when a newer nlpkit made it.
     """
     try:
-        metadata = json.loads((folder / METADATA).read_text(encoding="utf-8"))
+        metadata = _read_metadata(folder)
         version, hashes = metadata["format_version"], metadata["sha256"]
     except (FileNotFoundError, NotADirectoryError):
         raise BundleError(_no_bundle(folder)) from None
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, RecursionError):
         raise BundleError(f"{folder}: {METADATA} is damaged or not nlpkit's; copy or train the model again") from None
     except OSError as error:
-        raise BundleError(f"{folder} cannot be read: {_why(error)}") from error
+        raise BundleError(f"{folder} cannot be read: {reason(error)}") from error
     if version != FORMAT_VERSION:
         raise BundleError(
             f"{folder} has bundle format {version}, and this nlpkit reads {FORMAT_VERSION}; "
             "use the nlpkit that made it, or a newer one"
         )
+    _check(metadata, folder)
     files = {}
     for name, expected in hashes.items():
-        if Path(name).name != name:
+        if Path(name).name != name or "\0" in name:
             raise BundleError(f"{folder}: {METADATA} names a file outside the bundle, {name!r}")
+        path = _path(folder, name)
         try:
-            content = (folder / name).read_bytes()
+            if path.exists() and not path.is_file():
+                raise BundleError(f"{path} is not a file; copy or train the model again")
+            content = path.read_bytes()
         except FileNotFoundError:
             raise BundleError(f"{folder}: {name} is missing; copy or train the model again") from None
         except OSError as error:
-            raise BundleError(f"{folder}/{name} cannot be read: {_why(error)}") from error
+            raise BundleError(f"{folder}/{name} cannot be read: {reason(error)}") from error
         if hashlib.sha256(content).hexdigest() != expected:
             raise BundleError(f"{folder}: {name} is damaged (its hash is wrong); copy or train the model again")
         files[name] = content
     return Bundle(metadata, files)
 
 
+@contextmanager
+def opening(folder: str | Path) -> Iterator[None]:
+    """Tells what goes wrong inside the block as damage to the bundle: its parts do not go together.
+
+    Raises BundleError.
+    """
+    try:
+        yield
+    except BundleError as error:
+        raise BundleError(f"{folder}: {error}") from error
+    except (UsageError, DataError, LookupError, TypeError, ValueError, ArithmeticError, RecursionError) as error:
+        what = str(error) if isinstance(error, UsageError | DataError) else f"{type(error).__name__}: {error}"
+        raise BundleError(f"{folder} is damaged, {what}; copy or train the model again") from error
+
+
 def newest_bundle(task: str | None, root: Path = Path("models")) -> Path:
     """The bundle, of a task where one is given, under `root` that was made last. Raises BundleError when there is
     none."""
     found = []
-    for path in root.glob(f"[!.]*/{METADATA}"):
+    for folder in root.glob("[!.]*"):
         try:
-            metadata = json.loads(path.read_text(encoding="utf-8"))
+            metadata = _read_metadata(folder)
             if task in (None, metadata["task"]):
-                found.append((metadata["created"], path.parent))
-        except (OSError, ValueError, TypeError, KeyError):
+                found.append((str(metadata["created"]), folder))
+        except (OSError, ValueError, TypeError, KeyError, RecursionError):
             continue  # not ours, or damaged: opening it by name tells why
     if not found:
         raise BundleError(
@@ -147,14 +222,65 @@ def _no_bundle(folder: Path) -> str:
     return f"there is no bundle at {folder}; the models you trained are under ./models unless you chose otherwise"
 
 
+def _check(metadata: Any, folder: Path) -> None:
+    try:
+        _Metadata.model_validate(metadata)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(map(str, first["loc"]))
+        raise BundleError(
+            f"{folder}: {METADATA} is damaged: {key}: {first['msg'].lower()}; copy or train the model again"
+        ) from None
+
+
+def _is_empty(folder: Path) -> bool:
+    return folder.is_dir() and not any(folder.iterdir())
+
+
+def _path(folder: Path, name: str) -> Path:
+    """Where a bundle's file lies: not yet in its place, if a run was killed while it moved them there."""
+    written = folder / _WRITTEN / name
+    return written if written.is_file() else folder / name
+
+
+def _read_metadata(folder: Path) -> Any:
+    text = _path(folder, METADATA).read_text(encoding="utf-8")
+    text.encode()
+    metadata = json.loads(text)
+    json.dumps(metadata, ensure_ascii=False).encode()  # half a character, which only an escape can spell, raises
+    return metadata
+
+
+def _owned(folder: Path) -> set[str]:
+    """The names of the files that nlpkit wrote as a bundle into a folder; none where there is no mark of it."""
+    try:
+        metadata = json.loads((folder / METADATA).read_text(encoding="utf-8"))
+        # bundles made before there was a mark are known by what they tell
+        marked = metadata.get("format") == FORMAT or "nlpkit-lstm" in metadata["versions"]
+        return {METADATA, *metadata["sha256"]} if marked else set()
+    except (OSError, ValueError, TypeError, AttributeError, KeyError, RecursionError):
+        return set()
+
+
+def _move_in(folder: Path) -> None:
+    """Moves a bundle that was written whole to its place, and takes away what of nlpkit's is no part of it.
+
+    The metadata go last: as long as they are there a killed run's work can be seen, and ended.
+    """
+    written = folder / _WRITTEN
+    if not written.is_dir():
+        return
+    if kept := _owned(written):
+        for name in _owned(folder) - kept:
+            (folder / name).unlink(missing_ok=True)
+        for path in sorted(written.iterdir(), key=lambda path: path.name == METADATA):
+            path.replace(folder / path.name)
+    written.rmdir()
+    remove_run(folder / CHECKPOINT)
+
+
 def _write(path: Path, content: bytes) -> None:
     with path.open("wb") as file:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
-
-
-def _why(error: OSError) -> str:
-    if error.errno == errno.ENOSPC:
-        return "the disk is full; make room and try again"
-    return str(error.strerror or error)

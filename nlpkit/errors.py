@@ -1,5 +1,7 @@
 """The errors that people see: one line that says what is wrong, where, and what to do."""
 
+import errno
+
 
 class NlpkitError(Exception):
     """Something that the person running nlpkit can mend; the command line prints it and exits with 1."""
@@ -25,6 +27,13 @@ class Interrupted(NlpkitError):
     """Training was stopped from outside; its state is saved where it was given a checkpoint."""
 
     exit_code = 130  # as shells report SIGINT
+
+
+def reason(error: OSError) -> str:
+    """Why the system would not, and what to do where that is plain."""
+    if error.errno == errno.ENOSPC:
+        return f"{error.strerror}: the disk is full; make room and try again"
+    return str(error.strerror or error)
 
 
 def did_you_mean(word: str, candidates: list[str] | tuple[str, ...]) -> str:

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from nlpkit.data.tables import Reading
 from nlpkit.errors import UsageError, did_you_mean
 from nlpkit.normalization import Normalization
 
@@ -27,8 +28,21 @@ class Section(BaseModel):
 
 class DataSection(Section):
     source: str
+    encoding: str | None = None
+    delimiter: str | None = None
+    header: bool = True
     validation_fraction: Annotated[float, Field(gt=0, le=0.5)] = 0.1
     limit: Annotated[int, Field(ge=1)] | None = None
+
+    @property
+    def reading(self) -> Reading:
+        """How the data's files are read."""
+        return Reading(self.encoding, self.delimiter, self.header)
+
+    @property
+    def columns(self) -> dict[str, str]:
+        """The columns that are named, by what they are for: {"text": "body"}."""
+        return {key.removesuffix("_column"): name for key, name in self if key.endswith("_column") and name is not None}
 
 
 class ClassifierData(DataSection):

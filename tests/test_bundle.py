@@ -2,6 +2,10 @@
 
 import errno
 import json
+import subprocess
+import sys
+from contextlib import suppress
+from functools import partialmethod
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +14,26 @@ import pytest
 from nlpkit import bundle as bundles
 from nlpkit.bundle import METADATA, Bundle, check_output, newest_bundle, read_bundle, write_bundle
 from nlpkit.errors import BundleError, UsageError
+from nlpkit.recipe import ClassificationRecipe, recipe_to_toml
+from nlpkit.tasks.classification import TextClassifier
+from nlpkit.training.run import begin_run, claimed_run
+from tests.conftest import Command
 
 
 def made(**metadata: Any) -> Bundle:
-    known = {"task": "classification", "created": "2026-01-02T03:04:05+00:00"} | metadata
-    return Bundle(known, {"model.onnx": b"\x00graph", "recipe.toml": "# é\n".encode()})
+    known = {
+        "task": "classification",
+        "created": "2026-01-02T03:04:05+00:00",
+        "labels": ["no", "yes"],
+        "data": {"source": "made.csv", "fingerprint": "f", "train": 9, "validation": 1},
+        "vocabulary": 8,
+        "parameters": 100,
+        "epochs": 1,
+        "training_seconds": 0.5,
+        "metrics": {"validation": {"accuracy": 1.0, "macro_f1": 1.0}},
+        "versions": {"nlpkit-lstm": "0.1"},
+    }
+    return Bundle(known | metadata, {"model.onnx": b"\x00graph", "recipe.toml": "# é\n".encode()})
 
 
 def test_round_trip(tmp_path: Path) -> None:
@@ -83,10 +102,114 @@ def test_other_people_s_files_are_never_replaced(tmp_path: Path) -> None:
     assert (tmp_path / "thesis.txt").read_text() == "years of work"
 
 
-def test_an_unfinished_run_makes_way(tmp_path: Path) -> None:
-    (tmp_path / "model" / "checkpoint").mkdir(parents=True)
+@pytest.mark.parametrize("metadata", ["{}", "[]", "{", '{"format_version": 1, "sha256": {"data.bin": "x"}}'])
+def test_a_foreign_metadata_file_protects_its_folder(tmp_path: Path, metadata: str) -> None:
+    (tmp_path / METADATA).write_text(metadata)
+    (tmp_path / "data.bin").write_text("years of work")
+    with pytest.raises(UsageError, match=r"metadata\.json that is damaged or not nlpkit's"):
+        write_bundle(tmp_path, made(), overwrite=True)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["data.bin", METADATA]
+    assert (tmp_path / METADATA).read_text() == metadata
+
+
+@pytest.mark.parametrize("marked", [True, False])
+def test_a_person_s_files_in_a_bundle_s_folder_stay(tmp_path: Path, marked: bool) -> None:
+    folder = tmp_path / "model"
+    write_bundle(folder, Bundle(made(name="old").metadata, {"history.csv": b"old", "model.onnx": b"old"}))
+    if not marked:  # as bundles were before they had a mark
+        metadata = json.loads((folder / METADATA).read_text())
+        del metadata["format"]
+        (folder / METADATA).write_text(json.dumps(metadata))
+    (folder / "notes").mkdir()
+    (folder / "notes" / "mine.txt").write_text("mine")
+    (folder / "checkpoint").mkdir()
+    (folder / "checkpoint" / "last.ckpt").write_text("another tool's")
+    (folder / "model.onnx").chmod(0o600)
+    write_bundle(folder, made(name="new"), overwrite=True)
+    assert read_bundle(folder).metadata["name"] == "new"
+    assert (folder / "notes" / "mine.txt").read_text() == "mine"
+    assert (folder / "checkpoint" / "last.ckpt").read_text() == "another tool's"
+    assert not (folder / "history.csv").exists()  # the old bundle's, and no part of the new one
+    assert (folder / "model.onnx").stat().st_mode & 0o777 == 0o600
+    (folder / "history.csv").write_text("mine, too")
+    with pytest.raises(UsageError, match=r"history\.csv, which is not the model's"):
+        write_bundle(folder, Bundle(made().metadata, {"history.csv": b"new"}), overwrite=True)
+    assert (folder / "history.csv").read_text() == "mine, too"
+
+
+def test_an_unfinished_run_makes_way_for_its_own_model_only(tmp_path: Path) -> None:
+    checkpoint = tmp_path / "model" / "checkpoint"
+    checkpoint.mkdir(parents=True)
     write_bundle(tmp_path / "model", made())
-    assert not (tmp_path / "model" / "checkpoint").exists()
+    assert not checkpoint.exists()
+    for folder, options in (("a", {"overwrite": True}), ("b", {"run": tmp_path / "b" / "checkpoint"})):
+        checkpoint = tmp_path / folder / "checkpoint"
+        checkpoint.mkdir(parents=True)
+        begin_run(checkpoint, ClassificationRecipe(), "of the data", b"pieces")
+        (checkpoint / "state.npz").touch()
+        (tmp_path / folder / "notes.txt").touch()
+        with pytest.raises(UsageError, match=r"unfinished run.*--resume.*--overwrite"):
+            write_bundle(tmp_path / folder, made())
+        assert (checkpoint / "state.npz").exists()
+        write_bundle(tmp_path / folder, made(), **options)
+        assert not checkpoint.exists()
+        assert (tmp_path / folder / "notes.txt").exists()
+
+
+def test_who_a_checkpoint_belongs_to(tmp_path: Path) -> None:
+    def claim(folder: Path, resume: bool = False) -> None:
+        with claimed_run(folder, resume=resume):
+            pass
+
+    theirs, ours, old = tmp_path / "theirs", tmp_path / "ours", tmp_path / "old"
+    for folder in (theirs, ours, old):
+        folder.mkdir()
+    (theirs / "last.ckpt").write_text("another tool's")
+    for resume in (False, True):
+        with pytest.raises(UsageError, match="holds other files than a run"):
+            claim(theirs, resume)
+    claim(ours)
+    assert list(ours.iterdir()) == []
+    begin_run(ours, ClassificationRecipe(), "of the data", b"pieces")
+    (ours / "notes.txt").write_text("mine")
+    claim(ours, resume=True)
+    begin_run(ours, ClassificationRecipe(), "of the data", b"pieces")
+    assert (ours / "notes.txt").read_text() == "mine"
+    (old / "recipe.toml").write_text(recipe_to_toml(ClassificationRecipe()))  # as runs were before they had a mark
+    (old / "state.npz").touch()
+    claim(old, resume=True)
+    (old / "last.ckpt").touch()
+    with pytest.raises(UsageError, match="holds other files than a run"):
+        claim(old)
+    with pytest.raises(UsageError, match="no unfinished run in"):
+        claim(tmp_path / "new", resume=True)
+    assert not (tmp_path / "new").exists()
+    with pytest.raises(UsageError, match="nothing to resume"), claimed_run(None, resume=True):
+        pass
+    (tmp_path / "file").touch()
+    with pytest.raises(UsageError, match="is a file"):
+        claim(tmp_path / "file")
+
+
+def test_fit_touches_no_folder_that_is_not_its_own(tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("years of work")
+    spellings: list[Any] = [tmp_path, str(tmp_path)]
+    for folder in spellings:
+        with pytest.raises(UsageError, match="other files"):
+            TextClassifier().fit(["a", "b"] * 10, ["x", "y"] * 10, checkpoint=folder)
+    with pytest.raises(UsageError, match="nothing to resume"):
+        TextClassifier().fit(["a", "b"] * 10, ["x", "y"] * 10, resume=True)
+    assert (tmp_path / "thesis.txt").read_text() == "years of work"
+
+
+def test_the_command_loses_no_other_tool_s_checkpoint(nlpkit: Command, reviews_csv: Path, tmp_path: Path) -> None:
+    checkpoint = tmp_path / "run1" / "checkpoint"
+    checkpoint.mkdir(parents=True)
+    (checkpoint / "last.ckpt").write_text("another tool's")
+    for more in ([], ["--overwrite"], ["--resume"]):
+        done = nlpkit("train", "--data", reviews_csv, "--output", tmp_path / "run1", *more)
+        assert (done.returncode, done.stderr.count("error: ")) == (2, 1), done.stderr
+    assert (checkpoint / "last.ckpt").read_text() == "another tool's"
 
 
 def test_a_full_disk_leaves_the_old_one_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -108,21 +231,95 @@ def test_a_full_disk_leaves_the_old_one_whole(tmp_path: Path, monkeypatch: pytes
     assert [path.name for path in tmp_path.iterdir()] == ["model"]
 
 
-def test_a_rename_that_fails_puts_the_old_one_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = tmp_path / "model"
-    write_bundle(folder, made(name="old"))
-    rename = Path.rename
+def test_a_rename_that_fails_leaves_one_of_the_two_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rename, replace = Path.rename, Path.replace
+    seen = set()
+    for fatal in range(6):
+        folder = tmp_path / str(fatal) / "model"
+        write_bundle(folder, made(name="old"))
+        left = [fatal]
 
-    def fail(self: Path, target: Path) -> Path:
-        if self.name.startswith(".model-") and not self.name.endswith("-old"):
-            raise OSError(errno.EIO, "Input/output error")
-        return rename(self, target)
+        def fail(self: Path, target: Path, left: list[int] = left, *, how: Any) -> Any:
+            left[0] -= 1
+            if left[0] == -1:
+                raise OSError(errno.EIO, "Input/output error")
+            return how(self, target)
 
-    monkeypatch.setattr(Path, "rename", fail)
-    with pytest.raises(BundleError, match="Input/output error"):
-        write_bundle(folder, made(name="new"), overwrite=True)
-    assert read_bundle(folder).metadata["name"] == "old"
-    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+        monkeypatch.setattr(Path, "rename", partialmethod(fail, how=rename))
+        monkeypatch.setattr(Path, "replace", partialmethod(fail, how=replace))
+        with suppress(BundleError):
+            write_bundle(folder, made(name="new"), overwrite=True)
+        assert left[0] < 0 or fatal > 3
+        monkeypatch.undo()
+        found = read_bundle(folder)
+        assert found.files == made().files
+        seen.add(found.metadata["name"])
+        write_bundle(folder, made(name="newer"), overwrite=True)
+        assert read_bundle(folder).metadata["name"] == "newer"
+        assert sorted(path.name for path in folder.iterdir()) == [METADATA, "model.onnx", "recipe.toml"]
+    assert seen == {"old", "new"}
+
+
+_KILLED = """
+import os, sys
+from pathlib import Path
+from nlpkit.bundle import read_bundle, write_bundle
+from nlpkit.errors import BundleError
+from nlpkit.recipe import ClassificationRecipe
+from nlpkit.training.run import begin_run
+from tests.test_bundle import made
+
+root = Path(sys.argv[1])
+for step in range(1000):
+    all_lived = True
+    for kind in ("new", "over", "run"):
+        folder = root / f"{kind}{step}"
+        folder.mkdir(parents=True)
+        if kind == "over":
+            write_bundle(folder, made(name="old"))
+        if kind == "run":
+            begin_run(folder / "checkpoint", ClassificationRecipe())
+        if kind != "new":
+            (folder / "notes.txt").write_text("mine")
+        child = os.fork()
+        if not child:
+            left = step
+            def count(event, _):
+                global left
+                if event in ("open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.chmod"):
+                    left -= 1
+                    if left < 0:
+                        os._exit(9)  # at once, as when killed
+            sys.addaudithook(count)
+            write_bundle(folder, made(name="new"), overwrite=True)
+            os._exit(0)
+        ended = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        try:
+            found = read_bundle(folder).metadata["name"]
+        except BundleError as error:
+            found = "unfinished" if "--resume" in str(error) else "none"
+        notes = kind == "new" or (folder / "notes.txt").read_text() == "mine"
+        if found != "new":
+            assert found == {"new": "none", "over": "old", "run": "unfinished"}[kind], (kind, step, found)
+        write_bundle(folder, made(name="newer"), overwrite=True)
+        names = sorted(path.name for path in folder.iterdir() if path.name != "notes.txt")
+        assert names == ["metadata.json", "model.onnx", "recipe.toml"], (kind, step, names)
+        assert notes and read_bundle(folder).metadata["name"] == "newer"
+        print(kind, ended, found)
+        all_lived &= ended == 0
+    if all_lived:
+        break
+"""
+
+
+def test_a_kill_at_any_step_leaves_the_old_or_the_new(tmp_path: Path) -> None:
+    """Killed before each thing that it does to the disk, one after the other."""
+    root = Path(__file__).parents[1]
+    done = subprocess.run([sys.executable, "-c", _KILLED, tmp_path], capture_output=True, text=True, cwd=root)
+    assert done.returncode == 0, done.stderr
+    found = {tuple(line.split()) for line in done.stdout.splitlines()}
+    assert {("over", "9", "old"), ("over", "9", "new"), ("new", "9", "none"), ("new", "9", "new")} <= found
+    assert {("run", "9", "unfinished"), ("run", "9", "new"), ("run", "0", "new")} <= found
 
 
 def test_the_newest_of_a_task(tmp_path: Path) -> None:

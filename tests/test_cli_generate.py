@@ -139,7 +139,7 @@ def test_any_prompt(nlpkit: Command, folder: Path, prompt: str) -> None:
     ids=str,
 )
 def test_what_cannot_be_meant(nlpkit: Command, folder: Path, arguments: list[str], code: int, message: str) -> None:
-    (folder / "blob").write_bytes(b"\xff\xfe\x00")
+    (folder / "blob").write_bytes(b"\xff\x00\xfe")
     done = nlpkit("generate", *arguments, cwd=folder)
     assert done.returncode == code
     assert done.stdout == ""
@@ -148,7 +148,7 @@ def test_what_cannot_be_meant(nlpkit: Command, folder: Path, arguments: list[str
 
 
 @pytest.mark.parametrize(
-    ("content", "message"), [(b"too short", "fewer than one segment of 16"), (b"\xff\xfe\x00", "is not UTF-8 text")]
+    ("content", "message"), [(b"too short", "fewer than one segment of 16"), (b"\xff\x00\xfe", "is not UTF-8 text")]
 )
 def test_text_that_cannot_be_trained_on(
     nlpkit: Command, folder: Path, tmp_path: Path, content: bytes, message: str

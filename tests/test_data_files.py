@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
+from nlpkit.data.columns import Columns
 from nlpkit.data.dataset import Example, dataset_from_lists
-from nlpkit.data.files import Columns, open_local, read_rows
+from nlpkit.data.files import open_local, read_rows
 from nlpkit.errors import DataError, NlpkitError, UsageError
 
 
@@ -86,13 +87,14 @@ def test_a_split_that_is_not_there(tmp_path: Path) -> None:
         ("Review,Sentiment,id", "Review", "Sentiment"),
         ("id,STARS,comment", "comment", "STARS"),
         ("words,label", "words", "label"),
-        ("grade,text", "text", "grade"),
+        (" text , label ", "text", "label"),
     ],
 )
 def test_clear_columns_are_guessed(tmp_path: Path, header: str, text: str, label: str) -> None:
     names = header.split(",")
-    path = write(tmp_path / "a.csv", f"{header}\n{','.join(f'the {name}' for name in names)}\n")
+    path = write(tmp_path / "a.csv", f"{header}\n{','.join(f'the {name.strip()}' for name in names)}\n")
     assert read(path) == [Example(f"the {text}", f"the {label}")]
+    assert open_local(path).columns == {"text": text, "label": label}
 
 
 def test_named_columns_win_over_likely_ones(tmp_path: Path) -> None:
@@ -106,7 +108,8 @@ def test_named_columns_win_over_likely_ones(tmp_path: Path) -> None:
     [
         ("one,two,three", Columns(), ["'one', 'two', 'three'", "--text-column"]),
         ("text,review,label", Columns(), ["'text', 'review', 'label'", "--text-column"]),
-        ("text,one,two", Columns(), ["'text', 'one', 'two'", "--label-column"]),
+        ("text,one,two", Columns(), ["'text', 'one', 'two'", "--label-column", "--no-header"]),
+        ("id,kind,text", Columns(text="text"), ["'id', 'kind', 'text'", "--label-column"]),
         ("text,label,id", Columns(text="txet"), ["'txet'", "did you mean text?", "'text', 'label', 'id'"]),
         ("text,label,id", Columns(label="zzz"), ["'zzz'", "it has 'text', 'label', 'id'"]),
     ],
@@ -276,7 +279,8 @@ def test_fingerprint_is_of_the_content(tmp_path: Path) -> None:
     first = open_local(path).fingerprint
     assert len(first) == 64
     assert open_local(write(tmp_path / "b.csv", path.read_bytes())).fingerprint == first
-    assert open_local(path, Columns(text="text")).fingerprint != first
+    assert open_local(path, Columns("text", "label")).fingerprint == first  # they are these anyway
+    assert open_local(path, Columns("label", "text")).fingerprint != first
     assert open_local(path, skip_empty=True).fingerprint != first
     write(path, "text,label\nb,1\n")
     assert open_local(path).fingerprint != first

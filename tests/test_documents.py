@@ -1,15 +1,18 @@
 """Text to learn to write from: files, folders, tables, and the documentation that Python carries."""
 
+import gzip
+import logging
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from nlpkit.data.builtin import open_python_docs
-from nlpkit.data.catalog import is_unlabelled, open_documents
+from nlpkit.data.catalog import open_documents, task_of
 from nlpkit.data.dataset import dataset_from_texts
 from nlpkit.data.stream import prepare_stream, token_ids
-from nlpkit.errors import DataError, UsageError
+from nlpkit.data.tables import Reading
+from nlpkit.errors import DataError, NlpkitError, UsageError
 from nlpkit.recipe import GenerationRecipe, load_recipe
 from nlpkit.tokenizer import BOS, EOS
 from tests.conftest import write_csv
@@ -32,7 +35,7 @@ def test_a_folder_is_a_document_a_file(tmp_path: Path) -> None:
     for name, text in (("b.txt", "second"), ("a.md", "first"), ("deep/c.rst", "third"), ("image.png", "no")):
         (tmp_path / name).write_text(text)
     assert list(open_documents(str(tmp_path)).read("train")) == ["first", "second", "third"]
-    assert is_unlabelled(str(tmp_path))
+    assert task_of(str(tmp_path)) == "generation"
 
 
 def test_a_folder_may_hold_splits(tmp_path: Path) -> None:
@@ -49,10 +52,65 @@ def test_a_table_is_a_document_a_row(tmp_path: Path) -> None:
     assert list(open_documents(str(path), text_column="title").read("train")) == ["x", "y", "z"]
 
 
+def test_a_folder_of_texts_tells_what_it_skips(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name in ("a.TXT", "deep/b.md", ".hidden.txt", ".git/c.txt", "d.pdf", "deep/e.csv"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(name)
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    (elsewhere / "f.txt").write_text("elsewhere")
+    for name, folder in (("link", elsewhere), ("again", elsewhere), ("deep/up", tmp_path)):
+        (tmp_path / name).symlink_to(folder)
+    with caplog.at_level(logging.WARNING, logger="nlpkit"):
+        texts = list(open_documents(str(tmp_path)).read("train"))
+    assert texts == ["a.TXT", "elsewhere", "deep/b.md"]
+    (said,) = caplog.messages
+    assert said.startswith(f"{tmp_path}: left out 2 files that are not text files")
+    assert "d.pdf" in said
+
+
+def test_encodings_and_compressed_texts(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt.gz"
+    path.write_bytes(gzip.compress("Le café\r\nest fermé".encode("cp1252")))
+    assert list(open_documents(str(path), reading=Reading("cp1252")).read("train")) == ["Le café\nest fermé"]
+    with pytest.raises(DataError, match=r"a\.txt\.gz: byte 7 is not UTF-8 text; .*--encoding"):
+        open_documents(str(path))
+
+
+def test_a_split_without_text_is_refused_when_the_set_is_opened(tmp_path: Path) -> None:
+    (tmp_path / "train.txt").write_text("words")
+    (tmp_path / "validation.txt").write_text(" \n")
+    with pytest.raises(DataError, match=r"validation\.txt has no text in it"):
+        open_documents(str(tmp_path))
+
+
+def test_splits_of_tables(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    write_csv(tmp_path / "train.csv", [("one", "x"), ("", "y")], ("body", "id"))
+    write_csv(tmp_path / "test.csv", [("x", "two")], ("id", "body"))
+    (tmp_path / "README.md").write_text("a card")
+    dataset = open_documents(str(tmp_path))
+    with caplog.at_level(logging.WARNING, logger="nlpkit"):
+        assert {split: list(dataset.read(split)) for split in dataset.splits} == {"train": ["one"], "test": ["two"]}
+    assert dataset.left_out == {"train": {"without text": 1}, "test": {}}
+    assert caplog.messages == [f"left out 1 rows without text in {tmp_path / 'train.csv'}"]
+    assert dataset.columns == {"text": "body"}
+    write_csv(tmp_path / "test.csv", [("x", "two")], ("id", "text"))
+    with pytest.raises(UsageError, match=r"test\.csv has no column 'body'"):
+        open_documents(str(tmp_path))
+
+
+def test_what_is_no_prose_is_refused(tmp_path: Path) -> None:
+    for name, message in (("a.pdf", r"\.pdf files are not read"), ("a.json", "no array of rows")):
+        (tmp_path / name).write_text('{"a":\n1}')
+        with pytest.raises(NlpkitError, match=message):
+            open_documents(str(tmp_path / name))
+
+
 def test_labelled_data_gives_its_texts() -> None:
     texts = open_documents("rotten-tomatoes")
     assert sum(1 for _ in texts.read("train")) == 8_530
-    assert not is_unlabelled("rotten-tomatoes")
+    assert task_of("rotten-tomatoes") == "classification"
 
 
 def test_python_docs_are_the_library_s_own() -> None:

@@ -1,9 +1,11 @@
 """Pairs of sentences from files, folders, tables and Babel."""
 
 import datetime
+import gzip
 import json
 import logging
 import re
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -14,10 +16,11 @@ from nlpkit.data.catalog import open_pairs
 from nlpkit.data.dataset import Dataset, Pair, dataset_from_pairs
 from nlpkit.data.dates import LANGUAGES, write_date
 from nlpkit.data.pairs import prepare_pairs
+from nlpkit.data.tables import Reading
 from nlpkit.data.tfds import open_tfds_pairs
 from nlpkit.errors import DataError, UsageError
 from nlpkit.recipe import TranslationRecipe, TranslatorTokenizer
-from tests.conftest import SHARED_DATA, write_csv
+from tests.conftest import SHARED_DATA, Command, write_csv
 
 
 def lines(path: Path, *texts: str) -> Path:
@@ -38,6 +41,167 @@ def test_sides_of_different_length_are_counted(tmp_path: Path) -> None:
     source, target = lines(tmp_path / "a.en", "one", "two", "three"), lines(tmp_path / "a.de", "eins", "zwei")
     with pytest.raises(DataError, match=r"a\.en has 3 lines and .*a\.de has 2: line 3 stands alone"):
         list(open_pairs(str(source), target=str(target)).read("train"))
+
+
+def test_one_blank_line_at_the_end_of_one_file(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    source, target = lines(tmp_path / "a.en", "one", "two"), lines(tmp_path / "a.de", "eins", "zwei", " ")
+    with caplog.at_level(logging.WARNING, logger="nlpkit"):
+        assert list(open_pairs(str(source), target=str(target)).read("train")) == [
+            Pair("one", "eins"),
+            Pair("two", "zwei"),
+        ]
+        assert len(list(open_pairs(str(target), target=str(source)).read("train"))) == 2
+    assert caplog.messages == [f"{target} ends with a blank line that the other does not have: not read"]
+    for more in (("", ""), ("drei",)):
+        lines(target, "eins", "zwei", *more)
+        with pytest.raises(DataError, match=rf"has 2 lines and .*a\.de has {2 + len(more)}: line 3 stands alone"):
+            list(open_pairs(str(source), target=str(target)).read("train"))
+
+
+def test_files_in_another_encoding_and_compressed(tmp_path: Path) -> None:
+    (tmp_path / "train.en.gz").write_bytes(gzip.compress(b"one\ntwo\n"))
+    (tmp_path / "train.fr.gz").write_bytes(gzip.compress("un\ndéjà\n".encode("latin-1")))
+    dataset = open_pairs(str(tmp_path), pair="en-fr", reading=Reading("latin-1"))
+    assert list(dataset.read("train")) == [Pair("one", "un"), Pair("two", "déjà")]
+    assert list(open_pairs(str(tmp_path / "train.fr.gz"), pair="en-fr", reading=Reading("latin-1")).read("train")) == [
+        Pair("one", "un"),
+        Pair("two", "déjà"),
+    ]
+
+
+def test_two_files_beside_each_other_and_folders_of_them(tmp_path: Path) -> None:
+    for corpus in ("news.en-de", "books"):
+        lines(tmp_path / f"{corpus}.en", f"{corpus} en")
+        lines(tmp_path / f"{corpus}.de", f"{corpus} de")
+    lines(tmp_path / "README", "no corpus")
+    one = [Pair("news.en-de de", "news.en-de en")]
+    for name in ("news.en-de", "news.en-de.en", "news.en-de.de"):
+        assert list(open_pairs(str(tmp_path / name), pair="de-en").read("train")) == one
+    assert list(open_pairs(str(tmp_path), pair="de-en").read("train")) == [Pair("books de", "books en"), *one]
+    for pair, message in (("de-fr", "holds no fr"), ("fr-it", "holds no files such as"), (None, "holds no files such")):
+        with pytest.raises(UsageError, match=message):
+            open_pairs(str(tmp_path), pair=pair)
+    with pytest.raises(UsageError, match="one side only; name the other with --target, or both languages with --pair"):
+        open_pairs(str(tmp_path / "books.en"))
+
+
+TMX = """<?xml version="1.0" encoding="utf-8"?><!DOCTYPE tmx SYSTEM "tmx14.dtd">
+<tmx version="1.4"><header srclang="en"/><body>
+<tu><tuv xml:lang="en-US"><seg>One <ph>&lt;b></ph>&amp;
+ two</seg></tuv><tuv xml:lang="DE"><seg>Eins</seg></tuv></tu>
+<tu><tuv xml:lang="en"><seg>Alone</seg></tuv></tu>
+<tu><tuv lang="de"><seg>Drei</seg></tuv><tuv lang="en"><seg>Three</seg></tuv><tuv lang="fr"><seg/></tuv></tu>
+</body></tmx>"""
+
+
+def test_translation_memories(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = tmp_path / "a.tmx"
+    path.write_text(TMX, encoding="utf-8")
+    dataset = open_pairs(str(path), pair="en-de")
+    with caplog.at_level(logging.WARNING, logger="nlpkit"):
+        assert list(dataset.read("train")) == [Pair("One <b>& two", "Eins"), Pair("Three", "Drei")]
+    assert dataset.left_out == {"train": {"without a sentence in both languages": 1}}
+    assert caplog.messages == [f"left out 1 units of {path} that are not in both en and de"]
+    with pytest.raises(UsageError, match=r"holds en-us, de; say from which to which with --pair en-us-de|--pair en-de"):
+        open_pairs(str(path))
+    with pytest.raises(DataError, match="no unit in both languages of en-fr; it has en-us, de, en, fr"):
+        open_pairs(str(path), pair="en-fr")
+    for content, said in (
+        (TMX[:-20], "not TMX"),
+        ("<html/>", "begins with <html>"),
+        ("words", "not TMX"),
+        ("", "not TMX"),
+    ):
+        path.write_text(content, encoding="utf-8")
+        with pytest.raises(DataError, match=said):
+            list(open_pairs(str(path), pair="en-de").read("train"))
+
+
+def test_a_translation_memory_is_read_a_unit_at_a_time(tmp_path: Path) -> None:
+    unit = "<tu><tuv lang='en'><seg>a</seg></tuv><tuv lang='de'><seg>b</seg></tuv></tu>"
+    path = tmp_path / "a.tmx"
+    path.write_text(f"<tmx><body>{unit * 20_000}</body></tmx>")
+    rows = open_pairs(str(path), pair="en-de").read("train")
+    next(rows)
+    tracemalloc.start()
+    try:
+        assert sum(1 for _ in rows) == 19_999
+        assert tracemalloc.get_traced_memory()[1] < 2_000_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_lines_of_tatoeba(tmp_path: Path) -> None:
+    path = lines(tmp_path / "deu.txt", "Go.\tGeh.\tCC-BY 2.0 (France)", '"Hi!"\t"Hallo!"\tCC-BY 2.0', "")
+    dataset = open_pairs(str(path), pair="en-de")
+    assert list(dataset.read("train")) == [Pair("Go.", "Geh."), Pair('"Hi!"', '"Hallo!"')]
+    assert dataset.columns == {"source": "1", "target": "2"}
+    turned = open_pairs(str(path), source_column="2", target_column="1")
+    assert next(turned.read("train")) == Pair("Geh.", "Go.")
+    with pytest.raises(UsageError, match="does not name its columns"):
+        open_pairs(str(path), source_column="en")
+    lines(path, "a\tb", "alone")
+    with pytest.raises(DataError, match=r"deu\.txt line 2: 1 of the columns that tabs divide, where 2 are needed"):
+        list(open_pairs(str(path)).read("train"))
+
+
+def test_sentences_by_their_language_in_one_column(tmp_path: Path) -> None:
+    rows = [
+        {"id": 1, "translation": {"en": "one", "de": "eins"}},
+        {"id": 2, "translation": {"de": "zwei", "en": "two"}},
+    ]
+    path = tmp_path / "train.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    expected = [Pair("one", "eins"), Pair("two", "zwei")]
+    for source in (path, tmp_path):
+        dataset = open_pairs(str(source), pair="en-de")
+        assert list(dataset.read("train")) == expected
+        assert dataset.columns == {"source": "en", "target": "de"}
+    parquet = pytest.importorskip("pyarrow.parquet")
+    table = pytest.importorskip("pyarrow").Table.from_pylist(rows)
+    parquet.write_table(table, tmp_path / "a.parquet")
+    assert list(open_pairs(str(tmp_path / "a.parquet"), pair="en-de").read("train")) == expected
+    with pytest.raises(UsageError, match="--target-column"):
+        open_pairs(str(path), pair="en-fr", source_column="en")
+
+
+def test_train_s_columns_bind_the_other_splits(tmp_path: Path) -> None:
+    write_csv(tmp_path / "train.csv", [("x", "y")], header=("english", "german"))
+    write_csv(tmp_path / "test.csv", [("b", "a")], header=("german", "english"))
+    columns = {"source_column": "english", "target_column": "german"}
+    assert list(open_pairs(str(tmp_path), **columns).read("test")) == [Pair("a", "b")]  # type: ignore[arg-type]
+    write_csv(tmp_path / "test.csv", [("b", "a")], header=("german", "target"))
+    with pytest.raises(UsageError, match=r"test\.csv has no column 'english', which train\.csv is read by"):
+        open_pairs(str(tmp_path), **columns)  # type: ignore[arg-type]
+
+
+def test_an_empty_side_is_refused_when_the_set_is_opened(tmp_path: Path) -> None:
+    for name in ("train.en", "train.de", "val.en"):
+        lines(tmp_path / name, "a")
+    lines(tmp_path / "val.de")
+    with pytest.raises(DataError, match=r"val\.de is empty"):
+        open_pairs(str(tmp_path), pair="en-de")
+
+
+def test_what_the_command_shows_of_pairs(nlpkit: Command, tmp_path: Path) -> None:
+    lines(tmp_path / "deu.txt", "Go.\tGeh.\tCC-BY", "Stop!\tHalt!\tCC-BY")
+    (tmp_path / "a.tmx").write_text(TMX, encoding="utf-8")
+    write_csv(tmp_path / "a.csv", [("Go.", "Geh.")], header=("source", "target"))
+    lines(tmp_path / "corpus.en", "Go.")
+    lines(tmp_path / "corpus.de", "Geh.", "")
+    (tmp_path / "set").mkdir()
+    (tmp_path / "set" / "train.jsonl").write_text('{"translation": {"en": "Go.", "de": "Geh."}}\n')
+    for arguments, count, shown in (
+        (("deu.txt", "--pair", "en-de"), 2, "Go.  →  Geh."),
+        (("a.tmx", "--pair", "en-de"), 2, "Three  →  Drei"),
+        (("a.csv",), 1, "Go.  →  Geh."),
+        (("corpus", "--pair", "en-de"), 1, "Go.  →  Geh."),
+        (("set", "--pair", "de-en"), 1, "Geh.  →  Go."),
+    ):
+        done = nlpkit("data", "show", *arguments, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        assert f"train: {count} pairs" in done.stdout
+        assert shown in done.stdout
 
 
 def test_tables(tmp_path: Path) -> None:
@@ -103,7 +267,7 @@ def test_what_is_not_there(tmp_path: Path) -> None:
         ({"source": str(tmp_path)}, "--pair|holds no files"),
     ):
         with pytest.raises(UsageError, match=message):
-            open_pairs(**arguments)
+            open_pairs(**arguments)  # type: ignore[arg-type]
 
 
 def test_dates_are_what_they_say() -> None:

@@ -74,6 +74,14 @@ def test_names_of_added_columns_never_meet(tmp_path: Path) -> None:
     )
 
 
+def test_two_labels_a_text_are_labelled_again(tmp_path: Path) -> None:
+    own = dict.fromkeys(["label", "predicted_label", "label_2"], "old")
+    with open_rows(Format.jsonl, tmp_path / "out.jsonl") as write:
+        write(own, {"label": "new", "label_2": "newer"})
+    (row,) = read(tmp_path / "out.jsonl")
+    assert list(row.values()) == ["old"] * 3 + ["new", "newer"]
+
+
 def test_each_row_has_its_own_columns(nlpkit: Command, trained: Path, tmp_path: Path) -> None:
     one, two = {"id": 1, "text": "a lovely day", "kind": "a"}, {"text": "an awful day", "id": 2}
     write_jsonl(tmp_path / "in.jsonl", one, two)
@@ -104,7 +112,7 @@ def test_an_answer_has_one_name_for_all_rows(nlpkit: Command, trained: Path, tmp
 
 
 def test_values_keep_their_kind(nlpkit: Command, trained: Path, tmp_path: Path) -> None:
-    row = {
+    row: dict[str, Any] = {
         "text": "a lovely day",
         "whole": 12345678901234567890,
         "share": 0.1,
@@ -242,6 +250,7 @@ def test_formats_that_are_not_written(said: str | None, output: str | None, part
         (["generate", "--stop", ""], ["--stop ''"]),
         (["evaluate", "a", "--model", "b"], ["a and --model b"]),
         (["train", "--seed", "-1"], ["--seed -1"]),
+        (["train", "--resume", "--overwrite"], ["--resume", "--overwrite", "leave one of them out"]),
     ],
     ids=lambda value: " ".join(value)[:40],
 )

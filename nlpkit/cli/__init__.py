@@ -1,15 +1,17 @@
 """The `nlpkit` command. One file a verb; their bodies parse, call and print."""
 
-import io
 import logging
 import os
+import signal
 import sys
+from types import FrameType
 
 import typer
 
 import nlpkit
 from nlpkit.cli import data, evaluate, export, generate, info, predict, recipes, train, translate
-from nlpkit.errors import Interrupted, NlpkitError
+from nlpkit.cli.streams import give_up, prepare_streams
+from nlpkit.errors import Interrupted, NlpkitError, reason
 
 app = typer.Typer(
     name="nlpkit",
@@ -49,18 +51,18 @@ def main() -> None:
     """Runs the command and leaves with its exit code: 0, 1 for what went wrong, 2 for what was asked wrongly."""
     debug = "--debug" in sys.argv  # wherever it stands, so that a failed command can be repeated with it
     arguments = [word for word in sys.argv[1:] if word != "--debug"]
+    prepare_streams()
+    _leave_on_signals()
     logging.basicConfig(format="note: %(message)s", stream=sys.stderr)
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(encoding="utf-8")
     try:
         code = app(arguments, standalone_mode=False)
+        sys.stdout.flush()
     except (NlpkitError, typer.TyperException) as error:
         if debug:
             raise
         message = error.format_message() if isinstance(error, typer.TyperException) else str(error)
         if message:
-            print(f"error: {' '.join(message.split())}", file=sys.stderr)
+            _tell(message)
         code = error.exit_code
         if isinstance(error, Interrupted):
             # all is saved; TensorFlow's data threads may still be at work, and would complain of Python's end
@@ -69,10 +71,42 @@ def main() -> None:
     except (KeyboardInterrupt, typer.Abort):
         print("interrupted", file=sys.stderr)
         code = 130
+    except OSError as error:
+        if debug:
+            raise
+        # files are named in their errors, and so are those that verbs make of them; streams are not
+        where = f"{error.filename} cannot be used" if error.filename else "standard output cannot be written"
+        _tell(f"{where}: {reason(error)}")
+        code = 1
+    except MemoryError:
+        if debug:
+            raise
+        _tell("there is not enough memory; try smaller batches or a smaller model")
+        code = 1
     except Exception as error:
         if debug:
             raise
         what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-        print(f"error: {' '.join(what.split())} (a bug, it seems: --debug shows where)", file=sys.stderr)
+        _tell(f"{what} (a bug, it seems: --debug shows where)")
         code = 1
+    try:
+        sys.stdout.flush()
+    except OSError:  # told above; Python would tell it again at its end
+        give_up(1)
     sys.exit(code)
+
+
+def _tell(message: str) -> None:
+    print(f"error: {' '.join(message.split())}", file=sys.stderr)
+
+
+def _leave_on_signals() -> None:
+    """What asks a process to end becomes an exception, so that half-written files are taken away."""
+
+    def leave(number: int, frame: FrameType | None) -> None:
+        sys.exit(128 + number)  # as shells report it
+
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)  # Windows has no SIGHUP
+        if number is not None and signal.getsignal(number) is signal.SIG_DFL:  # nohup has it ignored
+            signal.signal(number, leave)

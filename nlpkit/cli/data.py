@@ -1,15 +1,18 @@
 """`nlpkit data`: what can be trained on."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import typer
 
 from nlpkit.cli.options import (
+    Delimiter,
+    Encoding,
     Json,
     LabelColumn,
     LabelColumns,
     LabelDelimiter,
+    NoHeader,
     Pair,
     SourceColumn,
     TargetColumn,
@@ -45,11 +48,15 @@ def data(context: typer.Context) -> None:
         "a path",
         "classification",
         "",
-        "your own .csv, .tsv, .jsonl or .parquet file, or a folder of classes or of splits",
+        "your own .csv, .tsv, .jsonl, .json, .parquet or .xlsx file, lines of __label__x and a text, or a folder of "
+        "classes or of splits",
     )
     table.add_row("", "generation", "", "your own text file, a folder of them, or a table with a column of texts")
     table.add_row(
-        "", "translation", "", "your own table, or a folder with train.en, train.de and so on, with --pair en-de"
+        "",
+        "translation",
+        "",
+        "your own table, .tmx file or lines with tabs, or a folder with train.en, train.de …, with --pair en-de",
     )
     Console(highlight=False).print(table)
 
@@ -64,35 +71,44 @@ def show(
     pair: Pair = None,
     source_column: SourceColumn = None,
     target_column: TargetColumn = None,
+    encoding: Encoding = None,
+    delimiter: Delimiter = None,
+    no_header: NoHeader = False,
     as_json: Json = False,
 ) -> None:
     """Print a data set's sizes, label balance, text lengths and a few of its examples."""
-    from nlpkit.data.catalog import is_parallel, is_unlabelled, open_documents, open_labelled, open_pairs
+    from nlpkit.data.catalog import open_documents, open_labelled, open_pairs, task_of
     from nlpkit.data.summary import summarize, summarize_documents, summarize_pairs
+    from nlpkit.data.tables import Reading
 
-    summaries: dict[str, Any]
-    if pair or source_column or target_column or is_parallel(name):
-        parallel = open_pairs(name, pair=pair, source_column=source_column, target_column=target_column)
-        summaries = {
-            split: summarize_pairs(watched(parallel.read(split), f"reading {split}")) for split in parallel.splits
-        }
-        present: Callable[[str, Any], None] = _show_pairs
-    elif is_unlabelled(name):
-        documents = open_documents(name, text_column=text_column)
-        summaries = {
-            split: summarize_documents(watched(documents.read(split), f"reading {split}")) for split in documents.splits
-        }
-        present = _show_documents
+    reading = Reading(encoding, delimiter, not no_header)
+    dataset: Any
+    summarized: Callable[[Iterator[Any]], Any]
+    present: Callable[[str, Any], None]
+    if pair or source_column or target_column:
+        task = "translation"
     else:
-        labelled = open_labelled(
+        labels = label_column or label_columns or label_delimiter
+        task = "classification" if labels else task_of(name, text_column=text_column, reading=reading)
+    if task == "translation":
+        dataset = open_pairs(name, pair=pair, source_column=source_column, target_column=target_column, reading=reading)
+        summarized, present = summarize_pairs, _show_pairs
+    elif task == "generation":
+        dataset = open_documents(name, text_column=text_column, reading=reading)
+        summarized, present = summarize_documents, _show_documents
+    else:
+        dataset = open_labelled(
             name,
             text_column=text_column,
             label_column=label_column,
             label_columns=column_names(label_columns),
             label_delimiter=label_delimiter,
+            reading=reading,
         )
-        summaries = {split: summarize(watched(labelled.read(split), f"reading {split}")) for split in labelled.splits}
-        present = _show_labelled
+        summarized, present = summarize, _show_labelled
+    summaries: dict[str, Any] = {
+        split: summarized(watched(dataset.read(split), f"reading {split}")) for split in dataset.splits
+    }
     if as_json:
         print_json({split: summary.to_dict() for split, summary in summaries.items()})
         return

@@ -6,11 +6,14 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from nlpkit.cli.options import (
+    Delimiter,
+    Encoding,
     Json,
     LabelColumn,
     LabelColumns,
     LabelDelimiter,
     Model,
+    NoHeader,
     Pair,
     SourceColumn,
     TargetColumn,
@@ -19,6 +22,7 @@ from nlpkit.cli.options import (
     load_model,
     print_json,
     print_report,
+    reading_of,
     waiting,
     watched,
 )
@@ -45,6 +49,9 @@ def evaluate(
     pair: Pair = None,
     source_column: SourceColumn = None,
     target_column: TargetColumn = None,
+    encoding: Encoding = None,
+    delimiter: Delimiter = None,
+    no_header: NoHeader = False,
     beam: int = typer.Option(None, min=1, help="The width of a translator's search.", show_default="5"),
     as_json: Json = False,
 ) -> None:
@@ -70,15 +77,16 @@ def evaluate(
         if value is not None and name.endswith("column") and data is None:
             raise UsageError(f"--{name.replace('_', '-')} goes with --data, which names the table")
     shown = data or source or trained.recipe.data.source
+    reading = reading_of(encoding, delimiter, no_header)
     if trained.task == "generation":
-        rows = trained.documents(data, split, text_column)
+        rows = trained.documents(data, split, text_column=text_column, reading=reading)
         name = rows.split
         with waiting(f"reading {rows.characters:,} characters"):
             report = trained.compare(rows.ids, rows.characters)
     elif trained.task == "translation":
         if (source is None) != (target is None) or (source and data):
             raise UsageError("give --data, or --source and --target together")
-        columns = {"source_column": source_column, "target_column": target_column}
+        columns = {"source_column": source_column, "target_column": target_column, "reading": reading}
         name, rows = trained.pairs(data or source, split, target=target, pair=pair, **columns)
         report, pairs, found = trained.compare(watched(rows, f"translating {name}"), beam=beam or 5)
         if not as_json:
@@ -93,6 +101,7 @@ def evaluate(
             label_column=label_column,
             label_columns=column_names(label_columns),
             label_delimiter=label_delimiter,
+            reading=reading,
         )
         report = trained.compare(watched(rows, f"evaluating {name}"))
     if as_json:

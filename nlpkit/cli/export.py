@@ -26,19 +26,21 @@ def export(
 ) -> None:
     """Copy a model without what only training needs, smaller in int8, and tell what that costs."""
     from nlpkit.bundle import check_output
+    from nlpkit.locking import locked
     from nlpkit.tasks import load
 
     folder = output or bundle.resolve().with_name(f"{bundle.resolve().name}-{'int8' if int8 else 'slim'}")
-    check_output(folder, overwrite=overwrite)
-    model: Any = load(bundle)
-    copy = model.exported(int8=int8)
-    reports = {}
-    for name, one in (("before", model), ("after", copy)):
-        with waiting(f"evaluating {name}"):
-            reports[name] = one.evaluate(data=data, split=split)
-    own = split or ("test" if "test" in model.metadata["metrics"] else "validation")  # as evaluate chooses
-    copy.metadata["metrics"] = {data or own: reports["after"].to_dict()}
-    copy.save(folder, overwrite=overwrite)
+    with locked(folder):
+        check_output(folder, overwrite=overwrite)
+        model: Any = load(bundle)
+        copy = model.exported(int8=int8)
+        reports = {}
+        for name, one in (("before", model), ("after", copy)):
+            with waiting(f"evaluating {name}"):
+                reports[name] = one.evaluate(data=data, split=split)
+        own = split or ("test" if "test" in model.metadata["metrics"] else "validation")  # as evaluate chooses
+        copy.metadata["metrics"] = {data or own: reports["after"].to_dict()}
+        copy.save(folder, overwrite=overwrite)
 
     figure, scale = ("micro_f1", 100) if "micro_f1" in reports["after"].to_dict() else _FIGURES[model.task]
     megabytes = {"before": _megabytes(bundle), "after": _megabytes(folder)}

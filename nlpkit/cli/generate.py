@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from nlpkit.cli.options import Json, Model, check_options, load_model, note, print_json, utf8, waiting
+from nlpkit.cli.options import Encoding, Json, Model, check_options, load_model, note, print_json, utf8, waiting
 from nlpkit.errors import DataError, UsageError
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ def generate(
     score: str = typer.Option(
         None, metavar="FILE", help="Tell how much each character of a file surprises; - is stdin."
     ),
+    encoding: Encoding = None,
     as_json: Json = False,
 ) -> None:
     """Write on from a prompt; the text appears as it is written."""
@@ -67,10 +68,10 @@ def generate(
     for word in stop:
         utf8(word, "--stop")
     if score is not None:
-        _score(load_model(model, "generation"), score, as_json)
+        _score(load_model(model, "generation"), _read(score, encoding), as_json)
         return
     if prompt == "-":
-        prompt = _read("-")
+        prompt = _read("-", encoding)
     options: dict[str, Any] = {"length": length, "stop": stop, **sampling}
     generator = load_model(model, "generation")
     if interactive:
@@ -135,10 +136,9 @@ def _interact(generator: "TextGenerator", options: dict[str, Any], beam: int | N
         text = prompt + "".join(written)
 
 
-def _score(generator: "TextGenerator", file: str, as_json: bool) -> None:
-    text = _read(file)
+def _score(generator: "TextGenerator", text: str, as_json: bool) -> None:
     if not text:
-        raise DataError(f"{'standard input' if file == '-' else file} is empty: there is no text to score")
+        raise DataError("there is no text to score: the file is empty")
     with waiting(f"reading {len(text):,} characters"):
         found = generator.score(text)
     bits = [piece.nats / _NAT for piece in found]
@@ -176,12 +176,12 @@ def _print_coloured(found: "list[Surprise]", bits: list[float]) -> None:
     )
 
 
-def _read(file: str) -> str:
-    try:
-        content = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
-        return content.decode()
-    except UnicodeDecodeError as error:
-        where = "standard input" if file == "-" else file
-        raise DataError(f"{where}: byte {error.start + 1} is not UTF-8 text") from None
-    except OSError as error:
-        raise UsageError(f"{file} cannot be read: {error.strerror}") from None
+def _read(file: str, encoding: str | None) -> str:
+    """A file, or, for -, standard input, as `train` reads a document."""
+    from nlpkit.data.encoding import read_text, refuse_unread
+
+    path = Path(file)
+    if file != "-" and not path.exists():
+        raise UsageError(f"{file} cannot be read: there is no such file")
+    refuse_unread(path)
+    return read_text(path, encoding)

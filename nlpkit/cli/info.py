@@ -6,11 +6,11 @@ import typer
 
 from nlpkit.cli.options import Json, plain_table, print_json
 
-# what a task's data is counted in, and its chief figures
+# what a task's data is counted in, what a report calls that, and its chief figures
 _UNITS = {
-    "classification": ("texts", ("accuracy", "micro_f1", "macro_f1")),
-    "generation": ("characters", ("nats_per_character", "bits_per_character")),
-    "translation": ("pairs", ("bleu", "chrf", "exact_match")),
+    "classification": ("texts", "examples", ("accuracy", "micro_f1", "macro_f1")),
+    "generation": ("characters", "characters", ("nats_per_character", "bits_per_character")),
+    "translation": ("pairs", "sentences", ("bleu", "chrf", "exact_match")),
 }
 
 
@@ -38,14 +38,13 @@ def info(bundle: Path = typer.Argument(help="A bundle's folder."), as_json: Json
         table.add_row("labels", listed(known["labels"]) + several)
     table.add_row("made", f"{known['created']} in {known['training_seconds'] / 60:.1f} min, {known['epochs']} epochs")
     data = known["data"]
-    unit, shown = _UNITS[known["task"]]
+    unit, counted, shown = _UNITS[known["task"]]
     table.add_row("data", f"{data['source']}: {data['train']:,} {unit}, {data['validation']:,} held out")
     kept = " in int8" if known.get("weights") == "int8" else ""
     table.add_row("size", f"{known['parameters']:,} parameters{kept}, {sum(sizes.values()) / 1e6:.1f} MB")
     for split, scores in known["metrics"].items():
-        table.add_row(
-            split, ", ".join(f"{name.replace('_', ' ')} {scores[name]:.4f}" for name in shown if name in scores)
-        )
+        figures = ", ".join(f"{name.replace('_', ' ')} {scores[name]:.4f}" for name in shown if name in scores)
+        table.add_row(split, f"{figures}, over {scores[counted]:,} {unit}")
     table.add_row("files", ", ".join(f"{name} {size / 1e3:,.0f} kB" for name, size in sizes.items()))
     table.add_row("made with", ", ".join(f"{name} {version}" for name, version in known["versions"].items()))
     Console(highlight=False).print(table)

@@ -10,17 +10,17 @@ from datetime import date, time
 from itertools import count
 from pathlib import Path
 from types import MappingProxyType
-from typing import IO, TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from nlpkit.errors import DataError, NlpkitError, UsageError
+from nlpkit.errors import DataError, UsageError
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from nlpkit.data.files import Row
+    from nlpkit.data.tables import Reading, Row
     from nlpkit.metrics import ClassificationReport, ClassScores, GenerationReport, LabelsReport, TranslationReport
 
 T = TypeVar("T")
@@ -44,6 +44,14 @@ LabelDelimiter = Annotated[
 Pair = Annotated[str | None, typer.Option(help="From which language to which, such as en-de.")]
 SourceColumn = Annotated[str | None, typer.Option(help="The column to translate from, where it is not clear.")]
 TargetColumn = Annotated[str | None, typer.Option(help="The column with translations, where it is not clear.")]
+
+Encoding = Annotated[
+    str | None, typer.Option(help="What files are in, such as cp1252.", show_default="UTF-8, or as their mark says")
+]
+Delimiter = Annotated[
+    str | None, typer.Option(help="What is between columns: a character, or tab.", show_default="as the header shows")
+]
+NoHeader = Annotated[bool, typer.Option("--no-header", help="The first row is data; columns go by number, from 1.")]
 
 
 def note(message: str) -> None:
@@ -106,18 +114,34 @@ def check_texts(texts: list[str] | None, file: Path | None, example: str) -> Non
         raise UsageError(f"give a text, such as {example}, or --file, or pipe lines in")
 
 
+def reading_of(encoding: str | None, delimiter: str | None = None, no_header: bool = False) -> "Reading | None":
+    """How files are read, where an option says so."""
+    from nlpkit.data.tables import Reading
+
+    given = Reading(encoding, delimiter, not no_header)
+    return None if given == Reading() else given
+
+
 def read_texts(
-    texts: list[str] | None, file: Path | None, text_column: str | None = None
+    texts: list[str] | None,
+    file: Path | None,
+    text_column: str | None = None,
+    *,
+    remembered: str | None = None,
+    reading: "Reading | None" = None,
 ) -> "Iterator[Iterator[tuple[Row, str]]]":
     """Arguments, else the rows of a file, else the lines of standard input, each with its text: in one burst, or, from
     a pipe that pauses, in one for each time that it goes on."""
     from nlpkit.cli.pipe import bursts
     from nlpkit.data.files import read_rows
+    from nlpkit.data.tables import Reading
 
     if texts:
         yield (({}, utf8(text, "a text")) for text in texts)
-    elif file is not None:
-        yield read_rows(file, text_column)
+    elif file not in (None, Path("-")) or reading is not None:
+        yield read_rows(file or Path("-"), text_column, remembered=remembered, reading=reading or Reading())
+    elif text_column is not None:
+        raise UsageError("standard input is read as lines, which have no columns; say --delimiter if it is a table")
     else:
         numbers = count(1)
         for lines in bursts(sys.stdin.fileno()):
@@ -126,9 +150,11 @@ def read_texts(
 
 def _decoded(line: bytes, number: int) -> str:
     try:
-        return line.decode().rstrip("\r\n")
+        return line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
     except UnicodeDecodeError:
-        raise DataError(f"standard input line {number} is not UTF-8 text") from None
+        raise DataError(
+            f"standard input line {number} is not UTF-8 text; say what it is in, such as --encoding cp1252 or utf-16"
+        ) from None
 
 
 def answered(
@@ -140,37 +166,10 @@ def answered(
     def each() -> Iterator[A]:
         for burst in bursts:
             yield from answer(burst)
-            sys.stdout.flush()
+            if output is None:
+                sys.stdout.flush()
 
     return watched(each(), what) if output is not None else each()
-
-
-@contextmanager
-def open_output(output: Path | None) -> Iterator[IO[str]]:
-    """A file to write to, which appears when all is written; without one, standard output.
-
-    Raises NlpkitError when it cannot be written.
-    """
-    if output is None:
-        yield sys.stdout
-        sys.stdout.flush()
-        return
-    import tempfile
-
-    partial = None
-    try:
-        with tempfile.NamedTemporaryFile(
-            "w", encoding="utf-8", newline="", dir=output.parent, prefix=f".{output.name}-", delete=False
-        ) as file:
-            partial = Path(file.name)
-            yield file
-        partial.chmod(0o644)  # temporary files are for their owner alone
-        partial.replace(output)
-    except OSError as error:
-        raise NlpkitError(f"{output} cannot be written: {error.strerror}") from error
-    finally:
-        if partial is not None:
-            partial.unlink(missing_ok=True)
 
 
 def print_json(value: Any) -> None:

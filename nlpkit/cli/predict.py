@@ -8,24 +8,32 @@ from typing import Literal
 import typer
 
 from nlpkit.cli.options import (
+    Delimiter,
+    Encoding,
     Json,
     Model,
+    NoHeader,
     TextColumn,
     answered,
     check_options,
     check_texts,
     load_model,
     read_texts,
+    reading_of,
 )
 from nlpkit.errors import UsageError
+from nlpkit.output import check_output_file
 
 
 def predict(
     context: typer.Context,
     texts: list[str] = typer.Argument(None, help="Texts; without any, standard input is read, one text a line."),
     model: Model = None,
-    file: Path = typer.Option(None, "--file", "-f", help="A .csv, .tsv, .jsonl, .parquet or text file of texts."),
+    file: Path = typer.Option(None, "--file", "-f", help="A table or a text file; - is standard input."),
     text_column: TextColumn = None,
+    encoding: Encoding = None,
+    delimiter: Delimiter = None,
+    no_header: NoHeader = False,
     output: Path = typer.Option(None, "--output", "-o", help="Write here, and whole, instead of standard output."),
     overwrite: bool = typer.Option(False, help="Replace an output file that is there already."),
     format: Literal["plain", "csv", "tsv", "jsonl", "parquet"] = typer.Option(
@@ -47,8 +55,7 @@ def predict(
         together={"text_column": ["file"], "overwrite": ["output"]},
     )
     check_texts(texts, file, 'nlpkit predict "I loved every minute"')
-    if output is not None and output.exists() and not overwrite:
-        raise UsageError(f"{output} exists; pick another --output, or --overwrite it")
+    check_output_file(output, overwrite=overwrite)
     if top > 1 and min_score is not None:
         raise UsageError("--top gives labels whatever their scores, and --min-score does not; give one of them")
 
@@ -63,7 +70,9 @@ def predict(
     choose = classifier.chooser(min_score)
     most = None if chosen is Format.jsonl and top == 1 else top  # JSON tells every score, unless asked for the best
     respond = partial(answers, classifier, choose=choose, most=most)
-    found = answered(read_texts(texts, file, text_column), respond, output, "predicting")
+    reading = reading_of(encoding, delimiter, no_header)
+    given = read_texts(texts, file, text_column, remembered=classifier.columns.get("text"), reading=reading)
+    found = answered(given, respond, output, "predicting")
     with open_writer(chosen, output, top) as write:
         for answer in found:
             write(answer)

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from nlpkit.cli.options import open_output
 from nlpkit.cli.rows import Format, one_line, open_rows
-from nlpkit.data.files import Row
+from nlpkit.data.tables import Row
+from nlpkit.output import open_output
 from nlpkit.tasks.classification import TextClassifier
 
 logger = logging.getLogger("nlpkit")

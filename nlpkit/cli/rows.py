@@ -11,9 +11,10 @@ from itertools import chain, count
 from pathlib import Path
 from typing import IO, Any
 
-from nlpkit.cli.options import open_output, to_json
-from nlpkit.data.files import Row
+from nlpkit.cli.options import to_json
+from nlpkit.data.tables import Row
 from nlpkit.errors import DataError, NlpkitError, UsageError
+from nlpkit.output import open_output
 
 Write = Callable[[Row, Row], None]
 

@@ -6,10 +6,13 @@ from typing import TYPE_CHECKING, TypeAlias
 import typer
 
 from nlpkit.cli.options import (
+    Delimiter,
+    Encoding,
     Json,
     LabelColumn,
     LabelColumns,
     LabelDelimiter,
+    NoHeader,
     Pair,
     SourceColumn,
     TargetColumn,
@@ -50,6 +53,9 @@ def train(
     label_delimiter: LabelDelimiter = None,
     source_column: SourceColumn = None,
     target_column: TargetColumn = None,
+    encoding: Encoding = None,
+    delimiter: Delimiter = None,
+    no_header: NoHeader = False,
     epochs: int = typer.Option(None, help="At most so many passes over the data.", show_default="the recipe's"),
     seed: int = typer.Option(None, help="What every random draw follows from.", show_default="the recipe's"),
     settings: list[str] = typer.Option(
@@ -68,6 +74,8 @@ def train(
 
     if (source is None) != (target is None):
         raise UsageError("--source and --target go together: a file of sentences and one of their translations")
+    if resume and overwrite:
+        raise UsageError("--resume goes on with a run and --overwrite starts over; leave one of them out")
     if source is not None and data is not None:
         raise UsageError("give --data, or --source and --target, not both")
     chosen = load_recipe(
@@ -83,6 +91,9 @@ def train(
             "data.label_column": label_column,
             "data.label_columns": column_names(label_columns),
             "data.label_delimiter": label_delimiter,
+            "data.encoding": encoding,
+            "data.delimiter": delimiter,
+            "data.header": False if no_header else None,
             "training.epochs": epochs,
             "training.seed": seed,
         },
@@ -93,10 +104,10 @@ def train(
         return
 
     from nlpkit.bundle import CHECKPOINT, check_output
+    from nlpkit.locking import locked
     from nlpkit.tasks import task_class
     from nlpkit.training.run import check_run
 
-    check_output(folder, overwrite=overwrite or resume)
     if baseline:
         from nlpkit.baseline import require_sklearn
 
@@ -104,13 +115,16 @@ def train(
             raise UsageError("--baseline goes with classification: it compares with a linear classifier")
         require_sklearn()
     checkpoint = folder / CHECKPOINT
-    check_run(checkpoint, chosen, resume=resume, overwrite=overwrite)
     model = task_class(chosen.task)(chosen)
-    note(f"training {Path(recipe).stem} on {chosen.data.source} into {folder}")
-    try:
-        model.fit(checkpoint=checkpoint, resume=resume, tensorboard=tensorboard, output=folder)
-    except Interrupted:
-        raise Interrupted(f"stopped, and saved in {checkpoint}; the same command with --resume goes on") from None
+    with locked(folder):
+        check_run(checkpoint, chosen, resume=resume, overwrite=overwrite)
+        check_output(folder, overwrite=overwrite or resume)
+        note(f"training {Path(recipe).stem} on {chosen.data.source} into {folder}")
+        replaced = overwrite or resume
+        try:
+            model.fit(checkpoint=checkpoint, resume=resume, tensorboard=tensorboard, output=folder, overwrite=replaced)
+        except Interrupted:
+            raise Interrupted(f"stopped, and saved in {checkpoint}; the same command with --resume goes on") from None
     linear = _baseline(model) if baseline else {}
     if as_json:
         print_json(

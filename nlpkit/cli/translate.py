@@ -8,17 +8,21 @@ from typing import TYPE_CHECKING, Literal
 import typer
 
 from nlpkit.cli.options import (
+    Delimiter,
+    Encoding,
     Json,
+    NoHeader,
     TextColumn,
     answered,
     check_options,
     check_texts,
     load_model,
     note,
-    open_output,
     read_texts,
+    reading_of,
 )
 from nlpkit.errors import UsageError
+from nlpkit.output import check_output_file, open_output
 
 if TYPE_CHECKING:
     from nlpkit.tasks.translation import Translator
@@ -35,8 +39,11 @@ def translate(
         show_default="the newest under ./models",
     ),
     pair: str = typer.Option(None, help="Refuse a model of another pair than this, such as en-de."),
-    file: Path = typer.Option(None, "--file", "-f", help="A .csv, .tsv, .jsonl, .parquet or text file of texts."),
+    file: Path = typer.Option(None, "--file", "-f", help="A table or a text file of texts; - is standard input."),
     text_column: TextColumn = None,
+    encoding: Encoding = None,
+    delimiter: Delimiter = None,
+    no_header: NoHeader = False,
     output: Path = typer.Option(None, "--output", "-o", help="Write here, and whole, instead of standard output."),
     overwrite: bool = typer.Option(False, help="Replace an output file that is there already."),
     format: Literal["plain", "csv", "tsv", "jsonl", "parquet"] = typer.Option(
@@ -70,8 +77,7 @@ def translate(
     if nbest > beam:
         raise UsageError(f"--nbest {nbest} needs a --beam as wide, not {beam}")
     for path in (output, html):
-        if path is not None and path.exists() and not overwrite:
-            raise UsageError(f"{path} exists; pick another name, or --overwrite it")
+        check_output_file(path, overwrite=overwrite)
     ranking = {"length_penalty": length_penalty, "coverage_penalty": coverage_penalty}
     ranking = {name: value for name, value in ranking.items() if value is not None}
     _check(ranking)
@@ -84,7 +90,9 @@ def translate(
     first, *others = [load_model(folder, "translation") for folder in folders]
     first.check_pair(pair)
     translator = first.together(*others) if others else first
-    given = read_texts(texts, file, text_column)
+    remembered = translator.columns.get("source")
+    reading = reading_of(encoding, delimiter, no_header)
+    given = read_texts(texts, file, text_column, remembered=remembered, reading=reading)
     if looking:
         _show_attention(translator, (text for _, text in chain.from_iterable(given)), html, attention, beam, ranking)
         return

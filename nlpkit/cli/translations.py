@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
-from nlpkit.cli.options import open_output
 from nlpkit.cli.rows import Format, one_line, open_rows
-from nlpkit.data.files import Row
+from nlpkit.data.tables import Row
+from nlpkit.output import open_output
 from nlpkit.tasks.translation import Translation, Translator
 
 

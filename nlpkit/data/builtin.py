@@ -10,7 +10,8 @@ from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
 from nlpkit.data.dataset import Dataset, Example
-from nlpkit.data.files import add_files, read_rows
+from nlpkit.data.files import read_rows
+from nlpkit.data.folders import add_files
 from nlpkit.errors import DataError
 
 _LABELS = {"0": "negative", "1": "positive"}

@@ -3,8 +3,6 @@
 import hashlib
 import json
 import os
-import shutil
-import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from nlpkit.errors import DataError
+from nlpkit.locking import work_folder
 
 TOKENIZER = "tokenizer.model"
 
@@ -39,16 +38,13 @@ def cached(shape: Mapping[str, Any], fill: Callable[[Path], None], tokenizer: by
         return folder
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        work = Path(tempfile.mkdtemp(prefix=".building-", dir=folder.parent))
-        try:
+        with work_folder(folder.parent) as work:
             fill(work)
             try:
                 work.rename(folder)
             except OSError:  # another run was quicker
                 if not folder.is_dir():
                     raise
-        finally:
-            shutil.rmtree(work, ignore_errors=True)
     except OSError as error:
         raise DataError(
             f"prepared data cannot be written under {folder.parent}: {error.strerror}; make room, or name "

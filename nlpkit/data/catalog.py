@@ -1,20 +1,34 @@
 """The data sets that have a name. A new one is a line in `CATALOG`."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from nlpkit.data.builtin import open_python_docs, open_reviews, reviews_file
+from nlpkit.data.columns import LABEL_NAMES, TEXT_NAMES, Columns
+from nlpkit.data.compression import inner_suffix
 from nlpkit.data.dataset import Dataset, Example, Pair
 from nlpkit.data.dates import has_babel, open_dates
-from nlpkit.data.documents import TEXTS
+from nlpkit.data.documents import is_text_file
 from nlpkit.data.documents import open_documents as open_local_documents
-from nlpkit.data.files import TABLES, Columns, open_local
-from nlpkit.data.parallel import holds_parallel_files, open_parallel, split_pair
+from nlpkit.data.files import NONE, open_local
+from nlpkit.data.folders import split_tables, visible
+from nlpkit.data.notes import tell_once
+from nlpkit.data.parallel import (
+    SOURCE_NAMES,
+    TARGET_NAMES,
+    beside,
+    holds_parallel_files,
+    open_parallel,
+    pair_columns,
+    split_pair,
+)
+from nlpkit.data.tables import Reading, is_table
 from nlpkit.data.tfds import is_prepared, open_tfds, open_tfds_pairs, open_tfds_texts
-from nlpkit.errors import UsageError, did_you_mean
+from nlpkit.errors import NlpkitError, UsageError, did_you_mean
 
 
 @dataclass(frozen=True)
@@ -77,10 +91,13 @@ def open_labelled(
     label_columns: Sequence[str] | None = None,
     label_delimiter: str | None = None,
     skip_empty: bool = False,
+    reading: Reading = Reading(),
+    remembered: Mapping[str, str] = NONE,
 ) -> Dataset[Example]:
     """The labelled texts that a path or a name means; a path that exists always wins.
 
-    `tfds:NAME` is any text-classification set of tensorflow-datasets. Raises UsageError when nothing is meant.
+    reading: how files are read; remembered: the columns of an earlier run, taken where they are there. `tfds:NAME` is
+    any text-classification set of tensorflow-datasets. Raises UsageError when nothing is meant.
     """
     columns = Columns(text_column, label_column, tuple(label_columns or ()), label_delimiter)
     if label_delimiter == "":
@@ -88,7 +105,9 @@ def open_labelled(
     if columns.labels and (label_column or label_delimiter):
         raise UsageError("a column for each label goes with neither --label-column nor --label-delimiter; leave it out")
     if path := _existing(source):
-        return open_local(path, columns, skip_empty=skip_empty)
+        with _shadowing(source):
+            return open_local(path, columns, skip_empty=skip_empty, reading=reading, remembered=remembered)
+    _refuse_reading(source, reading)
     if source.startswith("tfds:"):
         if columns.labels or columns.delimiter:
             raise UsageError(f"{source} has one label a text; leave --label-columns and --label-delimiter out")
@@ -99,10 +118,18 @@ def open_labelled(
     return entry.open()
 
 
-def open_documents(source: str, *, text_column: str | None = None) -> Dataset[str]:
+def open_documents(
+    source: str,
+    *,
+    text_column: str | None = None,
+    reading: Reading = Reading(),
+    remembered: Mapping[str, str] = NONE,
+) -> Dataset[str]:
     """The documents that a path or a name means; of labelled data, the texts. Otherwise as `open_labelled`."""
     if path := _existing(source):
-        return open_local_documents(path, text_column)
+        with _shadowing(source):
+            return open_local_documents(path, text_column, reading=reading, remembered=remembered)
+    _refuse_reading(source, reading)
     if source.startswith("tfds:"):
         return open_tfds_texts(source.removeprefix("tfds:"), text_column)
     entry = _named(source, ("generation", "classification"))
@@ -122,20 +149,36 @@ def open_pairs(
     pair: str | None = None,
     source_column: str | None = None,
     target_column: str | None = None,
+    reading: Reading = Reading(),
+    remembered: Mapping[str, str] = NONE,
 ) -> Dataset[Pair]:
-    """The pairs of sentences that a path, two paths or a name mean; `tfds:NAME` is any translation set of
-    tensorflow-datasets. Otherwise as `open_labelled`."""
+    """The pairs of sentences that a path, two paths or a name mean, or the beginning of two files' names, such as
+    corpus for corpus.en and corpus.de; `tfds:NAME` is any translation set of tensorflow-datasets. Otherwise as
+    `open_labelled`."""
     other = None if target is None else Path(target).expanduser()
     if other is not None and not other.exists():
         raise UsageError(f"there is no file at {target}")
     if pair is not None:
         split_pair(pair)
-    if path := _existing(source):
-        return open_parallel(path, other, pair=pair, source_column=source_column, target_column=target_column)
+    path = _existing(source)
+    if path is None and source and pair and beside(Path(source).expanduser(), pair):
+        path = Path(source).expanduser()
+    if path:
+        with _shadowing(source):
+            return open_parallel(
+                path,
+                other,
+                pair=pair,
+                source_column=source_column,
+                target_column=target_column,
+                reading=reading,
+                remembered=remembered,
+            )
     if target is not None:
         raise UsageError(f"there is no file at {source}")
     if source_column or target_column:
         raise UsageError(f"{source} has no columns to choose from; leave --source-column and --target-column out")
+    _refuse_reading(source, reading)
     if source.startswith("tfds:"):
         return open_tfds_pairs(source.removeprefix("tfds:"), pair)
     entry = _named(source, ("translation",))
@@ -144,25 +187,58 @@ def open_pairs(
     return entry.open()
 
 
-def is_parallel(source: str) -> bool:
-    """Whether a name or a folder means pairs of sentences; of a table, its columns must tell."""
-    if (path := _existing(source)) is None:
-        return source in CATALOG and CATALOG[source].task == "translation"
-    return path.is_dir() and holds_parallel_files(path)
-
-
-def is_unlabelled(source: str) -> bool:
-    """Whether a path or a name means documents alone: a text file, a folder of them, or a set for generation."""
-    if (path := _existing(source)) is None:
-        return source in CATALOG and CATALOG[source].task == "generation"
+def task_of(source: str, *, text_column: str | None = None, reading: Reading = Reading()) -> str:
+    """What a path or a name is data for, by its looks: of a table, its columns tell, of which one may be known to hold
+    the text; where they do not, it is "classification"."""
+    path = _existing(source)
+    if path is None:
+        return CATALOG[source].task if source in CATALOG else "classification"
+    if path.is_dir() and holds_parallel_files(path):
+        return "translation"
+    if path.is_file() and inner_suffix(path) == ".tmx":
+        return "translation"
     if path.is_dir():
-        return any(entry.suffix.lower() in TEXTS for entry in path.iterdir())
-    return path.suffix.lower() not in TABLES
+        tables = split_tables(path)
+        if not tables:
+            return "generation" if any(map(is_text_file, visible(path))) else "classification"
+        path = tables.get("train", next(iter(tables.values())))[0]
+    elif not is_table(path, reading):
+        return "generation"
+    names = [name.lower() for name in pair_columns(path, reading)]
+    if any(name in LABEL_NAMES for name in names):
+        # `target` may be a label, and the translation of a source
+        return "translation" if "source" in names and "target" in names else "classification"
+    if text_column is not None or names == ["1"] or any(name in TEXT_NAMES for name in names):
+        return "generation"
+    return "translation" if {*SOURCE_NAMES} & {*names} and {*TARGET_NAMES} & {*names} else "classification"
+
+
+@contextmanager
+def _shadowing(source: str) -> Iterator[None]:
+    """Says that a path hides the data set of its name, and so do errors about it."""
+    if source not in CATALOG:
+        yield
+        return
+    hidden = f"{source} is a path here, which hides the data set of that name"
+    tell_once(hidden)
+    try:
+        yield
+    except NlpkitError as error:
+        raise type(error)(f"{error} ({hidden}; rename it, or run elsewhere)") from None
+
+
+def _refuse_reading(source: str, reading: Reading) -> None:
+    if reading != Reading() and (source in CATALOG or source.startswith("tfds:")):
+        raise UsageError(f"{source} is no file of yours; leave --encoding, --delimiter and --no-header out")
 
 
 def _existing(source: str) -> Path | None:
     path = Path(source).expanduser()
-    return path if source and path.exists() else None
+    if not source or not path.exists():
+        return None
+    if not path.is_file() and not path.is_dir():
+        raise UsageError(f"{source} is no regular file; data is read several times, so write it into one first")
+    return path
 
 
 def _named(source: str, tasks: tuple[str, ...]) -> Entry:

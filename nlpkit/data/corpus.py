@@ -11,6 +11,7 @@ from nlpkit.data.cache import TOKENIZER, Report, cached
 from nlpkit.data.dataset import Dataset, Example
 from nlpkit.data.facts import Facts, count_repeated, keep_facts, kept_facts
 from nlpkit.data.labels import all_of, in_order, one_label
+from nlpkit.data.notes import recorded
 from nlpkit.data.seen import Seen, row_key
 from nlpkit.data.texts import StoredTexts, Texts, counted, open_texts, store_texts, write_texts
 from nlpkit.errors import DataError
@@ -101,10 +102,13 @@ def _fill(
     columns = dict.fromkeys(one_label(name, dataset.name) for name in recipe.data.label_columns or ())
     names = {name: number for number, name in enumerate(columns)}
     taught: set[str] = set()
+    said: list[str] = []
     stores, found, unlearnt = {}, {}, {}
     for split in sorted(dataset.splits, key=lambda split: split != "train"):
         own = names if split != "test" else {}  # a model has no label that stands in test alone
-        stores[split], found[split] = _store_split(work, dataset, split, own, recipe, report)
+        with recorded() as told:
+            stores[split], found[split] = _store_split(work, dataset, split, own, recipe, report)
+        said += told
         if split == "train":
             taught = set(own)
         elif not len(stores[split]):
@@ -152,7 +156,7 @@ def _fill(
         else:
             np.save(work / f"{name}.labels.npy", labels[split][rows])
     keys |= {"train": keys["train"][train_rows], "validation": keys[validation_split][validation_rows]}
-    keep_facts(work, Facts(repeated=count_repeated(keys), unlearnt=unlearnt), keys)
+    keep_facts(work, Facts(repeated=count_repeated(keys), unlearnt=unlearnt, said=said), keys)
     for split in stores:
         (work / f"texts-{split}.bin").unlink()
     (work / "labels.json").write_text(json.dumps(order, ensure_ascii=False), encoding="utf-8")

@@ -4,7 +4,7 @@ import hashlib
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Generic, Literal, NamedTuple, TypeVar
 
@@ -39,13 +39,17 @@ class Dataset(Generic[Row]):
     """Splits by name ("train", "validation", "test"), and the SHA-256 of the content behind them.
 
     A row is an `Example` for classification, the text of one document for generation, a `Pair` for translation.
+    columns: which columns they come from, by what they are for ("text", "label", "source", "target"), where there are
+    any; left_out: how many rows of each split were left out, by reason, once it was read to its end; label_type: what a
+    classifier's answers are, the labels' text, or the integers that a program gave.
     """
 
     name: str
     splits: Mapping[str, Callable[[], Iterator[Row]]]
     fingerprint: str
     label_type: Literal["str", "int"] = "str"
-    """What a classifier's answers are: the labels' text, or the integers that a program gave."""
+    columns: Mapping[str, str] = field(default_factory=dict)
+    left_out: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
     def read(self, split: str) -> Iterator[Row]:
         """The rows of a split. Raises UsageError when there is no such split."""

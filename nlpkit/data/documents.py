@@ -1,55 +1,93 @@
 """Documents without labels, to learn to write from: a text file, a folder of them, or a column of a table."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 
+from nlpkit.data.columns import choose_text
+from nlpkit.data.compression import bare_name
 from nlpkit.data.dataset import Dataset
-from nlpkit.data.files import SPLITS, TABLES, Columns, fingerprint, read_rows
+from nlpkit.data.encoding import read_text
+from nlpkit.data.files import NONE, WITHOUT_TEXT, read_rows, settled
+from nlpkit.data.folders import SPLITS, fingerprint, split_tables, tell_skipped, visible_files
+from nlpkit.data.notes import tell_once
+from nlpkit.data.tables import Reading, is_table
 from nlpkit.errors import DataError, UsageError
 
 TEXTS = (".txt", ".text", ".md", ".rst")
 
 
-def open_documents(path: Path, text_column: str | None = None) -> Dataset[str]:
+def open_documents(
+    path: Path, text_column: str | None = None, *, reading: Reading = Reading(), remembered: Mapping[str, str] = NONE
+) -> Dataset[str]:
     """A file of any name as one document, a table as a document a row, or a folder of text files, one each.
 
-    A folder may hold its splits as `train.txt`, `validation.txt` and `test.txt`. Raises UsageError when the path
-    holds nothing of the kind; DataError, while a split is read, for what is not text.
+    A folder may hold its splits as `train.txt`, `validation.txt` and `test.txt`, or as tables. Columns are chosen as
+    `open_local` does it. Raises UsageError when the path holds nothing of the kind; DataError for a split without
+    text, and, while one is read, for what is not text.
     """
-    if path.is_dir():
-        files = sorted(file for file in path.rglob("*") if file.is_file() and file.suffix.lower() in TEXTS)
-        if not files:
-            raise UsageError(f"{path} holds no text files ({', '.join(TEXTS)})")
-        splits = _splits(path, files)
-    elif path.suffix.lower() in TABLES:
-        splits = {"train": partial(_column, path, text_column)}
+    left_out: dict[str, dict[str, int]] = {}
+    roles: Mapping[str, str] = NONE
+    splits: dict[str, Callable[[], Iterator[str]]]
+    if tables := _tables(path, reading):
+        files = [file for split in tables.values() for file in split]
+        roles = settled(tables, reading, partial(_choose, wanted=text_column, remembered=remembered.get("text")))
+        splits = {
+            split: partial(_column, files, roles["text"], reading, left_out.setdefault(split, {}))
+            for split, files in tables.items()
+        }
     elif text_column is not None:
         raise UsageError(f"{path} is no table, so it has no columns to choose from; leave --text-column out")
     else:
-        splits = {"train": partial(_whole, [path])}
-    return Dataset(str(path), splits, fingerprint(path, Columns(text_column), False))
+        texts = _text_files(path) if path.is_dir() else {"train": [path]}
+        files = [file for split in texts.values() for file in split]
+        splits = {split: partial(_whole, files, reading.encoding) for split, files in texts.items()}
+        for split, read in splits.items():
+            if not any(text.strip() for text in read()):
+                raise DataError(f"{texts[split][0] if len(texts[split]) == 1 else path} has no text in it")
+    mark = fingerprint(files, path, sorted(roles.items()), reading)
+    return Dataset(str(path), splits, mark, columns=roles, left_out=left_out)
 
 
-def _splits(folder: Path, files: list[Path]) -> dict[str, Callable[[], Iterator[str]]]:
-    named = {SPLITS[file.stem.lower()]: file for file in files if file.stem.lower() in SPLITS}
-    if "train" in named and len(named) == len(files):
-        return {split: partial(_whole, [file]) for split, file in named.items()}
-    return {"train": partial(_whole, files)}
+def is_text_file(path: Path) -> bool:
+    """Whether a file's name is that of a text, compressed or not."""
+    return Path(bare_name(path)).suffix.lower() in TEXTS
 
 
-def _whole(files: list[Path]) -> Iterator[str]:
+def _tables(path: Path, reading: Reading) -> dict[str, list[Path]]:
+    if not path.is_dir():
+        return {"train": [path]} if is_table(path, reading) else {}
+    return split_tables(path)
+
+
+def _choose(
+    path: Path, names: list[str], *, header: bool, wanted: str | None, remembered: str | None
+) -> dict[str, str]:
+    return {"text": choose_text(path, names, wanted, remembered, header=header)}
+
+
+def _text_files(folder: Path) -> dict[str, list[Path]]:
+    files = [file for file in visible_files(folder) if is_text_file(file)]
+    if not files:
+        raise UsageError(f"{folder} holds no text files ({', '.join(TEXTS)})")
+    tell_skipped(folder, files, f"text files ({', '.join(TEXTS)})")
+    stems = {file: Path(bare_name(file)).stem.lower() for file in files}
+    named = {SPLITS[stem]: [file] for file, stem in stems.items() if stem in SPLITS}
+    return named if "train" in named and len(named) == len(files) else {"train": files}
+
+
+def _whole(files: list[Path], encoding: str | None) -> Iterator[str]:
+    return (read_text(file, encoding) for file in files)
+
+
+def _column(files: list[Path], column: str, reading: Reading, left_out: dict[str, int]) -> Iterator[str]:
+    empty = 0
     for file in files:
-        try:
-            text = file.read_bytes().decode("utf-8-sig")
-        except UnicodeDecodeError as error:
-            raise DataError(f"{file}: byte {error.start + 1} is not UTF-8 text; save the file as UTF-8") from None
-        except OSError as error:
-            raise DataError(f"{file} cannot be read: {error.strerror}") from None
-        if "\0" in text:
-            raise DataError(f"{file} is not text: it holds zero bytes")
-        yield text.replace("\r\n", "\n")
-
-
-def _column(path: Path, text_column: str | None) -> Iterator[str]:
-    return (text for _, text in read_rows(path, text_column) if text)
+        for _, text in read_rows(file, column, reading=reading):
+            if text:
+                yield text
+            else:
+                empty += 1
+    if empty:
+        left_out[WITHOUT_TEXT] = empty
+        tell_once(f"left out {empty:,} rows without text in {files[0] if len(files) == 1 else files[0].parent}")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from nlpkit.data.notes import tell_once
 from nlpkit.data.seen import SEEN, Seen, seen_from, seen_from_bytes
 
 logger = logging.getLogger("nlpkit")
@@ -19,16 +20,20 @@ _FILE = "facts.json"
 class Facts:
     """What was found in the splits of a data set when all of them were read.
 
-    left_out: rows that are of no use, by split and reason; repeated: how many rows of a split that judges stand in the
-    one trained on, too; unlearnt: the labels of such a split that the one trained on does not have.
+    left_out: rows that are of no use to training, by split and reason; repeated: how many rows of a split that judges
+    stand in the one trained on, too; unlearnt: the labels of such a split that the one trained on does not have; said:
+    what the readers had to tell.
     """
 
     left_out: dict[str, dict[str, int]] = field(default_factory=dict)
     repeated: dict[str, int] = field(default_factory=dict)
     unlearnt: dict[str, list[str]] = field(default_factory=dict)
+    said: list[str] = field(default_factory=list)
 
     def tell(self, name: str, unit: str) -> None:
         """Says so, of the data set `name` with rows called `unit`."""
+        for message in self.said:
+            tell_once(message)
         for split, reasons in self.left_out.items():
             counts = ", ".join(f"{reason} {count:,}" for reason, count in reasons.items())
             logger.warning("left out %s %s of %s: %s (%s)", f"{sum(reasons.values()):,}", unit, name, counts, split)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Se
 from functools import partial
 from typing import Any
 
+from nlpkit.data.columns import LABEL_NAMES, TEXT_NAMES
 from nlpkit.data.dataset import (
     Dataset,
     Example,
@@ -14,9 +15,9 @@ from nlpkit.data.dataset import (
     documents_with_text,
     read_pairs,
 )
-from nlpkit.data.files import _LABEL_NAMES, _TEXT_NAMES, SPLITS
+from nlpkit.data.folders import SPLITS
 from nlpkit.data.labels import read_flags, read_label
-from nlpkit.data.parallel import _SOURCE_NAMES, _TARGET_NAMES, split_pair
+from nlpkit.data.parallel import SOURCE_NAMES, TARGET_NAMES, split_pair
 from nlpkit.data.values import Values, called, column_names, is_table, iterable, plain, shown, texts, values
 from nlpkit.errors import DataError, UsageError, did_you_mean
 
@@ -82,7 +83,7 @@ def labelled_table(
                 _column(names, name, (), "label_columns")
             others = [name for name in names if name not in label_columns]
             return _text_column(others, wanted[0]), *label_columns
-        label = _column(names, wanted[1], _LABEL_NAMES, "label_column")
+        label = _column(names, wanted[1], LABEL_NAMES, "label_column")
         return _text_column(names, wanted[0], beside=label), label
 
     for split, table, (text, label, *more) in _tables(data, choose):
@@ -121,8 +122,8 @@ def paired_table(
             return tuple(mappings)
         if languages:  # columns may be called by their language
             wanted = [name or _known(language, names) for name, language in zip(wanted, languages, strict=True)]
-        source = _column(names, wanted[0], _SOURCE_NAMES, "source_column")
-        return source, _column(names, wanted[1], _TARGET_NAMES, "target_column", source, alone=True)
+        source = _column(names, wanted[0], SOURCE_NAMES, "source_column")
+        return source, _column(names, wanted[1], TARGET_NAMES, "target_column", source, alone=True)
 
     for split, table, columns in _tables(data, choose):
         sides = [values(table[column], "pair") for column in columns]
@@ -178,7 +179,7 @@ def _splits(data: Table) -> dict[str, Table]:
 
 
 def _text_column(names: list[str], wanted: str | None, beside: str | None = None) -> str:
-    return _column(names, wanted, _TEXT_NAMES, "text_column", beside, alone=True)
+    return _column(names, wanted, TEXT_NAMES, "text_column", beside, alone=True)
 
 
 def _column(

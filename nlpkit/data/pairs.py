@@ -11,6 +11,7 @@ import numpy as np
 from nlpkit.data.cache import TOKENIZER, Report, cached
 from nlpkit.data.dataset import Dataset, Pair
 from nlpkit.data.facts import Facts, count_repeated, keep_facts, kept_facts
+from nlpkit.data.notes import recorded
 from nlpkit.data.seen import Seen, row_key
 from nlpkit.data.texts import StoredTexts, Texts, counted, open_texts, store_texts, write_texts
 from nlpkit.errors import DataError
@@ -81,7 +82,8 @@ def prepare_pairs(
 
 def _fill(work: Path, dataset: Dataset[Pair], recipe: TranslationRecipe, report: Report, given: bytes | None) -> None:
     splits = [split for split in ("train", "validation") if split in dataset.splits]
-    stores = {split: _store_split(work, dataset, split, recipe, report) for split in dataset.splits}
+    with recorded() as said:
+        stores = {split: _store_split(work, dataset, split, recipe, report) for split in dataset.splits}
     for split, (sources, _) in stores.items():
         if not len(sources):
             raise DataError(f"{dataset.name}: its {split} split is empty; fill it, or remove it")
@@ -113,7 +115,7 @@ def _fill(work: Path, dataset: Dataset[Pair], recipe: TranslationRecipe, report:
         if not len(kept):
             use = "train on" if split == "train" else "hold out"
             raise DataError(f"{dataset.name}: of {len(rows):,} pairs none is left to {use}")
-    keep_facts(work, Facts(left_out=left_out, repeated=count_repeated(keys)), keys)
+    keep_facts(work, Facts(left_out=left_out, repeated=count_repeated(keys), said=said), keys)
     for path in work.glob("texts-*.bin"):
         path.unlink()
 

@@ -1,18 +1,29 @@
-"""Pairs of sentences, a source and its translation: parallel files, a folder of them, or two columns of a table."""
+"""Pairs of sentences, a source and its translation: parallel files, a folder of them, two columns of a table, a
+translation memory."""
 
-import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import zip_longest
 from pathlib import Path
 
+from nlpkit.data.columns import cell, choose_column
+from nlpkit.data.compression import bare_name, inner_suffix
 from nlpkit.data.dataset import Dataset, Pair
-from nlpkit.data.documents import TEXTS
-from nlpkit.data.files import SPLITS, TABLES, add_files, cell, choose_column, read_lines, read_table
+from nlpkit.data.documents import is_text_file
+from nlpkit.data.encoding import read_lines
+from nlpkit.data.files import NONE, settled
+from nlpkit.data.folders import SPLITS, fingerprint, split_tables, visible
+from nlpkit.data.notes import tell_once
+from nlpkit.data.tables import TABLES, Reading, Row, is_table, open_table
+from nlpkit.data.tmx import read_tmx, sentence
 from nlpkit.errors import DataError, UsageError
 
-_SOURCE_NAMES = ("source", "src", "input", "from")
-_TARGET_NAMES = ("target", "tgt", "trg", "translation", "output", "to")
+SOURCE_NAMES = ("source", "src", "input", "from")
+TARGET_NAMES = ("target", "tgt", "trg", "translation", "output", "to")
+_NESTED = "translation"  # a column that holds a sentence for each language
+WITHOUT_ONE = "without a sentence in both languages"  # why a unit is left out
+
+_Side = Sequence[Path]
 
 
 def open_parallel(
@@ -22,40 +33,59 @@ def open_parallel(
     pair: str | None = None,
     source_column: str | None = None,
     target_column: str | None = None,
+    reading: Reading = Reading(),
+    remembered: Mapping[str, str] = NONE,
 ) -> Dataset[Pair]:
-    """The pairs of a file of sources beside a `target` file, line by line; of a table; or of a folder that holds
-    its splits as `train.en`, `train.de`, `val.en` and so on, for a `pair` such as en-de.
+    """The pairs of a file of sources beside a `target` file, line by line; of a table, of lines with tabs, or of a
+    translation memory; or of a folder that holds its splits as `train.en`, `train.de`, `val.en` and so on, or as
+    tables, or that holds `corpus.en` and `corpus.de`, for a `pair` such as en-de.
 
-    Raises UsageError when it is not clear what is meant; DataError, while a split is read, for sides that do not
-    go together.
+    Columns are chosen as `open_local` does it. Raises UsageError when it is not clear what is meant; DataError for a
+    split that cannot be begun, and, while one is read, for sides that do not go together.
     """
-    columns = source_column, target_column
-    if target is not None:
-        if any(columns):
-            raise UsageError(
-                f"{path} and {target} are read line by line; leave --source-column and --target-column out"
-            )
-        if path.resolve() == target.resolve():
-            raise UsageError(f"{path} cannot be both the source and the target")
-        splits: dict[str, Callable[[], Iterator[Pair]]] = {"train": partial(_read_files, path, target)}
-        files = [path, target]
-    elif path.is_dir():
-        if any(columns):
-            raise UsageError(f"{path} holds files of lines; leave --source-column and --target-column out")
-        splits, files = _folder_splits(path, pair)
-    elif path.suffix.lower() in TABLES:
-        splits, files = {"train": partial(_read_columns, path, pair, *columns)}, [path]
-    else:
-        raise UsageError(f"{path} is one side only; name the other with --target")
-    digest = hashlib.sha256(repr((pair, columns)).encode())
-    for file in files:
-        add_files(digest, [file], file.parent)
-    return Dataset(str(path), splits, digest.hexdigest())
+    wanted = {"source": source_column, "target": target_column}
+    left_out: dict[str, dict[str, int]] = {}
+    roles: Mapping[str, str] = NONE
+    splits: dict[str, Callable[[], Iterator[Pair]]]
+    if sides := _sides(path, target, pair):
+        _refuse_columns(path, wanted)
+        files = [file for both in sides.values() for side in both for file in side]
+        for file in files:
+            if next(read_lines(file, reading.encoding), None) is None:
+                raise DataError(f"{file} is empty")
+        splits = {split: partial(_read_files, *both, reading.encoding) for split, both in sides.items()}
+    elif path.is_file() and inner_suffix(path) == ".tmx":
+        _refuse_columns(path, wanted)
+        files = [path]
+        languages = _checked_languages(path, pair)
+        splits = {"train": partial(_read_memory, path, *languages, left_out.setdefault("train", {}))}
+    elif path.is_dir() or is_table(path, reading):
+        tables = split_tables(path) if path.is_dir() else {"train": [path]}
+        files = [file for split in tables.values() for file in split]
+        choose = partial(_choose_pair, pair=pair, wanted=wanted, remembered=remembered)
+        roles = settled(tables, reading, choose, pair_columns)
+        splits = {split: partial(_read_columns, tables[split], reading, roles) for split in tables}
+    else:  # Tatoeba's lines: a sentence, its translation, and whom they are from
+        files = [path]
+        roles = {
+            "source": _checked_number(path, source_column or "1"),
+            "target": _checked_number(path, target_column or "2"),
+        }
+        splits = {"train": partial(_read_tabbed, path, reading.encoding, roles)}
+        if "\t" not in next(read_lines(path, reading.encoding), (0, ""))[1]:
+            raise UsageError(f"{path} is one side only; name the other with --target, or both languages with --pair")
+    mark = fingerprint(files, path if path.is_dir() else None, pair, sorted(roles.items()), reading)
+    return Dataset(str(path), splits, mark, columns=roles, left_out=left_out)
 
 
 def holds_parallel_files(folder: Path) -> bool:
     """Whether there are train.en and train.de, or the like, in two languages or more."""
-    return any(len(sides) > 1 for sides in _sides(folder).values())
+    return any(len(sides) > 1 for stem, sides in _by_language(folder).items() if _split_of(stem))
+
+
+def beside(prefix: Path, pair: str) -> bool:
+    """Whether there are the two files prefix.en and prefix.de, for the pair en-de."""
+    return all(_with_language(prefix, language) for language in split_pair(pair))
 
 
 def split_pair(pair: str) -> tuple[str, str]:
@@ -68,46 +98,42 @@ def split_pair(pair: str) -> tuple[str, str]:
     return source, target
 
 
-def _read_files(source: Path, target: Path) -> Iterator[Pair]:
-    read = 0
-    for read, (ours, theirs) in enumerate(zip_longest(read_lines(source), read_lines(target)), 1):
-        if ours is None or theirs is None:
-            counts = [sum(1 for _ in read_lines(path)) for path in (source, target)]
-            raise DataError(
-                f"{source} has {counts[0]:,} lines and {target} has {counts[1]:,}: line {read:,} stands alone; "
-                "every line needs its translation at the same place"
-            )
-        yield Pair(ours[1].strip(), theirs[1].strip())
-    if not read:
-        raise DataError(f"{source} is empty")
+# -- files, line by line
 
 
-def _read_columns(path: Path, pair: str | None, source_column: str | None, target_column: str | None) -> Iterator[Pair]:
-    languages = split_pair(pair) if pair else (None, None)
-    chosen: tuple[str, str] | None = None
-    for number, row in read_table(path):
-        if chosen is None:
-            names = list(row)
-            # columns may be called by their language
-            wanted = [
-                option or (language if language in names else None)
-                for option, language in zip((source_column, target_column), languages, strict=True)
-            ]
-            source = choose_column(path, names, wanted[0], _SOURCE_NAMES, "--source-column")
-            chosen = source, choose_column(path, names, wanted[1], _TARGET_NAMES, "--target-column")
-            if chosen[0] == chosen[1]:
-                raise UsageError(f"{path}: the column {source!r} cannot be both the source and the target")
-        texts = [cell(path, number, row, column) for column in chosen]
-        yield Pair(*("" if text is None else " ".join(str(text).split()) for text in texts))
-    if chosen is None:
-        raise DataError(f"{path} has no rows")
+def _sides(path: Path, target: Path | None, pair: str | None) -> dict[str, tuple[_Side, _Side]]:
+    """Of each split the files of sources and those of their translations; nothing where there are no such files."""
+    if target is not None:
+        if path.resolve() == target.resolve():
+            raise UsageError(f"{path} cannot be both the source and the target")
+        return {"train": ([path], [target])}
+    if path.is_dir():
+        return _folder_sides(path, pair)
+    if pair is None:
+        return {}
+    source, other = split_pair(pair)
+    # one of two files that are called by their language, or what both their names begin with
+    suffix = Path(bare_name(path)).suffix[1:]
+    stem = path.with_name(Path(bare_name(path)).stem) if suffix in (source, other) else path
+    found = [_with_language(stem, language) for language in (source, other)]
+    return {"train": ([found[0]], [found[1]])} if found[0] and found[1] else {}
 
 
-def _folder_splits(folder: Path, pair: str | None) -> tuple[dict[str, Callable[[], Iterator[Pair]]], list[Path]]:
-    found = _sides(folder)
+def _with_language(stem: Path, language: str) -> Path | None:
+    """The file stem.en, or stem.en.gz and the like."""
+    name = f"{stem.name}.{language}"
+    return next((file for file in visible(stem.parent) if bare_name(file) == name and file.is_file()), None)
+
+
+def _folder_sides(folder: Path, pair: str | None) -> dict[str, tuple[_Side, _Side]]:
+    every = _by_language(folder)
+    named = {stem: sides for stem, sides in every.items() if _split_of(stem)}
+    if not named and split_tables(folder):
+        return {}
+    found = named or every
     languages = sorted({language for sides in found.values() for language in sides})
-    if not found:
-        raise UsageError(f"{folder} holds no files such as train.en and train.de")
+    if not named and (pair is None or not set(split_pair(pair)) & set(languages)):
+        raise UsageError(f"{folder} holds no files such as train.en and train.de, and no tables such as train.csv")
     if pair is None:
         raise UsageError(
             f"{folder} holds {', '.join(languages)}; say from which to which with --pair {'-'.join(languages[:2])}"
@@ -116,25 +142,150 @@ def _folder_splits(folder: Path, pair: str | None) -> tuple[dict[str, Callable[[
     if missing := [language for language in (source, target) if language not in languages]:
         raise UsageError(f"{folder} holds no {missing[0]}; it has {', '.join(languages)}")
     both = {stem: sides for stem, sides in found.items() if source in sides and target in sides}
-    kinds = [SPLITS[stem.lower().partition("_")[0]] for stem in both]
+    if not named:  # corpora, which are read one after the other
+        if not both:
+            raise UsageError(f"{folder} holds no two files of one name in {source} and in {target}")
+        return {"train": ([sides[source] for sides in both.values()], [sides[target] for sides in both.values()])}
+    kinds = [_split_of(stem) for stem in both]
     if kinds.count("train") != 1:
         raise UsageError(f"{folder} has {kinds.count('train')} train splits of {pair}; it should have one")
-    splits: dict[str, Callable[[], Iterator[Pair]]] = {}
-    for (stem, sides), kind in zip(both.items(), kinds, strict=True):
+    return {
         # of several test sets, each goes by its own name
-        splits[kind if kinds.count(kind) == 1 else stem] = partial(_read_files, sides[source], sides[target])
-    return splits, [sides[language] for sides in both.values() for language in (source, target)]
+        kind if kinds.count(kind) == 1 else stem: ([sides[source]], [sides[target]])
+        for (stem, sides), kind in zip(both.items(), kinds, strict=True)
+    }
 
 
-def _sides(folder: Path) -> dict[str, dict[str, Path]]:
-    """A folder's files by the name before their suffix, and by that, which is a language."""
+def _by_language(folder: Path) -> dict[str, dict[str, Path]]:
+    """A folder's files by the name before their suffix, and by that, which may be a language."""
     found: dict[str, dict[str, Path]] = {}
-    for file in sorted(folder.iterdir()):
-        # test_2016_flickr.en is of the test split
-        if (
-            file.suffix
-            and file.stem.lower().partition("_")[0] in SPLITS
-            and file.suffix.lower() not in (*TABLES, *TEXTS)
-        ):
-            found.setdefault(file.stem, {})[file.suffix[1:]] = file
+    for file in visible(folder):
+        name = Path(bare_name(file))
+        if name.suffix and name.suffix.lower() not in TABLES and not is_text_file(file) and file.is_file():
+            found.setdefault(name.stem, {})[name.suffix[1:]] = file
     return found
+
+
+def _split_of(stem: str) -> str:
+    """The split that a file's name stands for, or nothing: test_2016_flickr is of the test split."""
+    return SPLITS.get(stem.lower().partition("_")[0], "")
+
+
+def _read_files(sources: _Side, targets: _Side, encoding: str | None) -> Iterator[Pair]:
+    for source, target in zip(sources, targets, strict=True):
+        sides = zip_longest(read_lines(source, encoding), read_lines(target, encoding))
+        for ours, theirs in sides:
+            if ours is not None and theirs is not None:
+                yield Pair(ours[1].strip(), theirs[1].strip())
+                continue
+            number, line = ours or theirs or (0, "")
+            if line.strip() or next(sides, None) is not None:
+                counts = [sum(1 for _ in read_lines(path, encoding)) for path in (source, target)]
+                raise DataError(
+                    f"{source} has {counts[0]:,} lines and {target} has {counts[1]:,}: line {number:,} stands alone; "
+                    "every line needs its translation at the same place"
+                )
+            tell_once(f"{source if ours else target} ends with a blank line that the other does not have: not read")
+
+
+# -- columns
+
+
+def pair_columns(path: Path, reading: Reading) -> list[str]:
+    """A table's columns; instead of one that holds sentences by their language, these."""
+    names, rows = open_table(path, reading)
+    first = next(rows, None)
+    if first is None:
+        raise DataError(f"{path} has no rows")
+    return list(_flat(first[1])) if isinstance(first[1].get(_NESTED), dict) else names
+
+
+def _flat(row: Row) -> Row:
+    nested = row.get(_NESTED)
+    if not isinstance(nested, dict):
+        return row
+    return {name: value for name, value in row.items() if name != _NESTED} | nested
+
+
+def _choose_pair(
+    path: Path,
+    names: list[str],
+    *,
+    pair: str | None,
+    wanted: Mapping[str, str | None],
+    remembered: Mapping[str, str],
+    header: bool,
+) -> dict[str, str]:
+    languages = split_pair(pair) if pair else ("", "")
+    roles = {}
+    for (role, column), language, known in zip(wanted.items(), languages, (SOURCE_NAMES, TARGET_NAMES), strict=True):
+        column = column or (language if language in names else None)  # columns may be called by their language
+        option = f"--{role}-column"
+        roles[role] = choose_column(path, names, column, known, option, remembered.get(role), header=header)
+    if roles["source"] == roles["target"]:
+        raise UsageError(f"{path}: the column {roles['source']!r} cannot be both the source and the target")
+    return roles
+
+
+def _read_columns(files: list[Path], reading: Reading, roles: Mapping[str, str]) -> Iterator[Pair]:
+    for file in files:
+        for number, row in open_table(file, reading).rows:
+            flat = _flat(row)
+            sides = (cell(file, number, flat, roles[role]) for role in ("source", "target"))
+            yield Pair(*("" if side is None else " ".join(str(side).split()) for side in sides))
+
+
+def _read_tabbed(path: Path, encoding: str | None, roles: Mapping[str, str]) -> Iterator[Pair]:
+    """Sentences with tabs between them; a quotation mark is one of the sentence's."""
+    source, target = (int(roles[role]) - 1 for role in ("source", "target"))
+    for number, line in read_lines(path, encoding):
+        if not line.strip():
+            continue
+        cells = line.split("\t")
+        if max(source, target) >= len(cells):
+            raise DataError(
+                f"{path} line {number}: {len(cells)} of the columns that tabs divide, where {max(source, target) + 1} "
+                "are needed"
+            )
+        yield Pair(cells[source].strip(), cells[target].strip())
+
+
+def _checked_number(path: Path, column: str) -> str:
+    if not column.isdecimal() or int(column) < 1:
+        raise UsageError(f"{path} does not name its columns; --source-column 1 is its first, not {column!r}")
+    return column
+
+
+def _refuse_columns(path: Path, wanted: Mapping[str, str | None]) -> None:
+    if any(column is not None for column in wanted.values()):
+        raise UsageError(f"{path} is read without columns; leave --source-column and --target-column out")
+
+
+# -- translation memories
+
+
+def _checked_languages(path: Path, pair: str | None) -> tuple[str, str]:
+    """The languages of a pair. Raises UsageError when none is given; DataError when no unit has both."""
+    has: dict[str, None] = {}
+    for _, unit in read_tmx(path):
+        has |= dict.fromkeys(unit)
+        if pair and all(sentence(unit, language) for language in split_pair(pair)):
+            return split_pair(pair)
+        if not pair and len(has) > 1:
+            break
+    if pair:
+        raise DataError(f"{path} has no unit in both languages of {pair}; it has {', '.join(has) or 'none'}")
+    raise UsageError(f"{path} holds {', '.join(has)}; say from which to which with --pair {'-'.join([*has][:2])}")
+
+
+def _read_memory(path: Path, source: str, target: str, left_out: dict[str, int]) -> Iterator[Pair]:
+    missing = 0
+    for _, unit in read_tmx(path):
+        ours, theirs = sentence(unit, source), sentence(unit, target)
+        if ours and theirs:
+            yield Pair(ours, theirs)
+        else:
+            missing += 1
+    if missing:
+        left_out[WITHOUT_ONE] = missing
+        tell_once(f"left out {missing:,} units of {path} that are not in both {source} and {target}")

@@ -11,6 +11,7 @@ from nlpkit.cores import cores
 from nlpkit.data.cache import TOKENIZER, Report, cached, id_type, map_file
 from nlpkit.data.dataset import Dataset
 from nlpkit.data.facts import Facts, keep_facts, kept_facts
+from nlpkit.data.notes import recorded
 from nlpkit.data.seen import Seen, document_keys, part_keys
 from nlpkit.errors import DataError
 from nlpkit.normalization import normalize
@@ -103,9 +104,12 @@ def token_ids(tokenizer: Tokenizer, documents: Iterable[str], *, apart: bool) ->
 
 def _fill(work: Path, dataset: Dataset[str], recipe: GenerationRecipe, report: Report, given: bytes | None) -> None:
     found = {}
+    said: list[str] = []
     for split in dataset.splits:
         report(f"reading {split}", 0, None)
-        found[split] = [normalize(text, recipe.tokenizer.normalization) for text in dataset.read(split)]
+        with recorded() as told:
+            found[split] = [normalize(text, recipe.tokenizer.normalization) for text in dataset.read(split)]
+        said += told
         if not any(map(str.strip, found[split])):
             raise DataError(f"{dataset.name} has no text in it ({split})")
     if "validation" not in found:
@@ -134,8 +138,8 @@ def _fill(work: Path, dataset: Dataset[str], recipe: GenerationRecipe, report: R
     (work / _CHARACTERS).write_text(json.dumps(characters), encoding="utf-8")
     keys = {name: np.fromiter(document_keys(found[name]), np.uint64) for name in ("train", "validation")}
     repeated = {name: repeated_characters(texts, keys["train"]) for name, texts in found.items() if name != "train"}
-    told = {name: count for name, count in repeated.items() if count > FLATTERS * sum(map(len, found[name]))}
-    keep_facts(work, Facts(repeated=told), keys)
+    flattering = {name: count for name, count in repeated.items() if count > FLATTERS * sum(map(len, found[name]))}
+    keep_facts(work, Facts(repeated=flattering, said=said), keys)
 
 
 def repeated_characters(documents: Iterable[str], trained: np.ndarray) -> int:

@@ -8,8 +8,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from nlpkit.data.columns import Columns
 from nlpkit.data.dataset import Dataset, Example, Pair, Row
-from nlpkit.data.files import SPLITS, Columns, add_files
+from nlpkit.data.folders import SPLITS, add_files
+from nlpkit.data.notes import tell_once
 from nlpkit.data.parallel import split_pair
 from nlpkit.errors import DataError, UsageError, did_you_mean
 from nlpkit.quiet import quiet
@@ -53,7 +55,7 @@ def open_tfds(
                 continue
             yield Example(content, (rename or {}).get(said, said))
         if left_out:
-            logger.warning("left out %d rows without text in %s, %s", left_out, name, split)
+            tell_once(f"left out {left_out} rows without text in {name}, {split}")
 
     return _dataset(name, builder, reader, repr((columns, rename, skip_empty)))
 

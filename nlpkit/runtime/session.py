@@ -1,12 +1,16 @@
 """An ONNX model, open and ready to answer."""
 
+import os
 from functools import partial
 from typing import Any
 
 import numpy as np
-import onnxruntime
 
 from nlpkit.errors import BundleError
+
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # it would write files under HOME; read at import
+
+import onnxruntime
 
 
 class Session:
@@ -22,10 +26,13 @@ class Session:
         options.intra_op_num_threads = threads
         options.log_severity_level = 3  # errors only
         try:
-            self._session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+            # no falling back to other providers, of which it would tell on standard output
+            self._session = onnxruntime.InferenceSession(
+                model, options, providers=["CPUExecutionProvider"], enable_fallback=0
+            )
         except Exception as error:  # its exceptions share no base but this
-            reason = " ".join(str(error).split())
-            raise BundleError(f"model.onnx cannot be opened by onnxruntime: {reason}") from error
+            why = " ".join(str(error).split())
+            raise BundleError(f"model.onnx cannot be opened by onnxruntime: {why}") from error
         self._names = [given.name for given in self._session.get_inputs()]
         ends = [*self._session.get_inputs(), *self._session.get_outputs()]
         self._shapes = {end.name: end.shape for end in ends}
@@ -42,6 +49,13 @@ class Session:
         return list(self._shapes[name])
 
     def run(self, *inputs: np.ndarray) -> list[np.ndarray]:
-        """The model's outputs for its inputs, both in the order in which the graph names them."""
-        answers: list[np.ndarray] = self._session.run(None, dict(zip(self._names, inputs, strict=True)))
+        """The model's outputs for its inputs, both in the order in which the graph names them.
+
+        Raises BundleError when the model cannot take them: it is damaged, or of another tokenizer.
+        """
+        try:
+            answers: list[np.ndarray] = self._session.run(None, dict(zip(self._names, inputs, strict=True)))
+        except Exception as error:
+            why = " ".join(str(error).split())
+            raise BundleError(f"the model cannot answer: onnxruntime says {why}; copy or train it again") from error
         return answers

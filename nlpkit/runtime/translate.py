@@ -176,7 +176,7 @@ def _cut(text: str, wanted: int, reach: int) -> int:
             return min(found, key=lambda at: abs(at - wanted))
     at = min(max(wanted, first), last)
     # what is drawn as one character stays together, unless it has no end
-    together = (end for end in range(at, min(last, at + _LONGEST_CHARACTER)) if not _continues(text, end))
+    together = (end for end in range(at, min(last + 1, at + _LONGEST_CHARACTER)) if not _continues(text, end))
     return next(together, at)
 
 

@@ -4,7 +4,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nlpkit.bundle import read_bundle
+from nlpkit.bundle import opening, read_bundle
 from nlpkit.errors import BundleError
 
 if TYPE_CHECKING:
@@ -28,7 +28,8 @@ def load(folder: str | Path) -> "TextClassifier | TextGenerator | Translator":
     task = bundle.metadata.get("task")
     if task not in TASKS:
         raise BundleError(f"{folder} holds a model for the task {task!r}, which this nlpkit does not know")
-    model: TextClassifier | TextGenerator | Translator = task_class(task).from_bundle(bundle)
+    with opening(folder):
+        model: TextClassifier | TextGenerator | Translator = task_class(task).from_bundle(bundle)
     return model
 
 

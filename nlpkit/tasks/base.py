@@ -3,22 +3,24 @@
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Self, TypeVar, cast
 
-from nlpkit.bundle import Bundle, write_bundle
+from nlpkit.bundle import Bundle, check_output, write_bundle
 from nlpkit.data.cache import Report
 from nlpkit.data.dataset import Dataset
 from nlpkit.data.judged import JudgedRows
 from nlpkit.data.seen import SEEN, Seen, seen_from_bytes
 from nlpkit.errors import DataError, UsageError
+from nlpkit.locking import locked
 from nlpkit.model_card import model_card
 from nlpkit.quiet import import_keras
 from nlpkit.recipe import RECIPES, Recipe, load_recipe, recipe_from_toml, setting_key
 from nlpkit.runtime.session import Session
 from nlpkit.tokenizer import Tokenizer
 from nlpkit.training.randomness import own_random_state
-from nlpkit.training.run import Run, begin_run, keep_data, kept_tokenizer
+from nlpkit.training.run import Run, begin_run, claimed_run, kept_tokenizer
 
 if TYPE_CHECKING:
     from nlpkit.training.progress import TrainingDisplay
@@ -66,6 +68,7 @@ class TrainedTask(ABC, Generic[R]):
         self.recipe = cast(R, found)
         self.reports: dict[str, Any] = {}  # what fit ended with, by split
         self._bundle: Bundle | None = None
+        self._run: Path | None = None  # the checkpoint of what fit trained
 
     def save(self, folder: str | Path, *, overwrite: bool = False) -> None:
         """Writes the bundle, whole or not at all. An existing one is kept unless `overwrite`.
@@ -74,7 +77,12 @@ class TrainedTask(ABC, Generic[R]):
         """
         folder, bundle = Path(folder), self._trained()
         card = model_card(folder.resolve().name, bundle.metadata, self.recipe)
-        write_bundle(folder, Bundle(bundle.metadata, bundle.files | {"README.md": card.encode()}), overwrite=overwrite)
+        write_bundle(
+            folder,
+            Bundle(bundle.metadata, bundle.files | {"README.md": card.encode()}),
+            overwrite=overwrite,
+            run=self._run,
+        )
 
     @classmethod
     def from_bundle(cls, bundle: Bundle) -> Self:
@@ -100,6 +108,11 @@ class TrainedTask(ABC, Generic[R]):
         """What is known of the model: its data, figures, libraries and size."""
         return self._trained().metadata
 
+    @property
+    def columns(self) -> dict[str, str]:
+        """Which columns of a table it was trained on, by what they are for: {"text": "body", "label": "kind"}."""
+        return {**self.recipe.data.columns, **self.metadata["data"].get("columns", {})}
+
     @own_random_state()
     def _fit(
         self,
@@ -109,23 +122,30 @@ class TrainedTask(ABC, Generic[R]):
         resume: bool,
         tensorboard: str | Path | None,
         output: str | Path | None,
+        overwrite: bool,
     ) -> Self:
         from nlpkit.training.progress import TrainingDisplay
 
         if "train" not in dataset.splits:
             raise UsageError(f"{dataset.name} has no train split to learn from; it has {', '.join(dataset.splits)}")
-        checkpoint, tensorboard = (None if folder is None else Path(folder) for folder in (checkpoint, tensorboard))
-        with display or TrainingDisplay() as shown:
-            tokenizer = kept_tokenizer(checkpoint, dataset.fingerprint) if checkpoint and resume else None
+        tensorboard = None if tensorboard is None else Path(tensorboard)
+        with ExitStack() as held:
+            run = held.enter_context(claimed_run(checkpoint, resume=resume))
+            if output is not None:
+                held.enter_context(locked(Path(output)))
+                check_output(Path(output), overwrite=overwrite, run=run)
+            shown = held.enter_context(display or TrainingDisplay())
+            tokenizer = kept_tokenizer(run, dataset.fingerprint) if run and resume else None
             prepared = self._prepare(dataset, shown.report, tokenizer)
-            if checkpoint is not None and not resume:
-                begin_run(checkpoint, self.recipe)
-                keep_data(checkpoint, dataset.fingerprint, prepared.tokenizer.model)
             shown.report("loading Keras", 0, None)
             import_keras()
-            bundle = self._train(dataset, prepared, Run(shown, checkpoint, resume, tensorboard))
+            if run is not None and not resume:
+                begin_run(run, self.recipe, dataset.fingerprint, prepared.tokenizer.model)
+            bundle = self._train(dataset, prepared, Run(shown, run, resume, tensorboard))
             bundle.files[SEEN] = prepared.seen.to_bytes()
+            bundle.metadata["data"]["columns"] = dict(dataset.columns)
             self._open(bundle)
+            self._run = run
             if output is not None:  # whatever becomes of its figures
                 self.save(output, overwrite=True)
             judges: dict[str, Callable[[], Any]] = {"validation": lambda: self._judge_held_out(prepared)}
@@ -138,12 +158,13 @@ class TrainedTask(ABC, Generic[R]):
                     self.reports[split] = judge()
                 except Exception as error:  # no reason to throw the model away
                     logger.warning("the %s split could not be evaluated: %s", split, error)
-        repeated = prepared.facts.repeated
-        bundle.metadata["metrics"] = {
-            split: {**report.to_dict(), "trained_on": repeated.get(split, 0)} for split, report in self.reports.items()
-        }
-        if output is not None:
-            self.save(output, overwrite=True)
+            repeated = prepared.facts.repeated
+            bundle.metadata["metrics"] = {
+                split: {**report.to_dict(), "trained_on": repeated.get(split, 0)}
+                for split, report in self.reports.items()
+            }
+            if output is not None:
+                self.save(output, overwrite=True)
         return self
 
     def _is_own(self, dataset: Dataset[Any]) -> bool:

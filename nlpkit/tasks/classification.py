@@ -64,6 +64,7 @@ class TextClassifier(RowTask[ClassificationRecipe]):
         resume: bool = False,
         tensorboard: str | Path | None = None,
         output: str | Path | None = None,
+        overwrite: bool = False,
     ) -> Self:
         """Trains on `texts` and `labels`, or on the data set that `data` names or is, or on the recipe's own.
 
@@ -73,7 +74,8 @@ class TextClassifier(RowTask[ClassificationRecipe]):
         recipe's `text_column` and `label_column` or by their names; a DatasetDict, or a dict of tables, has splits.
         A part is held out to choose the best epoch by. Progress goes to standard error. With `checkpoint`, a
         folder, SIGINT saves the state there and raises Interrupted, and `resume` goes on from it. With `output` the
-        bundle is written there, over one that is there, as soon as it is trained, and again with its figures.
+        bundle is written there as soon as it is trained, and again with its figures; one that is there already is
+        refused unless `overwrite`.
         Raises DataError for data that cannot be trained on.
         """
         check_asked(checkpoint, resume)
@@ -81,7 +83,7 @@ class TextClassifier(RowTask[ClassificationRecipe]):
         source = IN_MEMORY if dataset else str(data) if data is not None else self.recipe.data.source
         self._with_source(source)
         dataset = dataset or self._named(source)
-        return self._fit(dataset, display, checkpoint, resume, tensorboard, output)
+        return self._fit(dataset, display, checkpoint, resume, tensorboard, output, overwrite)
 
     def prepared(self) -> PreparedData:
         """The recipe's data, split and tokenized, from the cache where it was prepared before."""
@@ -169,7 +171,8 @@ class TextClassifier(RowTask[ClassificationRecipe]):
         return np.array(rows, np.float32).reshape(len(rows), len(self.labels))
 
     def predict_stream(self, texts: Texts) -> Iterator[np.ndarray]:
-        """Each label's probability for each text, in order, float32 [labels]; holds some 2,000 texts at a time.
+        """Each label's probability for each text, in order, float32 [labels]; holds some 2,000 texts at a
+        time for each core, and waits for so many, or for the end, before it answers.
 
         Texts are a list, an array, a column of a frame, a generator, or a frame, whose column of texts is taken. Raises
         UsageError for anything else; DataError, which names the row, when it comes to a value that is no text.
@@ -302,6 +305,9 @@ class TextClassifier(RowTask[ClassificationRecipe]):
         known: dict[str, Any] = {"label_columns": section.label_columns, "label_delimiter": section.label_delimiter}
         if source == section.source:
             known |= {"text_column": section.text_column, "label_column": section.label_column}
+            known["reading"] = section.reading
+        else:
+            known["remembered"] = self.columns
         given = {name: value for name, value in columns.items() if value}
         if "label_columns" in given:
             known |= {"label_column": None, "label_delimiter": None}

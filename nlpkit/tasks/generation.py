@@ -81,6 +81,7 @@ class TextGenerator(TrainedTask[GenerationRecipe]):
         resume: bool = False,
         tensorboard: str | Path | None = None,
         output: str | Path | None = None,
+        overwrite: bool = False,
     ) -> Self:
         """Trains on `texts`, each a document, or on the data that `data` names or is, or on the recipe's own.
 
@@ -89,7 +90,8 @@ class TextGenerator(TrainedTask[GenerationRecipe]):
         `text_column` or by its name; a DatasetDict, or a dict of tables, has splits.
         A part is held out to choose the best epoch by. Progress goes to standard error. With `checkpoint`, a
         folder, SIGINT saves the state there and raises Interrupted, and `resume` goes on from it. With `output` the
-        bundle is written there, over one that is there, as soon as it is trained, and again with its figures.
+        bundle is written there as soon as it is trained, and again with its figures; one that is there already is
+        refused unless `overwrite`.
         Raises DataError for text that cannot be trained on.
         """
         check_asked(checkpoint, resume)
@@ -97,7 +99,7 @@ class TextGenerator(TrainedTask[GenerationRecipe]):
         source = IN_MEMORY if dataset else str(data) if data is not None else self.recipe.data.source
         self._with_source(source)
         dataset = dataset or self._named(source)
-        return self._fit(dataset, display, checkpoint, resume, tensorboard, output)
+        return self._fit(dataset, display, checkpoint, resume, tensorboard, output, overwrite)
 
     def prepared(self) -> PreparedStream:
         """The recipe's data, split and tokenized, from the cache where it was prepared before."""
@@ -218,10 +220,8 @@ class TextGenerator(TrainedTask[GenerationRecipe]):
             text = self.documents(data, split)
         return self.compare(text.ids, text.characters)
 
-    def documents(
-        self, data: str | Path | None = None, split: str | None = None, text_column: str | None = None
-    ) -> JudgedText:
-        """The split that `evaluate` takes.
+    def documents(self, data: str | Path | None = None, split: str | None = None, **columns: Any) -> JudgedText:
+        """The split that `evaluate` takes; `columns` as `open_documents` takes them.
 
         What was held out is known by the data's fingerprint; where the data has changed or is another, it is what
         follows the last part of a document that was trained on.
@@ -229,7 +229,7 @@ class TextGenerator(TrainedTask[GenerationRecipe]):
         if data is None and self.recipe.data.source == IN_MEMORY:
             raise UsageError("the model was trained on texts in memory; name the data to evaluate on")
         source = self.recipe.data.source if data is None else str(data)
-        return self._judged(self._named(source, text_column), split)
+        return self._judged(self._named(source, **columns), split)
 
     def compare(self, ids: np.ndarray, characters: int) -> GenerationReport:
         """How well the model foretells token ids that spell so many characters."""
@@ -352,10 +352,14 @@ class TextGenerator(TrainedTask[GenerationRecipe]):
     def _ids(self, documents: list[str]) -> Iterator[np.ndarray]:
         return token_ids(self._tokenizer, documents, apart=self._ends())
 
-    def _named(self, source: str, text_column: str | None = None) -> Dataset[str]:
-        if source == self.recipe.data.source:
-            text_column = text_column or self.recipe.data.text_column
-        return open_documents(source, text_column=text_column)
+    def _named(self, source: str, **columns: Any) -> Dataset[str]:
+        section = self.recipe.data
+        columns = {name: value for name, value in columns.items() if value is not None}
+        if source == section.source:
+            columns = {"text_column": section.text_column, "reading": section.reading} | columns
+        else:
+            columns = {"remembered": self.columns} | columns
+        return open_documents(source, **columns)
 
 
 def _held(texts: Any, data: Any, section: GeneratorData, *, remembered: bool = False) -> Dataset[str] | None:

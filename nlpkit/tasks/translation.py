@@ -96,6 +96,7 @@ class Translator(RowTask[TranslationRecipe]):
         resume: bool = False,
         tensorboard: str | Path | None = None,
         output: str | Path | None = None,
+        overwrite: bool = False,
     ) -> Self:
         """Trains on `sources` and `targets`, or on the data that `data` names or is, a `pair` of its languages such as
         en-de, or on the recipe's own.
@@ -106,7 +107,8 @@ class Translator(RowTask[TranslationRecipe]):
         language; a DatasetDict, or a dict of tables, has splits.
         A part is held out to choose the best epoch by. Progress goes to standard error. With `checkpoint`, a
         folder, SIGINT saves the state there and raises Interrupted, and `resume` goes on from it. With `output` the
-        bundle is written there, over one that is there, as soon as it is trained, and again with its figures.
+        bundle is written there as soon as it is trained, and again with its figures; one that is there already is
+        refused unless `overwrite`.
         Raises DataError for data that cannot be trained on.
         """
         check_asked(checkpoint, resume)
@@ -115,7 +117,7 @@ class Translator(RowTask[TranslationRecipe]):
             IN_MEMORY if dataset else str(data) if data is not None else self.recipe.data.source, pair=pair
         )
         dataset = dataset or self._named()
-        return self._fit(dataset, display, checkpoint, resume, tensorboard, output)
+        return self._fit(dataset, display, checkpoint, resume, tensorboard, output, overwrite)
 
     def prepared(self) -> PreparedPairs:
         """The recipe's data, split and tokenized, from the cache where it was prepared before."""
@@ -269,7 +271,7 @@ class Translator(RowTask[TranslationRecipe]):
         *,
         target: str | None = None,
         pair: str | None = None,
-        **columns: str | None,
+        **columns: Any,
     ) -> tuple[str, JudgedRows[Pair]]:
         """The split that `evaluate` takes, by name, and its pairs; the rest as `open_pairs` takes it."""
         self.check_pair(pair)
@@ -281,8 +283,9 @@ class Translator(RowTask[TranslationRecipe]):
             dataset = self._named()
         else:
             source = str(data)
-            known = section.pair if Path(source).is_dir() or source.startswith("tfds:") else None
-            dataset = open_pairs(source, target=target, pair=pair or known, **columns)
+            known = section.pair if Path(source).exists() or source.startswith("tfds:") else None
+            columns = {name: value for name, value in columns.items() if value is not None}
+            dataset = open_pairs(source, target=target, pair=pair or known, remembered=self.columns, **columns)
         return self._split(dataset, split)
 
     def check_pair(self, pair: str | None) -> None:
@@ -417,6 +420,7 @@ class Translator(RowTask[TranslationRecipe]):
             pair=section.pair,
             source_column=section.source_column,
             target_column=section.target_column,
+            reading=section.reading,
         )
 
 

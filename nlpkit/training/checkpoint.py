@@ -1,7 +1,6 @@
 """Everything an interrupted run needs to go on as if nothing had happened, in one file."""
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -11,6 +10,7 @@ import numpy as np
 from keras import ops
 
 from nlpkit.errors import NlpkitError
+from nlpkit.output import replacing
 from nlpkit.training.run import STATE
 
 
@@ -25,17 +25,11 @@ def save_checkpoint(
     arrays |= {f"best_{i}": array for i, array in enumerate(best)}
     arrays |= {f"mean_{i}": array for i, array in enumerate(mean)}
     arrays["progress"] = np.frombuffer(json.dumps(progress).encode(), dtype=np.uint8)
-    path = folder / STATE
-    partial = folder / f".{STATE}.partial"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with partial.open("wb") as file:
+        with replacing(folder / STATE) as file:
             np.savez(file, **arrays)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
     except OSError as error:
-        partial.unlink(missing_ok=True)
         raise NlpkitError(
             f"the checkpoint cannot be written to {folder}: {error.strerror}; make room and go on with --resume"
         ) from error

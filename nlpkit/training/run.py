@@ -1,12 +1,15 @@
 """One run of training: how it is shown, and where it is kept while it is not finished."""
 
-import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nlpkit.data.cache import TOKENIZER
-from nlpkit.errors import NlpkitError, UsageError
+from nlpkit.errors import NlpkitError, UsageError, reason
+from nlpkit.locking import locked
+from nlpkit.output import HIDDEN, replacing
 from nlpkit.recipe import Recipe, recipe_from_toml, recipe_to_toml
 
 if TYPE_CHECKING:
@@ -15,6 +18,10 @@ if TYPE_CHECKING:
 STATE = "state.npz"
 _RECIPE = "recipe.toml"
 _FINGERPRINT = "fingerprint"
+_MARK = f"{HIDDEN}run"
+_PARTIAL = f".{STATE}.partial"  # what runs once wrote
+FILES = (_RECIPE, _FINGERPRINT, TOKENIZER, STATE)
+"""What nlpkit keeps of a run in its checkpoint folder, besides hidden files of its own."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +39,7 @@ def check_run(checkpoint: Path, recipe: Recipe, *, resume: bool, overwrite: bool
     lose one that is. Raises UsageError."""
     saved = checkpoint / _RECIPE
     folder = checkpoint.parent
+    _check_owner(checkpoint)
     if resume and not saved.is_file():
         raise UsageError(f"there is no unfinished run in {folder} to go on with; leave --resume out")
     if resume:
@@ -40,26 +48,81 @@ def check_run(checkpoint: Path, recipe: Recipe, *, resume: bool, overwrite: bool
         raise UsageError(f"{folder} holds an unfinished run; --resume goes on with it, --overwrite starts over")
 
 
-def begin_run(checkpoint: Path, recipe: Recipe) -> None:
-    """Makes the checkpoint folder afresh. Raises NlpkitError when it cannot be made."""
-    try:
-        shutil.rmtree(checkpoint, ignore_errors=True)
-        checkpoint.mkdir(parents=True)
-        (checkpoint / _RECIPE).write_text(recipe_to_toml(recipe), encoding="utf-8")
-    except OSError as error:
-        raise NlpkitError(f"{checkpoint} cannot be written: {error.strerror}; pick another --output") from error
+@contextmanager
+def claimed_run(checkpoint: str | Path | None, *, resume: bool) -> Iterator[Path | None]:
+    """Holds a run's checkpoint folder as long as it trains.
 
-
-def keep_data(checkpoint: Path, fingerprint: str, tokenizer: bytes) -> None:
-    """Keeps with a run what its data was, and the tokenizer whose ids its weights stand for.
-
-    Raises NlpkitError when it cannot be written.
+    Raises UsageError when there is no run to resume, when the folder holds what is not nlpkit's, and when another
+    process is at work there; nothing is touched then.
     """
+    if checkpoint is None:
+        if resume:
+            raise UsageError("there is nothing to resume: name the unfinished run's folder, checkpoint=…")
+        yield None
+        return
+    folder = Path(checkpoint)
+    _check_owner(folder)
+    if resume and not (folder / _RECIPE).is_file():
+        raise UsageError(f"there is no unfinished run in {folder} to go on with; leave resume out")
+    with locked(folder):
+        _check_owner(folder)
+        yield folder
+
+
+def begin_run(checkpoint: Path, recipe: Recipe, fingerprint: str, tokenizer: bytes) -> None:
+    """Makes a claimed checkpoint folder afresh, for a run on the data of a fingerprint, whose weights will stand for
+    the ids of a tokenizer. Raises NlpkitError when it cannot be made."""
     try:
-        (checkpoint / _FINGERPRINT).write_text(fingerprint, encoding="ascii")
-        (checkpoint / TOKENIZER).write_bytes(tokenizer)
+        checkpoint.mkdir(parents=True, exist_ok=True)
+        _write(checkpoint / _MARK, b"nlpkit keeps a run here while it is unfinished; --resume goes on with it\n")
+        _remove_files(checkpoint)
+        _write(checkpoint / _FINGERPRINT, fingerprint.encode())
+        _write(checkpoint / TOKENIZER, tokenizer)
+        _write(checkpoint / _RECIPE, recipe_to_toml(recipe).encode())  # with it there is a run
     except OSError as error:
-        raise NlpkitError(f"{checkpoint} cannot be written: {error.strerror}; pick another --output") from error
+        raise NlpkitError(f"{checkpoint} cannot be written: {reason(error)}; pick another --output") from error
+
+
+def holds_run(checkpoint: Path) -> bool:
+    """Whether nlpkit keeps, or kept, a run in a folder."""
+    if any(checkpoint.glob(f"{HIDDEN}*")):  # the mark, or what a run wrote that was killed at its beginning
+        return True
+    try:  # runs begun before there was a mark
+        recipe_from_toml((checkpoint / _RECIPE).read_text(encoding="utf-8"), "")
+        return {path.name for path in checkpoint.iterdir()} <= {*FILES, _PARTIAL}
+    except (OSError, ValueError, UsageError):
+        return False
+
+
+def remove_run(checkpoint: Path) -> None:
+    """Takes away what nlpkit wrote into a checkpoint folder, and the folder if it is empty then. Raises OSError."""
+    if holds_run(checkpoint):
+        _remove_files(checkpoint)
+        (checkpoint / _MARK).unlink(missing_ok=True)
+    with suppress(OSError):
+        checkpoint.rmdir()
+
+
+def _remove_files(checkpoint: Path) -> None:
+    for path in [*(checkpoint / name for name in (*FILES, _PARTIAL)), *checkpoint.glob(f"{HIDDEN}*")]:
+        if path.name != _MARK:  # which goes last
+            path.unlink(missing_ok=True)
+
+
+def _check_owner(checkpoint: Path) -> None:
+    try:
+        taken = checkpoint.exists() and any(checkpoint.iterdir()) and not holds_run(checkpoint)
+    except NotADirectoryError:
+        raise UsageError(f"{checkpoint} is a file; name a folder for the checkpoint") from None
+    except OSError as error:
+        raise NlpkitError(f"{checkpoint} cannot be read: {reason(error)}") from error
+    if taken:
+        raise UsageError(f"{checkpoint} holds other files than a run of nlpkit's; pick another folder")
+
+
+def _write(path: Path, content: bytes) -> None:
+    with replacing(path) as file:
+        file.write(content)
 
 
 def kept_tokenizer(checkpoint: Path, fingerprint: str) -> bytes:

@@ -1,0 +1,181 @@
+"""Text out of bytes: which encoding a file is in, its lines, and what to say where they are no text."""
+
+import codecs
+import io
+from collections.abc import Iterator
+from pathlib import Path
+
+from nlpkit.data.compression import STDIN, inner_suffix, open_bytes
+from nlpkit.errors import DataError, UsageError, did_you_mean
+
+_HEAD = 1 << 16  # bytes by which an encoding is guessed
+_MARKS = (  # UTF-32's begins as UTF-16's does, so it comes first
+    (codecs.BOM_UTF32_LE, "utf-32-le"),
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+_AS_TEXT = "save what is in it as text, or as a table"
+_UNREAD = {
+    **dict.fromkeys((".xls", ".xlsb", ".ods", ".numbers"), "save the sheet as .xlsx or .csv"),
+    **dict.fromkeys((".pdf", ".doc", ".docx", ".odt", ".rtf", ".epub"), _AS_TEXT),
+    **dict.fromkeys((".db", ".sqlite", ".sqlite3", ".mdb", ".sas7bdat", ".sav", ".dta", ".rds"), "export it as .csv"),
+    **dict.fromkeys((".pkl", ".pickle", ".joblib", ".npy", ".npz", ".mat"), "save it as .csv, .jsonl or .parquet"),
+    **dict.fromkeys((".h5", ".hdf5", ".arrow", ".feather", ".orc", ".avro"), "save it as .csv, .jsonl or .parquet"),
+    **dict.fromkeys((".tar", ".tgz", ".tbz2", ".txz", ".7z", ".rar"), "unpack it"),
+    **dict.fromkeys((".png", ".jpg", ".jpeg", ".gif", ".bmp", ".tif", ".tiff", ".webp", ".heic"), _AS_TEXT),
+    **dict.fromkeys((".mp3", ".wav", ".flac", ".ogg", ".mp4", ".avi", ".mov", ".mkv"), _AS_TEXT),
+    **dict.fromkeys((".onnx", ".keras", ".pt", ".safetensors", ".exe", ".dll", ".so"), "it holds no text"),
+}
+_BEGINNINGS = {
+    b"%PDF-": "PDF",
+    b"PK\x03\x04": ".zip, .docx or .xlsx",
+    b"PAR1": ".parquet",
+    b"\x1f\x8b": ".gz",
+    b"BZh": ".bz2",
+    b"\xfd7zXZ\0": ".xz",
+    b"(\xb5/\xfd": ".zst",
+    b"SQLite format 3\0": "SQLite",
+    b"\xd0\xcf\x11\xe0": ".xls or .doc",
+    b"{\\rtf": "RTF",
+    b"\x89PNG": "PNG",
+    b"\xff\xd8\xff": "JPEG",
+    b"\x89HDF": "HDF5",
+    b"\x93NUMPY": "NumPy",
+    b"ARROW1": "Arrow",
+}
+
+
+def read_lines(path: Path, encoding: str | None = None, *, keep_ends: bool = False) -> Iterator[tuple[int, str]]:
+    """Each line with its number from 1, without its line break unless asked for; those of standard input for `-`.
+
+    A byte-order mark is believed; without one the text is in `encoding`, or UTF-8. One line is held at a time.
+    Raises DataError that names the line, for what is not text; UsageError for an encoding that there is not.
+    """
+    number, raw, codec = 0, b"", ""
+    try:
+        with open_bytes(path) as file:
+            codec = _begin(path, file, encoding)
+            line_break = "\r" if path.is_file() and _is_old_mac(file.peek(_HEAD)) else "\n"
+            if line_break == "\n" and _one_byte_line_breaks(codec):
+                for number, raw in enumerate(file, 1):
+                    line = raw.decode(codec)
+                    if "\0" in line:
+                        raise DataError(_zeros(path, number, raw))
+                    yield number, line if keep_ends else line.rstrip("\r\n")
+            else:
+                decoded = io.TextIOWrapper(file, codec, newline=line_break)
+                try:
+                    for number, line in enumerate(decoded, 1):
+                        yield number, line if keep_ends else line.rstrip("\r\n")
+                finally:
+                    decoded.detach()  # who opened the file closes it
+    except UnicodeError as error:
+        if raw:
+            place = f"{_named(path)} line {number}: byte {_start(error) + 1} of the line is not {_shown(codec)} text"
+        else:  # decoded in stretches of many lines
+            place = f"{_named(path)} after line {number}: what follows is not {_shown(codec)} text"
+        raise DataError(f"{place}; {_way_out(path, raw)}") from None
+
+
+def read_text(path: Path, encoding: str | None = None) -> str:
+    """A whole file, with line breaks as `\\n`. Otherwise as `read_lines`."""
+    with open_bytes(path) as file:
+        codec = _begin(path, file, encoding)
+        content = file.read()
+    try:
+        text = content.decode(codec)
+    except UnicodeError as error:
+        start = content.rfind(b"\n", 0, _start(error)) + 1
+        line = content[start : content.find(b"\n", start) % (len(content) + 1)]
+        raise DataError(
+            f"{_named(path)}: byte {_start(error) + 1} is not {_shown(codec)} text; {_way_out(path, line)}"
+        ) from None
+    if "\0" in text:
+        raise DataError(_zeros(path, content[: content.index(0)].count(b"\n") + 1, content[:_HEAD]))
+    return text.replace("\r\n", "\n")
+
+
+def refuse_unread(path: Path) -> None:
+    """Raises DataError for a file whose name says that it is of a kind that is not read."""
+    if path == STDIN:
+        return
+    suffix = inner_suffix(path)
+    if suffix in _UNREAD:
+        raise DataError(f"{path}: {suffix} files are not read; {_UNREAD[suffix]}")
+
+
+def _begin(path: Path, file: io.BufferedReader, encoding: str | None) -> str:
+    """The codec for what is left of a file, after its byte-order mark."""
+    head = file.peek(_HEAD)
+    for beginning, kind in _BEGINNINGS.items():
+        if head.startswith(beginning):
+            raise DataError(f"{_named(path)} is not text: it begins as {kind} files do; give it the suffix of its kind")
+    for mark, codec in _MARKS:
+        if head.startswith(mark):
+            file.read(len(mark))
+            return codec
+    return checked_encoding(encoding) or "utf-8"
+
+
+def checked_encoding(name: str | None) -> str | None:
+    """The codec's own name of an encoding, that of UTF-16 and UTF-32 without a mark, which are little-endian then, as
+    Windows writes them. Raises UsageError when there is none."""
+    if name is None:
+        return None
+    try:
+        "\n".encode(name)  # not every codec is of text
+        codec = codecs.lookup(name).name
+        return f"{codec}-le" if codec in ("utf-16", "utf-32") else codec
+    except (LookupError, ValueError):
+        from encodings.aliases import aliases
+
+        hint = did_you_mean(name.lower().replace("-", "_"), sorted({*aliases, *aliases.values()}))
+        raise UsageError(f"there is no encoding {name!r}{hint or '; cp1252, latin-1 and utf-16 are some'}") from None
+
+
+def _one_byte_line_breaks(codec: str) -> bool:
+    return "\n".encode(codec) == b"\n"
+
+
+def _is_old_mac(head: bytes) -> bool:
+    """Whether lines end in carriage returns alone, as Excel's "CSV (Macintosh)" has them."""
+    return b"\n" not in head and head.count(b"\r") > 1
+
+
+def _way_out(path: Path, line: bytes) -> str:
+    """What to do about bytes that are not text in an encoding: another, where one is likely, and how it would read."""
+    from charset_normalizer import from_bytes
+
+    head = b""
+    if path.is_file():  # no pipe, which gives what it has but once
+        with open_bytes(path) as file:
+            head = file.read(_HEAD)
+    found = [match for match in from_bytes(line + b"\n" + head) if match.encoding not in ("utf_8", "ascii")]
+    if not found:
+        return "save it as UTF-8, or say what it is in with --encoding"
+    best = [match for match in found if (match.chaos, match.coherence) == (found[0].chaos, found[0].coherence)]
+    # of several that are as likely, the one that most people have
+    name = "cp1252" if any("cp1252" in match.could_be_from_charset for match in best) else found[0].encoding
+    text = line.decode(name, "replace").strip()
+    return f"in {name} it reads {text[:40]!r}: if that is right, say --encoding {name}, else save it as UTF-8"
+
+
+def _zeros(path: Path, number: int, raw: bytes) -> str:
+    wide = raw.count(0) * 3 > len(raw)  # as many of a text in Latin letters are
+    hint = "utf-16-be" if raw[:1] == b"\0" else "utf-16-le"
+    advice = f"if it is UTF-16, say --encoding {hint}" if wide else "take them out, or name another file"
+    return f"{_named(path)} line {number}: it holds zero bytes, so it is not UTF-8 text; {advice}"
+
+
+def _named(path: Path) -> str:
+    return "standard input" if path == STDIN else str(path)
+
+
+def _start(error: UnicodeError) -> int:
+    return error.start if isinstance(error, UnicodeDecodeError) else 0  # some codecs do not say
+
+
+def _shown(codec: str) -> str:
+    return "UTF-8" if codec == "utf-8" else codec
