@@ -90,7 +90,7 @@ def evaluate(
         name, rows = trained.pairs(data or source, split, target=target, pair=pair, **columns)
         report, pairs, found = trained.compare(watched(rows, f"translating {name}"), beam=beam or 5)
         if not as_json:
-            print_report(f"{shown}, {name}", report)
+            print_report(f"{shown}, {name}", report, rows.trained_on)
             _print_samples(report, pairs, found)
             return
     else:
@@ -107,7 +107,7 @@ def evaluate(
     if as_json:
         print_json({"split": name, "trained_on": rows.trained_on, **report.to_dict()})
     else:
-        print_report(f"{shown}, {name}", report)
+        print_report(f"{shown}, {name}", report, rows.trained_on)
 
 
 def _print_samples(report: "TranslationReport", pairs: "list[SentencePair]", found: list[str]) -> None:

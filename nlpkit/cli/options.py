@@ -240,15 +240,20 @@ def watched(items: Iterable[T], what: str) -> Iterator[T]:
 
 
 def print_report(
-    title: str, report: "ClassificationReport | LabelsReport | GenerationReport | TranslationReport"
+    title: str,
+    report: "ClassificationReport | LabelsReport | GenerationReport | TranslationReport",
+    trained_on: int = 0,
 ) -> None:
-    """One evaluation: its figures, and, of a classifier, the classes and which were taken for which."""
+    """One evaluation: its figures, how many rows were `trained_on`, and, of a classifier, the classes and which were
+    taken for which."""
     from rich.console import Console
     from rich.text import Text
 
     from nlpkit.metrics import GenerationReport, LabelsReport, TranslationReport
 
     console = Console(highlight=False)
+    if trained_on:
+        title += f" ({trained_on:,} of it trained on)"
     if isinstance(report, TranslationReport):
         console.print(
             f"[bold]{title}[/]: {report.sentences:,} sentences  BLEU [bold]{report.bleu:.2f}[/] "

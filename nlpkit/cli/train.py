@@ -136,7 +136,7 @@ def train(
         )
     else:
         for split, report in model.reports.items():
-            print_report(split, report)
+            print_report(split, report, model.metadata["metrics"][split]["trained_on"])
         if baseline:
             _print_comparison(model.reports, linear)
     size = sum(file.stat().st_size for file in folder.iterdir())
