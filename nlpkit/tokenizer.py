@@ -22,7 +22,7 @@ _STRETCH = 4_000  # characters; it would silently skip a longer line than its li
 class Tokenizer:
     """A SentencePiece model. Ids: padding 0, unknown 1, beginning 2, end 3; then bytes, if any, and pieces.
 
-    Every text is normalized here and nowhere else, so that training, judging, files, pipes and Python read it alike.
+    Every text is normalized before it is split, so that training, judging, files, pipes and Python read it alike.
     `decode(encode(text)) == normalize(text)` for any text when trained with byte fallback, and for text of
     characters seen in training without; but not when trained to lower case, and U+2581 comes back as a space,
     because that is how SentencePiece writes one.

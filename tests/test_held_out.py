@@ -12,6 +12,7 @@ import pytest
 from nlpkit import TextClassifier, TextGenerator, Translator, load
 from nlpkit.data.judged import JudgedRows
 from nlpkit.data.seen import part_keys, row_key, seen_from, seen_from_bytes
+from nlpkit.data.tables import Reading
 from nlpkit.errors import BundleError, DataError, Interrupted, UsageError
 from nlpkit.tasks.base import TrainedTask
 from tests.conftest import Command, made_reviews, settings, write_csv
@@ -75,7 +76,7 @@ def test_rows_are_counted_only_when_they_are_read() -> None:
         for _ in range(2):
             assert list(found) == wanted
             assert found.trained_on == trained_on
-    with pytest.raises(DataError, match="none of its 1 rows was held out"):
+    with pytest.raises(DataError, match="of its 1 rows all were trained on"):
         list(JudgedRows("made", ["a"], row_key, seen, "unread"))
 
 
@@ -263,6 +264,32 @@ def test_a_run_goes_on_only_with_the_data_it_was_begun_with(tmp_path: Path, monk
     assert model._trained().files["tokenizer.model"] == (checkpoint / "tokenizer.model").read_bytes()
 
 
+def test_a_run_s_encoding_and_columns_are_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    rows = [(f"{text} für Gäste {i}", label) for i, (text, label) in enumerate(made_reviews(60))]
+    lines = "".join(f"{text},{label}\n" for text, label in [("remark", "label"), *rows])
+    (tmp_path / "mails.csv").write_bytes(lines.encode("cp1252"))
+    model = classifier(encoding="cp1252").fit(data="mails.csv")
+    assert model.columns == {"text": "remark", "label": "label"}
+    assert model.evaluate(data="./mails.csv") == model.evaluate()  # read as it was, however it is named
+    frame = {"remark": [text for text, _ in rows], "text": ["x"] * 60, "label": [label for _, label in rows]}
+    pandas = pytest.importorskip("pandas")
+    assert model.predict(pandas.DataFrame(frame)) == model.predict(frame["remark"])
+
+
+def test_a_model_may_be_fitted_again_on_labels_of_another_kind() -> None:
+    texts, labels = zip(*made_reviews(60), strict=True)
+    model = classifier().fit(texts, labels)
+    assert not model.several
+    assert model.fit(texts, [[label] for label in labels]).several
+    with pytest.raises(UsageError, match="in memory"):
+        model.evaluate()
+    # the rows that it was trained on are known in a table that holds them, and not without that record
+    frame = {"text": list(texts), "label": [[label] for label in labels]}
+    assert model.evaluate(data=frame).examples < 60
+    assert model.exported().evaluate(data=frame).examples == 60
+
+
 def fitted_generator(path: Path) -> TextGenerator:
     return TextGenerator(**SMALL_GENERATOR | {"epochs": 1}).fit(data=path)
 
@@ -292,6 +319,8 @@ def test_a_generator_knows_what_it_has_read(
         model.evaluate()
     (tmp_path / "other.txt").write_text("Quite another book, of which it knows nothing. " * 20)
     assert model.documents(data="other.txt").characters == 940
+    with pytest.raises(UsageError, match="no split 'validation'"):
+        model.documents(data="other.txt", split="validation")
 
 
 def test_a_translator_knows_what_it_has_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -314,6 +343,9 @@ def test_a_translator_knows_what_it_has_read(tmp_path: Path, monkeypatch: pytest
     assert (name, len(held_out), rows.trained_on) == ("validation", 30, 0)
     for source, target in (("./in.en", "in.fr"), (str(tmp_path / "in.en"), str(tmp_path / "in.fr"))):
         assert list(model.pairs(source, target=target)[1]) == held_out
+    for asked in ({"source_column": "nosuch"}, {"reading": Reading(encoding="nosuch")}):
+        with pytest.raises(UsageError, match=r"source-column|nosuch"):
+            model.pairs("./in.en", target="in.fr", **asked)
     write(iter(sorted([*zip(sources, targets, strict=True), ("five new  words", "cinq mots neufs")])))
     found = sorted(model.pairs()[1])
     assert [tuple(pair) for pair in found] == sorted([*map(tuple, held_out), ("five new  words", "cinq mots neufs")])

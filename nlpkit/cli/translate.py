@@ -90,7 +90,7 @@ def translate(
     first, *others = [load_model(folder, "translation") for folder in folders]
     first.check_pair(pair)
     translator = first.together(*others) if others else first
-    remembered = translator.columns.get("source")
+    remembered = translator.columns.get("source", "source")
     reading = reading_of(encoding, delimiter, no_header)
     given = read_texts(texts, file, text_column, remembered=remembered, reading=reading)
     if looking:

@@ -40,9 +40,9 @@ class JudgedRows(Generic[Row]):
             judged += 1
             yield row
         if count and not judged:
+            why = "all were trained on" if self.keep == "unread" else "none was held out when the model was trained"
             raise DataError(
-                f"{self.name}: none of its {count:,} rows was held out when the model was trained; name other data, or "
-                "--split train to judge on them all the same"
+                f"{self.name}: of its {count:,} rows {why}; name other data, or --split train to judge on them anyway"
             )
         if judged < count:
             kept = "were not trained on" if self.keep == "unread" else "were held out then"

@@ -94,9 +94,9 @@ def _fill(work: Path, dataset: Dataset[Pair], recipe: TranslationRecipe, report:
         count = max(1, round(len(order) * recipe.data.validation_fraction))
         train_rows, held_out = np.sort(order[count:]), np.sort(order[:count])
     texts = chain.from_iterable(map(side.text, train_rows) for side in stores["train"])
-    told = counted(texts, "learning pieces", report, 2 * len(train_rows))
+    watched = counted(texts, "learning pieces", report, 2 * len(train_rows))
     split_digits = recipe.tokenizer.split_digits
-    tokenizer = Tokenizer(given) if given else train_tokenizer(told, recipe.tokenizer, split_digits=split_digits)
+    tokenizer = Tokenizer(given) if given else train_tokenizer(watched, recipe.tokenizer, split_digits=split_digits)
     (work / TOKENIZER).write_bytes(tokenizer.model)
     found = {split: np.fromiter(map(row_key, *sides), np.uint64) for split, sides in stores.items()}
     keys, left_out = dict(found), {}

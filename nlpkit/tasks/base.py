@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Self, TypeVar
 
 from nlpkit.bundle import Bundle, check_output, write_bundle
 from nlpkit.data.cache import Report
-from nlpkit.data.dataset import Dataset
+from nlpkit.data.dataset import IN_MEMORY, Dataset
 from nlpkit.data.judged import JudgedRows
 from nlpkit.data.seen import SEEN, Seen, seen_from_bytes
 from nlpkit.errors import DataError, UsageError
@@ -115,7 +115,8 @@ class TrainedTask(ABC, Generic[R]):
     @property
     def columns(self) -> dict[str, str]:
         """Which columns of a table it was trained on, by what they are for: {"text": "body", "label": "kind"}."""
-        return {**self.recipe.data.columns, **self.metadata["data"].get("columns", {})}
+        known = self.metadata["data"].get("columns", {}) if self._bundle is not None else {}
+        return {**self.recipe.data.columns, **known}
 
     @own_random_state()
     def _fit(
@@ -175,9 +176,10 @@ class TrainedTask(ABC, Generic[R]):
         """Whether a data set is, to the byte, what the model was trained on, however it is named."""
         return bool(dataset.fingerprint == self.metadata["data"]["fingerprint"])
 
-    def _is_named_alike(self, dataset: Dataset[Any]) -> bool:
-        """Whether a data set stands where the one stood that the model was trained on."""
-        return Path(dataset.name).resolve() == Path(self.recipe.data.source).resolve()
+    def _is_source(self, name: str) -> bool:
+        """Whether a name or a path, however it is spelt, is that of the recipe's data."""
+        source = self.recipe.data.source
+        return source != IN_MEMORY and (name == source or Path(name).resolve() == Path(source).resolve())
 
     def _seen(self) -> Seen | None:
         """What the model was trained on; None for one that was exported, or made by an older nlpkit."""
@@ -248,7 +250,7 @@ class RowTask(TrainedTask[R]):
         chosen = split or next((name for name in ("test", "validation") if name in dataset.splits), None)
         if chosen is not None and (chosen in dataset.splits or chosen != "validation" or seen is None):
             return chosen, self._all_rows(dataset, chosen)
-        if seen is None and self._is_named_alike(dataset):
+        if seen is None and self._is_source(dataset.name):
             raise DataError(CHANGED.format(dataset.name))
         keep: Literal["unread", "held out"] = "held out" if chosen else "unread"
         return chosen or "train", JudgedRows(dataset.name, dataset.read("train"), self._key, seen, keep)

@@ -20,7 +20,7 @@ from nlpkit.data.seen import row_key
 from nlpkit.errors import BundleError, DataError, UsageError
 from nlpkit.metrics import ClassificationReport, LabelsReport, classification_report, labels_report
 from nlpkit.quiet import import_keras
-from nlpkit.recipe import ClassificationRecipe, ClassifierData
+from nlpkit.recipe import ClassificationRecipe
 from nlpkit.runtime.classify import predict_texts
 from nlpkit.tasks.base import RowTask, check_asked
 from nlpkit.training.randomness import own_random_state
@@ -50,6 +50,7 @@ class TextClassifier(RowTask[ClassificationRecipe]):
 
     def __init__(self, recipe: ClassificationRecipe | str | Path = "sentiment", **settings: Any) -> None:
         super().__init__(recipe, **settings)
+        self._asked = self.recipe.model.labels
 
     # -- training
 
@@ -79,7 +80,8 @@ class TextClassifier(RowTask[ClassificationRecipe]):
         Raises DataError for data that cannot be trained on.
         """
         check_asked(checkpoint, resume)
-        dataset = _held(texts, labels, data, self.recipe.data)
+        self._with_labels(self._asked)
+        dataset = self._given(texts, labels, data)
         source = IN_MEMORY if dataset else str(data) if data is not None else self.recipe.data.source
         self._with_source(source)
         dataset = dataset or self._named(source)
@@ -97,7 +99,7 @@ class TextClassifier(RowTask[ClassificationRecipe]):
         from nlpkit.networks.classifier import TrainingBatches, compile_classifier
         from nlpkit.networks.plan import plan_training
 
-        self._resolve(data)
+        self._with_labels("several" if data.several else "one")
         batches = TrainingBatches(self.recipe, data)
         return plan_training(
             compile_classifier(self.recipe, data, batches),
@@ -178,7 +180,7 @@ class TextClassifier(RowTask[ClassificationRecipe]):
         UsageError for anything else; DataError, which names the row, when it comes to a value that is no text.
         """
         self._trained()
-        given = texts_of(texts, self.recipe.data.text_column)
+        given = texts_of(texts, self.columns.get("text"))
         return predict_texts(self._session, self._tokenizer, given, self.recipe.tokenizer)
 
     def evaluate(
@@ -195,7 +197,7 @@ class TextClassifier(RowTask[ClassificationRecipe]):
         split is `test` where there is one, else what was held out of the data trained on, or all of another. Raises
         DataError for a label that the model does not have, UsageError for a split that the data does not have.
         """
-        given = _held(texts, labels, data, self.recipe.data, remembered=True)
+        given = self._given(texts, labels, data, remembered=True)
         if given is None:
             return self.compare(self.examples(data, split)[1])
         return self.compare(self._all_rows(given, split) if data is None else self._split(given, split)[1])
@@ -276,13 +278,12 @@ class TextClassifier(RowTask[ClassificationRecipe]):
     def _train(self, dataset: Dataset[Example], prepared: PreparedData, run: Run) -> Bundle:
         from nlpkit.networks.classifier import bundle_classifier, train_classifier
 
-        self._resolve(prepared)
+        self._with_labels("several" if prepared.several else "one")
         network, history = train_classifier(self.recipe, prepared, run)
         return bundle_classifier(network, self.recipe, dataset, prepared, history)
 
-    def _resolve(self, prepared: PreparedData) -> None:
-        """Sets the recipe's model.labels to what the data has."""
-        labels = "several" if prepared.several else "one"
+    def _with_labels(self, labels: str | None) -> None:
+        """Sets the recipe's model.labels: to what was asked for, and then to what the data has."""
         section = self.recipe.model.model_copy(update={"labels": labels})
         self.recipe = self.recipe.model_copy(update={"model": section})
 
@@ -306,7 +307,7 @@ class TextClassifier(RowTask[ClassificationRecipe]):
         section = self.recipe.data
         # where the labels stand in a cell, or in columns, is the task's and not one file's
         known: dict[str, Any] = {"label_columns": section.label_columns, "label_delimiter": section.label_delimiter}
-        if source == section.source:
+        if self._is_source(source):
             known |= {"text_column": section.text_column, "label_column": section.label_column}
             known["reading"] = section.reading
         else:
@@ -318,17 +319,16 @@ class TextClassifier(RowTask[ClassificationRecipe]):
             known["label_columns"] = None
         return open_labelled(source, skip_empty=section.skip_empty, **known | given)
 
-
-def _held(
-    texts: Any, labels: Any, data: Any, section: ClassifierData, *, remembered: bool = False
-) -> Dataset[Example] | None:
-    """What a program gave that holds its data itself; None where `data` names some, or nothing was given."""
-    if not is_held(data, texts=texts, labels=labels):
-        return None
-    if data is None:
-        return dataset_from_lists(texts, labels)
-    several: dict[str, Any] = {"label_columns": section.label_columns, "label_delimiter": section.label_delimiter}
-    return labelled_table(data, section.text_column, section.label_column, **several, remembered=remembered)
+    def _given(self, texts: Any, labels: Any, data: Any, *, remembered: bool = False) -> Dataset[Example] | None:
+        """What a program gave that holds its data itself; None where `data` names some, or nothing was given."""
+        if not is_held(data, texts=texts, labels=labels):
+            return None
+        if data is None:
+            return dataset_from_lists(texts, labels)
+        section = self.recipe.data
+        names = self.columns if remembered else section.columns
+        several: dict[str, Any] = {"label_columns": section.label_columns, "label_delimiter": section.label_delimiter}
+        return labelled_table(data, names.get("text"), names.get("label"), **several, remembered=remembered)
 
 
 def _probability(value: Any) -> float:

@@ -13,6 +13,7 @@ from nlpkit.data.cache import Report
 from nlpkit.data.catalog import open_documents
 from nlpkit.data.dataset import IN_MEMORY, Dataset, dataset_from_texts
 from nlpkit.data.frames import Table, document_table, is_held
+from nlpkit.data.seen import Seen
 from nlpkit.data.stream import FLATTERS, PreparedStream, prepare_stream, repeated_characters, token_ids
 from nlpkit.data.values import one_text
 from nlpkit.decoding.sampling import Sampling
@@ -20,7 +21,7 @@ from nlpkit.decoding.writing import write, write_likeliest
 from nlpkit.errors import DataError, UsageError
 from nlpkit.metrics import GenerationReport, generation_report
 from nlpkit.quiet import import_keras
-from nlpkit.recipe import GenerationRecipe, GeneratorData
+from nlpkit.recipe import GenerationRecipe
 from nlpkit.runtime.generate import token_nats
 from nlpkit.runtime.graph import STATES
 from nlpkit.tasks.base import CHANGED, TrainedTask, check_asked
@@ -96,7 +97,7 @@ class TextGenerator(TrainedTask[GenerationRecipe]):
         Raises DataError for text that cannot be trained on.
         """
         check_asked(checkpoint, resume)
-        dataset = _held(texts, data, self.recipe.data)
+        dataset = self._given(texts, data)
         source = IN_MEMORY if dataset else str(data) if data is not None else self.recipe.data.source
         self._with_source(source)
         dataset = dataset or self._named(source)
@@ -213,7 +214,7 @@ class TextGenerator(TrainedTask[GenerationRecipe]):
         split is `test` where there is one, else what was held out of the data trained on, or all of another.
         `validation+test` reads one after the other. Raises UsageError for a split that the data does not have.
         """
-        if given := _held(texts, data, self.recipe.data, remembered=True):
+        if given := self._given(texts, data, remembered=True):
             if data is None:
                 return self._judge(given.read(split or "train"))
             text = self._judged(given, split)
@@ -268,9 +269,10 @@ class TextGenerator(TrainedTask[GenerationRecipe]):
     def _judged(self, dataset: Dataset[str], split: str | None) -> JudgedText:
         own = self._is_own(dataset)
         names = [name for name in ("test", "validation") if name in dataset.splits]
-        unread = None if own else "validation" if split else "train"  # judged as far as it was not trained on
-        split = split or (names[0] if names else "validation" if own else "train")
-        parts, characters, trained_on = [], 0, 0
+        # what is judged as far as it was not trained on
+        unread = "validation" if split else "train"
+        asked, split = split, split or (names[0] if names else "validation" if own else "train")
+        parts, characters, trained_on, seen = [], 0, 0, self._seen()
         for name in split.split("+"):
             if own and name in ("train", "validation"):
                 prepared = self._prepare(dataset, lambda *_: None, self._tokenizer.model)
@@ -280,12 +282,12 @@ class TextGenerator(TrainedTask[GenerationRecipe]):
                 trained_on += stream.characters if name == "train" else prepared.facts.repeated.get(name, 0)
                 continue
             if name == unread and "validation" not in dataset.splits:
-                documents = list(self._unread(dataset))
+                documents = list(self._unread(dataset, seen, held_out=asked is not None))
             else:
                 documents = [self._tokenizer.normalize(text) for text in dataset.read(name)]
             parts += self._ids(documents)
             characters += sum(map(len, documents))
-            trained_on += repeated_characters(documents, seen.train) if (seen := self._seen()) else 0
+            trained_on += repeated_characters(documents, seen.train) if seen else 0
         if not characters:
             raise DataError(f"there is nothing to evaluate on: {dataset.name}, {split} is empty")
         if trained_on > FLATTERS * characters:
@@ -294,10 +296,10 @@ class TextGenerator(TrainedTask[GenerationRecipe]):
             )
         return JudgedText(split, np.concatenate(parts), characters, trained_on)
 
-    def _unread(self, dataset: Dataset[str]) -> Iterator[str]:
-        """The documents of a data set without a validation split, as far as they were not trained on."""
-        seen = self._seen()
-        if seen is None and self._is_named_alike(dataset):
+    def _unread(self, dataset: Dataset[str], seen: Seen | None, *, held_out: bool) -> Iterator[str]:
+        """The documents of a data set without a validation split, as far as they were not trained on; with `held_out`,
+        only of one that was trained on in part. Otherwise raises UsageError."""
+        if seen is None and self._is_source(dataset.name):
             raise DataError(CHANGED.format(dataset.name))
         before = after = 0
         for text in map(self._tokenizer.normalize, dataset.read("train")):
@@ -305,11 +307,13 @@ class TextGenerator(TrainedTask[GenerationRecipe]):
             before, after = before + len(text), after + len(rest)
             if rest:
                 yield rest
+        if held_out and after == before:
+            dataset.read("validation")  # which it does not have
         if before and not after:
             raise DataError(f"{dataset.name} was all trained on; name other data, or --split train to judge on it")
         if after < before:
-            told = f"{after:,} of the {before:,} characters of {dataset.name}"
-            logger.warning("judging on %s, which were not trained on", told)
+            characters = f"{after:,} of the {before:,} characters of {dataset.name}"
+            logger.warning("judging on %s, which were not trained on", characters)
 
     def _judge(self, rows: Iterable[str]) -> GenerationReport:
         texts = [self._tokenizer.normalize(text) for text in rows]
@@ -362,20 +366,20 @@ class TextGenerator(TrainedTask[GenerationRecipe]):
     def _named(self, source: str, **columns: Any) -> Dataset[str]:
         section = self.recipe.data
         columns = {name: value for name, value in columns.items() if value is not None}
-        if source == section.source:
+        if self._is_source(source):
             columns = {"text_column": section.text_column, "reading": section.reading} | columns
         else:
             columns = {"remembered": self.columns} | columns
         return open_documents(source, **columns)
 
-
-def _held(texts: Any, data: Any, section: GeneratorData, *, remembered: bool = False) -> Dataset[str] | None:
-    """What a program gave that holds its data itself; None where `data` names some, or nothing was given."""
-    if not is_held(data, texts=texts):
-        return None
-    return (
-        dataset_from_texts(texts) if data is None else document_table(data, section.text_column, remembered=remembered)
-    )
+    def _given(self, texts: Any, data: Any, *, remembered: bool = False) -> Dataset[str] | None:
+        """What a program gave that holds its data itself; None where `data` names some, or nothing was given."""
+        if not is_held(data, texts=texts):
+            return None
+        if data is None:
+            return dataset_from_texts(texts)
+        names = self.columns if remembered else self.recipe.data.columns
+        return document_table(data, names.get("text"), remembered=remembered)
 
 
 def _words(stop: str | Iterable[str] | None) -> list[str]:

@@ -24,7 +24,7 @@ from nlpkit.decoding.beam import Hypothesis, Ranking
 from nlpkit.errors import DataError, UsageError
 from nlpkit.metrics import TranslationReport, translation_report
 from nlpkit.quiet import import_keras
-from nlpkit.recipe import TranslationRecipe, TranslatorData
+from nlpkit.recipe import TranslationRecipe
 from nlpkit.runtime.session import Session
 from nlpkit.runtime.translate import (
     TranslatorSessions,
@@ -112,16 +112,16 @@ class Translator(RowTask[TranslationRecipe]):
         Raises DataError for data that cannot be trained on.
         """
         check_asked(checkpoint, resume)
-        dataset = _held(sources, targets, data, pair, self.recipe.data)
+        dataset = self._given(sources, targets, data, pair)
         self._with_source(
             IN_MEMORY if dataset else str(data) if data is not None else self.recipe.data.source, pair=pair
         )
-        dataset = dataset or self._named()
+        dataset = dataset or self._named(self.recipe.data.source)
         return self._fit(dataset, display, checkpoint, resume, tensorboard, output, overwrite)
 
     def prepared(self) -> PreparedPairs:
         """The recipe's data, split and tokenized, from the cache where it was prepared before."""
-        return prepare_pairs(self._named(), self.recipe)
+        return prepare_pairs(self._named(self.recipe.data.source), self.recipe)
 
     @own_random_state()
     def plan(self) -> "TrainingPlan":
@@ -167,8 +167,7 @@ class Translator(RowTask[TranslationRecipe]):
         if beam < 1:
             raise UsageError(f"beam must be 1 or more, not {beam}")
         self._trained()
-        section = self.recipe.data
-        named = section.source_column, (section.pair or "").partition("-")[0], "source"
+        named = self.columns.get("source"), (self.recipe.data.pair or "").partition("-")[0], "source"
         return self._stream(texts_of(texts, *named), beam, options)
 
     def score(self, sources: Iterable[Any], targets: Iterable[Any]) -> np.ndarray:
@@ -240,7 +239,7 @@ class Translator(RowTask[TranslationRecipe]):
         is `test` where there is one, else what was held out of the data trained on, or all of another. Raises
         UsageError for a split that the data does not have.
         """
-        given = _held(sources, targets, data, None, self.recipe.data, remembered=True)
+        given = self._given(sources, targets, data, None, remembered=True)
         if given is None:
             rows = self.pairs(data, split)[1]
         else:
@@ -275,18 +274,10 @@ class Translator(RowTask[TranslationRecipe]):
     ) -> tuple[str, JudgedRows[Pair]]:
         """The split that `evaluate` takes, by name, and its pairs; the rest as `open_pairs` takes it."""
         self.check_pair(pair)
-        section = self.recipe.data
-        if data is None and section.source == IN_MEMORY:
+        if data is None and self.recipe.data.source == IN_MEMORY:
             raise UsageError("the model was trained on texts in memory; name the data to evaluate on")
-        own = data is None or (str(data) == section.source and target in (None, section.target))
-        if own:
-            dataset = self._named()
-        else:
-            source = str(data)
-            known = section.pair if Path(source).exists() or source.startswith("tfds:") else None
-            columns = {name: value for name, value in columns.items() if value is not None}
-            dataset = open_pairs(source, target=target, pair=pair or known, remembered=self.columns, **columns)
-        return self._split(dataset, split)
+        source = self.recipe.data.source if data is None else str(data)
+        return self._split(self._named(source, target=target, pair=pair, **columns), split)
 
     def check_pair(self, pair: str | None) -> None:
         """Raises UsageError when the model is known to be of another pair of languages."""
@@ -430,25 +421,30 @@ class Translator(RowTask[TranslationRecipe]):
         except TypeError as error:
             raise UsageError(f"translate takes no option {str(error).rpartition(' ')[2]}") from None
 
-    def _named(self) -> Dataset[Pair]:
+    def _named(self, source: str, **columns: Any) -> Dataset[Pair]:
         section = self.recipe.data
-        return open_pairs(
-            section.source,
-            target=section.target,
-            pair=section.pair,
-            source_column=section.source_column,
-            target_column=section.target_column,
-            reading=section.reading,
-        )
+        columns = {name: value for name, value in columns.items() if value is not None}
+        target = columns.get("target")
+        if self._is_source(source) and (target is None or _alike(target, section.target)):
+            known = section.model_dump(include={"target", "pair", "source_column", "target_column"})
+            known["reading"] = section.reading
+        else:
+            pair = section.pair if Path(source).exists() or source.startswith("tfds:") else None
+            known = {"pair": pair, "remembered": self.columns}
+        return open_pairs(source, **known | columns)
+
+    def _given(
+        self, sources: Any, targets: Any, data: Any, pair: str | None, *, remembered: bool = False
+    ) -> Dataset[Pair] | None:
+        """What a program gave that holds its data itself; None where `data` names some, or nothing was given."""
+        if not is_held(data, sources=sources, targets=targets):
+            return None
+        if data is None:
+            return dataset_from_pairs(sources, targets)
+        names = self.columns if remembered else self.recipe.data.columns
+        columns = names.get("source"), names.get("target")
+        return paired_table(data, pair or self.recipe.data.pair, *columns, remembered=remembered)
 
 
-def _held(
-    sources: Any, targets: Any, data: Any, pair: str | None, section: TranslatorData, *, remembered: bool = False
-) -> Dataset[Pair] | None:
-    """What a program gave that holds its data itself; None where `data` names some, or nothing was given."""
-    if not is_held(data, sources=sources, targets=targets):
-        return None
-    if data is None:
-        return dataset_from_pairs(sources, targets)
-    columns = section.source_column, section.target_column
-    return paired_table(data, pair or section.pair, *columns, remembered=remembered)
+def _alike(one: str, other: str | None) -> bool:
+    return other is not None and Path(one).resolve() == Path(other).resolve()
