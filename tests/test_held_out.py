@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -122,7 +123,10 @@ def test_what_cannot_be_known_is_refused(nlpkit: Command, trained: Path, reviews
     assert nlpkit("export", trained, "--output", tmp_path / "slim").returncode == 0
     assert not (tmp_path / "slim" / "seen.npz").exists()
     write_csv(tmp_path / "made.csv", made_reviews(30))
-    assert evaluated(nlpkit, tmp_path / "slim", "--data", tmp_path / "made.csv")[0]["examples"] == 30
+    told, said = evaluated(nlpkit, tmp_path / "slim", "--data", tmp_path / "made.csv")
+    assert (told["examples"], told["trained_on"]) == (30, None)
+    assert "may have been trained on, in whole or in part" in said
+    assert evaluated(nlpkit, tmp_path / "slim")[0]["trained_on"] == 0  # the very data that it was trained on
     before = reviews_csv.read_bytes()
     try:
         reviews_csv.write_bytes(before + b"one more row,positive\n")
@@ -132,6 +136,23 @@ def test_what_cannot_be_known_is_refused(nlpkit: Command, trained: Path, reviews
         assert evaluated(nlpkit, trained)[0]["examples"] == 41
     finally:
         reviews_csv.write_bytes(before)
+
+
+def test_a_model_is_shipped_where_its_data_is_not_at_hand(nlpkit: Command, trained: Path, tmp_path: Path) -> None:
+    (tmp_path / "model").mkdir()
+    for file in trained.iterdir():
+        (tmp_path / "model" / file.name).write_bytes(file.read_bytes())
+    known = json.loads((tmp_path / "model" / "metadata.json").read_text())
+    recipe = (tmp_path / "model" / "recipe.toml").read_text().replace(known["data"]["source"], "gone.csv")
+    (tmp_path / "model" / "recipe.toml").write_text(recipe)
+    known["sha256"]["recipe.toml"] = sha256(recipe.encode()).hexdigest()
+    (tmp_path / "model" / "metadata.json").write_text(json.dumps(known))
+    done = nlpkit("export", "model", "--json", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "not compared: there is no file or folder at gone.csv; --data names data to compare on" in done.stderr
+    assert json.loads(done.stdout)["figures"] == {}
+    assert (tmp_path / "model-slim" / "model.onnx").read_bytes() == (trained / "model.onnx").read_bytes()
+    assert nlpkit("export", "model", "--data", "nowhere.csv", "-o", "other", cwd=tmp_path).returncode == 2
 
 
 def test_rows_in_two_splits_and_labels_in_one_are_told(nlpkit: Command, tmp_path: Path) -> None:
@@ -309,14 +330,17 @@ def test_a_generator_knows_what_it_has_read(
     (tmp_path / "novel.txt").write_text("A foreword. " + PROSE + "A last chapter, just written. " * 9)
     judged = model.documents()
     assert judged.characters == pytest.approx(held_out.characters + 270, abs=300)
+    assert judged.trained_on is not None
     assert judged.trained_on < 0.02 * judged.characters
     assert "which were not trained on" in caplog.text
     caplog.clear()
-    assert model.documents(split="train").trained_on > 0.85 * len(PROSE)
+    assert (model.documents(split="train").trained_on or 0) > 0.85 * len(PROSE)
     assert "were trained on: the figures flatter" in caplog.text
     (tmp_path / "novel.txt").write_text(PROSE[: part_keys(PROSE)[1][100]])
     with pytest.raises(DataError, match="name other data"):
         model.evaluate()
+    assert model.evaluate([PROSE]).characters == len(PROSE)  # all that is given, and told
+    assert "characters of texts in memory were trained on" in caplog.text
     (tmp_path / "other.txt").write_text("Quite another book, of which it knows nothing. " * 20)
     assert model.documents(data="other.txt").characters == 940
     with pytest.raises(UsageError, match="no split 'validation'"):
@@ -356,7 +380,7 @@ def test_every_task_tells_what_is_too_little(tmp_path: Path) -> None:
     (tmp_path / "few" / "train.txt").write_text(PROSE)
     (tmp_path / "few" / "validation.txt").write_text("")
     cases: list[tuple[TrainedTask[Any], dict[str, Any], str]] = [
-        (TextGenerator(), {"data": tmp_path / "few"}, r"no text in it \(validation\)"),
+        (TextGenerator(), {"data": tmp_path / "few"}, r"validation\.txt has no text"),
         (TextGenerator(validation_fraction=1e-6), {"texts": [PROSE]}, "validation_fraction = 1e-06 holds nothing out"),
     ]
     for model, given, message in cases:

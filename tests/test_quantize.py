@@ -59,7 +59,7 @@ def test_the_graph_holds_int8_and_its_session_the_products(model: TextClassifier
 
 def test_an_export_leaves_training_behind(model: TextClassifier) -> None:
     slim = model.exported()
-    assert set(model._trained().files) - set(slim._trained().files) == {"model.weights.h5", "history.csv"}
+    assert set(model._trained().files) - set(slim._trained().files) == {"model.weights.h5", "history.csv", "seen.npz"}
     np.testing.assert_array_equal(slim.predict_proba(["a film"]), model.predict_proba(["a film"]))
     with pytest.raises(UsageError, match="without its Keras weights"):
         slim.network()

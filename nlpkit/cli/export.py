@@ -6,6 +6,7 @@ from typing import Any
 import typer
 
 from nlpkit.cli.options import Json, note, plain_table, print_json, waiting
+from nlpkit.errors import DataError, UsageError
 
 # a task's chief figure, and whether it is a share of one
 _FIGURES = {
@@ -35,14 +36,22 @@ def export(
         model: Any = load(bundle)
         copy = model.exported(int8=int8)
         reports = {}
-        for name, one in (("before", model), ("after", copy)):
-            with waiting(f"evaluating {name}"):
-                reports[name] = one.evaluate(data=data, split=split)
+        try:
+            for name, one in (("before", model), ("after", copy)):
+                with waiting(f"evaluating {name}"):
+                    reports[name] = one.evaluate(data=data, split=split)
+        except (UsageError, DataError) as error:
+            if data or split:
+                raise
+            reports = {}  # what it was trained on is not at hand, which is no reason not to ship it
+            note(f"not compared: {error}; --data names data to compare on")
         own = split or ("test" if "test" in model.metadata["metrics"] else "validation")  # as evaluate chooses
-        copy.metadata["metrics"] = {data or own: reports["after"].to_dict()}
+        copy.metadata["metrics"] = {data or own: reports["after"].to_dict()} if reports else {}
         copy.save(folder, overwrite=overwrite)
 
-    figure, scale = ("micro_f1", 100) if "micro_f1" in reports["after"].to_dict() else _FIGURES[model.task]
+    figure, scale = _FIGURES[model.task]
+    if reports and "micro_f1" in reports["after"].to_dict():
+        figure = "micro_f1"
     megabytes = {"before": _megabytes(bundle), "after": _megabytes(folder)}
     figures = {name: scale * report.to_dict()[figure] for name, report in reports.items()}
     if as_json:
@@ -58,8 +67,9 @@ def export(
         *(f"{megabytes[name]:.2f}" for name in megabytes),
         f"{megabytes['after'] / megabytes['before']:.0%} of it",
     )
-    change = figures["after"] - figures["before"]
-    table.add_row(label, *(f"{figures[name]:.3f}" for name in figures), f"{change:+.3f}")
+    if figures:
+        change = figures["after"] - figures["before"]
+        table.add_row(label, *(f"{figures[name]:.3f}" for name in figures), f"{change:+.3f}")
     Console(highlight=False).print(table)
     note(f"saved {folder}")
 

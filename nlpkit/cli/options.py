@@ -242,7 +242,7 @@ def watched(items: Iterable[T], what: str) -> Iterator[T]:
 def print_report(
     title: str,
     report: "ClassificationReport | LabelsReport | GenerationReport | TranslationReport",
-    trained_on: int = 0,
+    trained_on: int | None = 0,
 ) -> None:
     """One evaluation: its figures, how many rows were `trained_on`, and, of a classifier, the classes and which were
     taken for which."""

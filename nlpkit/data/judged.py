@@ -11,10 +11,13 @@ from nlpkit.errors import DataError
 
 logger = logging.getLogger("nlpkit")
 
+UNKNOWN = "%s may have been trained on, in whole or in part: an exported model no longer knows"
+
 
 @dataclass
 class JudgedRows(Generic[Row]):
-    """The rows of the data set `name` to judge on; read, `trained_on` counts those that the model was trained on.
+    """The rows of the data set `name` to judge on; read, `trained_on` counts those that the model was trained on: None
+    where that is not known.
 
     `key` gives the key of a row, and `keep` says which ones are judged: all of them, those that were not trained on,
     or those that were held out then. Raises DataError when none of them is.
@@ -25,10 +28,10 @@ class JudgedRows(Generic[Row]):
     key: Callable[[Row], int]
     seen: Seen | None
     keep: Literal["all", "unread", "held out"] = "all"
-    trained_on: int = 0
+    trained_on: int | None = None
 
     def __iter__(self) -> Iterator[Row]:
-        self.trained_on = judged = count = 0
+        trained_on = judged = count = 0
         for row in self.rows:
             count += 1
             if self.seen is not None:
@@ -36,7 +39,7 @@ class JudgedRows(Generic[Row]):
                 known = self.seen.was_trained_on(key)
                 if known if self.keep == "unread" else self.keep == "held out" and not self.seen.was_held_out(key):
                     continue
-                self.trained_on += known
+                trained_on += known
             judged += 1
             yield row
         if count and not judged:
@@ -47,6 +50,10 @@ class JudgedRows(Generic[Row]):
         if judged < count:
             kept = "were not trained on" if self.keep == "unread" else "were held out then"
             logger.warning("judged on %s of the %s rows of %s, which %s", f"{judged:,}", f"{count:,}", self.name, kept)
-        if self.trained_on:
-            rows = f"{self.trained_on:,} of the {judged:,} rows of {self.name}"
+        if self.seen is None:
+            logger.warning(UNKNOWN, self.name)
+        else:
+            self.trained_on = trained_on
+        if trained_on:
+            rows = f"{trained_on:,} of the {judged:,} rows of {self.name}"
             logger.warning("%s were trained on: the figures flatter", rows)

@@ -63,8 +63,8 @@ def _holds(keys: np.ndarray, key: int) -> bool:
 
 
 def row_key(*sides: str) -> int:
-    """64 bits that stand for a row: for a text, or for a pair of them."""
-    content = "\0".join(sides).encode("utf-8", "surrogatepass")
+    """64 bits that stand for a row: for a text, or for a pair of them, whatever white space is between its words."""
+    content = "\0".join(" ".join(side.split()) for side in sides).encode("utf-8", "surrogatepass")
     return int.from_bytes(hashlib.blake2b(content, digest_size=8).digest(), "little")
 
 

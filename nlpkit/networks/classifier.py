@@ -93,6 +93,10 @@ def compile_classifier(recipe: ClassificationRecipe, data: PreparedData, epochs:
         weighted_metrics=[metric],
         jit_compile=keras.backend.backend() == "jax",  # XLA on TensorFlow's CPU was half as fast
     )
+    # made now and not with the first batch, so that a run that goes on finds its counts where to put them
+    nothing = np.zeros((1, len(data.labels)), np.float32)
+    network.compute_metrics(None, nothing, nothing)
+    network.reset_metrics()
     return network
 
 

@@ -244,9 +244,10 @@ class RowTask(TrainedTask[R]):
         seen = self._seen()
         if self._is_own(dataset) and split in (None, "train", "validation"):
             split = split or ("test" if "test" in dataset.splits else "validation")
-            if split != "test":
+            if split != "test" or seen is None:
                 prepared = self._prepare(dataset, lambda *_: None, self._tokenizer.model)
-                return split, JudgedRows(dataset.name, self._prepared_rows(prepared, split), self._key, seen)
+                rows = dataset.read(split) if split == "test" else self._prepared_rows(prepared, split)
+                return split, JudgedRows(dataset.name, rows, self._key, prepared.seen)
         chosen = split or next((name for name in ("test", "validation") if name in dataset.splits), None)
         if chosen is not None and (chosen in dataset.splits or chosen != "validation" or seen is None):
             return chosen, self._all_rows(dataset, chosen)

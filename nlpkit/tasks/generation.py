@@ -13,6 +13,7 @@ from nlpkit.data.cache import Report
 from nlpkit.data.catalog import open_documents
 from nlpkit.data.dataset import IN_MEMORY, Dataset, dataset_from_texts
 from nlpkit.data.frames import Table, document_table, is_held
+from nlpkit.data.judged import UNKNOWN
 from nlpkit.data.seen import Seen
 from nlpkit.data.stream import FLATTERS, PreparedStream, prepare_stream, repeated_characters, token_ids
 from nlpkit.data.values import one_text
@@ -49,12 +50,12 @@ logger = logging.getLogger("nlpkit")
 @dataclass(frozen=True)
 class JudgedText:
     """A text to judge a generator on: the name of its split, its token ids, how many characters they spell, and about
-    how many of these were trained on."""
+    how many of these were trained on, None where that is not known."""
 
     split: str
     ids: np.ndarray
     characters: int
-    trained_on: int
+    trained_on: int | None
 
 
 class TextGenerator(TrainedTask[GenerationRecipe]):
@@ -215,9 +216,10 @@ class TextGenerator(TrainedTask[GenerationRecipe]):
         `validation+test` reads one after the other. Raises UsageError for a split that the data does not have.
         """
         if given := self._given(texts, data, remembered=True):
-            if data is None:
-                return self._judge(given.read(split or "train"))
-            text = self._judged(given, split)
+            if data is None:  # all that was given
+                text = _together(given.name, "train", [self._text("train", given.read(split or "train"), self._seen())])
+            else:
+                text = self._judged(given, split)
         else:
             text = self.documents(data, split)
         return self.compare(text.ids, text.characters)
@@ -267,34 +269,30 @@ class TextGenerator(TrainedTask[GenerationRecipe]):
         return self.compare(prepared.validation.ids, prepared.validation.characters)
 
     def _judged(self, dataset: Dataset[str], split: str | None) -> JudgedText:
-        own = self._is_own(dataset)
+        own, seen = self._is_own(dataset), self._seen()
         names = [name for name in ("test", "validation") if name in dataset.splits]
         # what is judged as far as it was not trained on
         unread = "validation" if split else "train"
         asked, split = split, split or (names[0] if names else "validation" if own else "train")
-        parts, characters, trained_on, seen = [], 0, 0, self._seen()
+        parts = []
         for name in split.split("+"):
             if own and name in ("train", "validation"):
                 prepared = self._prepare(dataset, lambda *_: None, self._tokenizer.model)
                 stream = getattr(prepared, name)
-                parts.append(stream.ids)
-                characters += stream.characters
-                trained_on += stream.characters if name == "train" else prepared.facts.repeated.get(name, 0)
-                continue
-            if name == unread and "validation" not in dataset.splits:
-                documents = list(self._unread(dataset, seen, held_out=asked is not None))
+                trained_on = stream.characters if name == "train" else prepared.facts.repeated.get(name, 0)
+                parts.append(JudgedText(name, stream.ids, stream.characters, trained_on))
+            elif name == unread and "validation" not in dataset.splits:
+                parts.append(self._text(name, self._unread(dataset, seen, held_out=asked is not None), seen))
             else:
-                documents = [self._tokenizer.normalize(text) for text in dataset.read(name)]
-            parts += self._ids(documents)
-            characters += sum(map(len, documents))
-            trained_on += repeated_characters(documents, seen.train) if seen else 0
-        if not characters:
-            raise DataError(f"there is nothing to evaluate on: {dataset.name}, {split} is empty")
-        if trained_on > FLATTERS * characters:
-            logger.warning(
-                "%s of the %s characters were trained on: the figures flatter", f"{trained_on:,}", f"{characters:,}"
-            )
-        return JudgedText(split, np.concatenate(parts), characters, trained_on)
+                parts.append(self._text(name, dataset.read(name), seen))
+        return _together(dataset.name, split, parts)
+
+    def _text(self, split: str, documents: Iterable[str], seen: Seen | None) -> JudgedText:
+        """Documents to judge on."""
+        texts = [self._tokenizer.normalize(text) for text in documents]
+        trained_on = None if seen is None else repeated_characters(texts, seen.train)
+        ids = [*self._ids(texts), np.empty(0, np.int64)]
+        return JudgedText(split, np.concatenate(ids), sum(map(len, texts)), trained_on)
 
     def _unread(self, dataset: Dataset[str], seen: Seen | None, *, held_out: bool) -> Iterator[str]:
         """The documents of a data set without a validation split, as far as they were not trained on; with `held_out`,
@@ -316,10 +314,10 @@ class TextGenerator(TrainedTask[GenerationRecipe]):
             logger.warning("judging on %s, which were not trained on", characters)
 
     def _judge(self, rows: Iterable[str]) -> GenerationReport:
-        texts = [self._tokenizer.normalize(text) for text in rows]
-        if not any(texts):
+        text = self._text("test", rows, None)
+        if not text.characters:
             raise DataError("there is nothing to evaluate on: the data is empty")
-        return self.compare(np.concatenate(list(self._ids(texts))), sum(map(len, texts)))
+        return self.compare(text.ids, text.characters)
 
     def _write(
         self,
@@ -385,3 +383,18 @@ class TextGenerator(TrainedTask[GenerationRecipe]):
 def _words(stop: str | Iterable[str] | None) -> list[str]:
     words = [stop] if isinstance(stop, str) else list(stop or ())
     return [word for word in words if one_text(word, "word to stop at")]
+
+
+def _together(name: str, split: str, parts: list[JudgedText]) -> JudgedText:
+    """Parts of the data set `name`, one after the other; says how much of it was trained on."""
+    characters = sum(part.characters for part in parts)
+    if not characters:
+        raise DataError(f"there is nothing to evaluate on: {name}, {split} is empty")
+    known = [part.trained_on for part in parts if part.trained_on is not None]
+    trained_on = sum(known) if len(known) == len(parts) else None
+    if trained_on is None:
+        logger.warning(UNKNOWN, name)
+    elif trained_on > FLATTERS * characters:
+        told = f"{trained_on:,} of the {characters:,} characters of {name}"
+        logger.warning("%s were trained on: the figures flatter", told)
+    return JudgedText(split, np.concatenate([part.ids for part in parts]), characters, trained_on)
