@@ -22,9 +22,9 @@ from nlpkit.metrics import ClassificationReport, LabelsReport, classification_re
 from nlpkit.quiet import import_keras
 from nlpkit.recipe import ClassificationRecipe, ClassifierData
 from nlpkit.runtime.classify import predict_texts
-from nlpkit.tasks.base import RowTask, check_asked
+from nlpkit.tasks.base import RowTask
 from nlpkit.training.randomness import own_random_state
-from nlpkit.training.run import Run
+from nlpkit.training.run import Run, check_run
 
 if TYPE_CHECKING:
     import keras
@@ -78,10 +78,10 @@ class TextClassifier(RowTask[ClassificationRecipe]):
         refused unless `overwrite`.
         Raises DataError for data that cannot be trained on.
         """
-        check_asked(checkpoint, resume)
         dataset = _held(texts, labels, data, self.recipe.data)
         source = IN_MEMORY if dataset else str(data) if data is not None else self.recipe.data.source
         self._with_source(source)
+        check_run(checkpoint, self.recipe, resume=resume)
         dataset = dataset or self._named(source)
         return self._fit(dataset, display, checkpoint, resume, tensorboard, output, overwrite)
 
@@ -276,7 +276,6 @@ class TextClassifier(RowTask[ClassificationRecipe]):
     def _train(self, dataset: Dataset[Example], prepared: PreparedData, run: Run) -> Bundle:
         from nlpkit.networks.classifier import bundle_classifier, train_classifier
 
-        self._resolve(prepared)
         network, history = train_classifier(self.recipe, prepared, run)
         return bundle_classifier(network, self.recipe, dataset, prepared, history)
 
