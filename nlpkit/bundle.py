@@ -3,16 +3,18 @@
 Files are moved to their place one by one, so between the first and the last the folder holds parts of two bundles.
 They are written into `.nlpkit-writing` first. Once that folder has been renamed to `.nlpkit-written` the new bundle is
 the one that is read, wherever its files lie, and the next to write there ends what a killed run had begun. So a bundle
-is replaced at one instant, and what else lies in its folder, a person's notes, is never moved.
+is replaced at one instant, and what else lies in its folder, a person's notes, is never moved. One who reads meanwhile
+may meet parts of two; that the metadata are others by then tells him so, and he reads again.
 """
 
+import errno
 import hashlib
 import json
 import os
 import shutil
 import stat
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -28,6 +30,8 @@ FORMAT_VERSION = 1
 METADATA = "metadata.json"
 CHECKPOINT = "checkpoint"
 _WRITING, _WRITTEN = ".nlpkit-writing", ".nlpkit-written"
+_READINGS = 100
+"""So many times at most a bundle is read that is replaced every time."""
 
 
 class _Part(BaseModel):
@@ -42,6 +46,7 @@ class _Data(_Part):
     fingerprint: str
     train: _Count
     validation: _Count
+    columns: dict[str, str] = {}
 
 
 class _Metadata(_Part):
@@ -128,7 +133,7 @@ def check_output(folder: Path, *, overwrite: bool, run: Path | None = None) -> N
         if not overwrite:
             raise UsageError(f"{folder} holds a model already; pick another --output, or --overwrite it")
     elif holds_run(checkpoint):
-        if not overwrite and (run is None or not checkpoint.samefile(run)):
+        if not overwrite and (run is None or checkpoint.resolve() != run.resolve()):
             raise UsageError(
                 f"{folder} holds an unfinished run; train --resume goes on with it, --overwrite takes it away"
             )
@@ -142,15 +147,27 @@ def check_output(folder: Path, *, overwrite: bool, run: Path | None = None) -> N
 
 
 def read_bundle(folder: Path) -> Bundle:
-    """A bundle's metadata and files, each held to its hash.
+    """A bundle's metadata and files, each held to its hash; of one that is replaced meanwhile, all of the old or all of
+    the new.
 
     Raises BundleError when there is none, when training is unfinished, when a file is missing or damaged, or
     when a newer nlpkit made it.
     """
+    for _ in range(_READINGS):
+        before = _state(folder)
+        try:
+            return _read(folder)
+        except BundleError:
+            if _state(folder) == before:
+                raise
+    return _read(folder)
+
+
+def _read(folder: Path) -> Bundle:
     try:
         metadata = _read_metadata(folder)
         version, hashes = metadata["format_version"], metadata["sha256"]
-    except (FileNotFoundError, NotADirectoryError):
+    except FileNotFoundError:
         raise BundleError(_no_bundle(folder)) from None
     except (ValueError, TypeError, KeyError, RecursionError):
         raise BundleError(f"{folder}: {METADATA} is damaged or not nlpkit's; copy or train the model again") from None
@@ -166,11 +183,8 @@ def read_bundle(folder: Path) -> Bundle:
     for name, expected in hashes.items():
         if Path(name).name != name or "\0" in name:
             raise BundleError(f"{folder}: {METADATA} names a file outside the bundle, {name!r}")
-        path = _path(folder, name)
         try:
-            if path.exists() and not path.is_file():
-                raise BundleError(f"{path} is not a file; copy or train the model again")
-            content = path.read_bytes()
+            content = _content(folder, name)
         except FileNotFoundError:
             raise BundleError(f"{folder}: {name} is missing; copy or train the model again") from None
         except OSError as error:
@@ -205,7 +219,7 @@ def newest_bundle(task: str | None, root: Path = Path("models")) -> Path:
             metadata = _read_metadata(folder)
             if task in (None, metadata["task"]):
                 found.append((str(metadata["created"]), folder))
-        except (OSError, ValueError, TypeError, KeyError, RecursionError):
+        except (BundleError, OSError, ValueError, TypeError, KeyError, RecursionError):
             continue  # not ours, or damaged: opening it by name tells why
     if not found:
         raise BundleError(
@@ -237,14 +251,33 @@ def _is_empty(folder: Path) -> bool:
     return folder.is_dir() and not any(folder.iterdir())
 
 
-def _path(folder: Path, name: str) -> Path:
-    """Where a bundle's file lies: not yet in its place, if a run was killed while it moved them there."""
-    written = folder / _WRITTEN / name
-    return written if written.is_file() else folder / name
+def _places(folder: Path, name: str) -> tuple[Path, Path]:
+    """Where a bundle's file lies, to be tried in turn: not yet in its place, if a run is moving them there, or was
+    killed meanwhile."""
+    return folder / _WRITTEN / name, folder / name
+
+
+def _content(folder: Path, name: str) -> bytes:
+    """Raises BundleError for what is no file, OSError."""
+    for path in _places(folder, name):
+        with suppress(FileNotFoundError, NotADirectoryError):
+            if not stat.S_ISREG(path.stat().st_mode):
+                raise BundleError(f"{path} is not a file; copy or train the model again")
+            return path.read_bytes()
+    raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(folder / name))
+
+
+def _state(folder: Path) -> tuple[int, int, bytes] | None:
+    """What changes with every bundle that is written into a folder, and stays while its files are moved."""
+    for path in _places(folder, METADATA):
+        with suppress(OSError):
+            found = path.stat()
+            return found.st_ino, found.st_mtime_ns, path.read_bytes() if path.is_file() else b""
+    return None
 
 
 def _read_metadata(folder: Path) -> Any:
-    text = _path(folder, METADATA).read_text(encoding="utf-8")
+    text = _content(folder, METADATA).decode("utf-8")
     text.encode()
     metadata = json.loads(text)
     json.dumps(metadata, ensure_ascii=False).encode()  # half a character, which only an escape can spell, raises

@@ -24,9 +24,14 @@ class BundleError(NlpkitError):
 
 
 class Interrupted(NlpkitError):
-    """Training was stopped from outside; its state is saved where it was given a checkpoint."""
+    """Training was stopped from outside; its state is saved where it was given a checkpoint.
 
-    exit_code = 130  # as shells report SIGINT
+    Exits with `exit_code`: 128 and the signal's number, as shells report it.
+    """
+
+    def __init__(self, message: str, exit_code: int = 130) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
 
 
 def reason(error: OSError) -> str:

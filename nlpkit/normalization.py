@@ -5,7 +5,7 @@ from typing import Literal
 
 Normalization = Literal["none", "lines", "sentence", "web"]
 
-_BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
+_BREAK = re.compile(r"(?:<br\s*+)++(?:/?>)?", re.IGNORECASE)
 
 
 def normalize(text: str, how: Normalization) -> str:
@@ -18,7 +18,13 @@ def normalize(text: str, how: Normalization) -> str:
         return text
     text = text.lstrip("\ufeff")
     if how == "sentence":
-        return " ".join(text.split())
+        return " ".join(text.split()).lstrip("\ufeff ")  # a mark may stand behind white space
     if how == "web" and "<" in text:
-        text = _BREAK.sub("\n", text)
+        text = _BREAK.sub(_line_break, text)
     return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
+
+
+def _line_break(found: re.Match[str]) -> str:
+    tag = found[0]
+    # one that is begun inside another stays: in its place a line break would make the outer one whole
+    return "\n" if tag.endswith(">") and tag.lower().count("<br") == 1 else tag

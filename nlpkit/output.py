@@ -88,10 +88,15 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
             partial.unlink(missing_ok=True)
 
 
+def partial_prefix(name: str) -> str:
+    """How the hidden files begin that `replacing` makes beside a file of a name."""
+    # of one length, as the name's own may leave no room
+    return f"{HIDDEN}{hashlib.sha256(os.fsencode(name)).hexdigest()[:12]}-"
+
+
 def _partial(path: Path) -> BinaryIO:
     """A new hidden file beside a path, locked while it is open, once those of runs that are dead have gone."""
-    # of one length, as the name's own may leave no room
-    prefix = f"{HIDDEN}{hashlib.sha256(os.fsencode(path.name)).hexdigest()[:12]}-"
+    prefix = partial_prefix(path.name)
     clear_stale(path.parent, prefix)
     while True:
         partial = path.with_name(prefix + secrets.token_hex(4))

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from nlpkit.data.tables import Reading
-from nlpkit.errors import UsageError, did_you_mean
+from nlpkit.errors import UsageError, did_you_mean, reason
 from nlpkit.normalization import Normalization
 
 Fraction = Annotated[float, Field(ge=0, lt=1)]
@@ -318,7 +318,7 @@ def _read_toml(path: Path) -> dict[str, Any]:
     except UnicodeDecodeError:
         raise UsageError(f"{path} is not UTF-8 text, so it is no recipe") from None
     except OSError as error:
-        raise UsageError(f"{path} cannot be read: {error.strerror}") from None
+        raise UsageError(f"{path} cannot be read: {reason(error)}") from None
 
 
 def _parse_toml(text: str, where: str) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+import signal
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -115,15 +116,13 @@ class Kept(TrainingDisplay):
 
 
 class Stopping(TrainingDisplay):
-    """Sends this process SIGINT after so many steps, as Ctrl-C would."""
+    """Sends this process a signal after so many steps: SIGINT, as Ctrl-C would, or another."""
 
-    def __init__(self, steps: int) -> None:
+    def __init__(self, steps: int, number: signal.Signals = signal.SIGINT) -> None:
         super().__init__()
-        self.steps = steps
+        self.steps, self.number = steps, number
 
     def batch_ends(self, examples: int, tokens: int, loss: float) -> None:
-        import signal
-
         self.steps -= 1
         if self.steps == 0:
-            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(self.number)

@@ -14,9 +14,10 @@ import pytest
 from nlpkit import bundle as bundles
 from nlpkit.bundle import METADATA, Bundle, check_output, newest_bundle, read_bundle, write_bundle
 from nlpkit.errors import BundleError, UsageError
-from nlpkit.recipe import ClassificationRecipe, recipe_to_toml
+from nlpkit.output import replacing
+from nlpkit.recipe import ClassificationRecipe, GenerationRecipe, Recipe, recipe_to_toml
 from nlpkit.tasks.classification import TextClassifier
-from nlpkit.training.run import begin_run, claimed_run
+from nlpkit.training.run import begin_run, check_run, claimed_run, holds_run, remove_run
 from tests.conftest import Command
 
 
@@ -62,6 +63,8 @@ def change_metadata(folder: Path, **values: Any) -> None:
         (lambda f: (f / METADATA).unlink(), "is not an nlpkit bundle"),
         (lambda f: change_metadata(f, format_version=2), "bundle format 2, and this nlpkit reads 1"),
         (lambda f: change_metadata(f, sha256={"../secret": "x"}), "outside the bundle"),
+        (lambda f: change_metadata(f, data=made().metadata["data"] | {"columns": 3}), "damaged: data.columns"),
+        (lambda f: change_metadata(f, data=made().metadata["data"] | {"columns": {"text": 3}}), "data.columns.text"),
     ],
 )
 def test_damage_is_told(tmp_path: Path, damage: Any, message: str) -> None:
@@ -158,7 +161,7 @@ def test_an_unfinished_run_makes_way_for_its_own_model_only(tmp_path: Path) -> N
 
 def test_who_a_checkpoint_belongs_to(tmp_path: Path) -> None:
     def claim(folder: Path, resume: bool = False) -> None:
-        with claimed_run(folder, resume=resume):
+        with claimed_run(folder, ClassificationRecipe(), resume=resume):
             pass
 
     theirs, ours, old = tmp_path / "theirs", tmp_path / "ours", tmp_path / "old"
@@ -184,11 +187,90 @@ def test_who_a_checkpoint_belongs_to(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no unfinished run in"):
         claim(tmp_path / "new", resume=True)
     assert not (tmp_path / "new").exists()
-    with pytest.raises(UsageError, match="nothing to resume"), claimed_run(None, resume=True):
-        pass
     (tmp_path / "file").touch()
     with pytest.raises(UsageError, match="is a file"):
         claim(tmp_path / "file")
+
+
+def test_a_run_is_gone_on_with_as_it_was_begun(tmp_path: Path) -> None:
+    checkpoint = tmp_path / "ck"
+    begun = ClassificationRecipe.model_validate({"model": {"labels": "one"}})
+    begin_run(checkpoint, begun, "of the data", b"pieces")
+
+    def changed(section: str, **values: Any) -> ClassificationRecipe:
+        table = begun.model_dump()
+        table[section] |= values
+        return ClassificationRecipe.model_validate(table)
+
+    check_run(checkpoint, begun, resume=True)
+    check_run(checkpoint, changed("data", source="./elsewhere.csv"), resume=True)  # its content tells
+    check_run(checkpoint, changed("model", labels=None), resume=True)  # left to the data, which has one
+    check_run(checkpoint, changed("training", seed=9), resume=False)
+    others: list[tuple[Recipe, str]] = [
+        (changed("training", seed=9), "training.seed = 1, not 9"),
+        (changed("tokenizer", vocab_size=500), "tokenizer.vocab_size = 8000, not 500"),
+        (changed("data", text_column="body"), "data.text_column = None, not 'body'"),
+        (changed("model", labels="several"), "model.labels = 'one', not 'several'"),
+        (GenerationRecipe(), "task = 'classification', not 'generation'"),
+    ]
+    for recipe, difference in others:
+        with pytest.raises(UsageError) as caught:
+            check_run(checkpoint, recipe, resume=True)
+        told = f"the unfinished run in {checkpoint} has {difference}; give what it was begun with, or leave resume out"
+        assert str(caught.value) == f"{told} to start over"
+        with pytest.raises(UsageError, match="leave --resume out"):
+            check_run(checkpoint, recipe, resume=True, option="--resume")
+    (checkpoint / "recipe.toml").write_bytes(b"\xff")
+    with pytest.raises(UsageError, match=r"recipe\.toml is damaged"):
+        check_run(checkpoint, begun, resume=True)
+
+
+def test_fit_compares_a_run_with_what_it_is_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    begin_run(Path("ck"), TextClassifier().recipe, "of the data", b"pieces")
+    rows = (["a", "b"] * 10, ["x", "y"] * 10)
+    with pytest.raises(UsageError, match=r"run in ck has training\.seed = 1, not 9"):
+        TextClassifier(seed=9).fit(*rows, checkpoint="ck", resume=True)
+    with pytest.raises(UsageError, match=r"run in ck has training\.seed = 1, not 9"):
+        TextClassifier(seed=9).fit(data="nowhere.csv", checkpoint="ck", resume=True)  # before data is opened
+    with pytest.raises(UsageError, match=r"the data has changed since the unfinished run in ck was begun") as caught:
+        TextClassifier().fit(*rows, checkpoint="ck", resume=True)
+    assert "--" not in str(caught.value)
+    with pytest.raises(UsageError, match=r"no unfinished run in new to go on with; leave resume out"):
+        TextClassifier().fit(*rows, checkpoint="new", resume=True)
+
+
+def test_only_a_run_s_own_files_make_a_run(tmp_path: Path) -> None:
+    def folder(name: str, *files: str) -> Path:
+        (tmp_path / name).mkdir()
+        for file in files:
+            (tmp_path / name / file).write_bytes(b"")
+        return tmp_path / name
+
+    with replacing(tmp_path / "recipe.toml") as of_recipe, replacing(tmp_path / "out.csv") as of_output:
+        ours, another = Path(of_recipe.name).name, Path(of_output.name).name
+    assert holds_run(folder("killed", ours))
+    assert holds_run(folder("marked", ".nlpkit-run", "notes.txt", another))
+    assert not holds_run(folder("empty"))
+    assert not holds_run(folder("output", another))
+    assert not holds_run(folder("pieces", "tokenizer.model", ours))
+    assert not holds_run(folder("hostile", ".nlpkit-run", METADATA))
+    remove_run(tmp_path / "marked")
+    assert sorted(path.name for path in (tmp_path / "marked").iterdir()) == sorted(["notes.txt", another])
+
+    model = tmp_path / "model"  # in which a killed `predict --output` left its hidden file
+    write_bundle(model, made())
+    (model / another).write_bytes(b"")
+    before = {path.name: path.read_bytes() for path in model.iterdir()}
+    with pytest.raises(UsageError, match="other files than a run"):
+        TextClassifier().fit(["a", "b"] * 10, ["x", "y"] * 10, checkpoint=model)
+    assert {path.name: path.read_bytes() for path in model.iterdir()} == before
+
+
+def test_a_run_that_is_gone_is_nobody_s(tmp_path: Path) -> None:
+    begin_run(tmp_path / "model" / "checkpoint", ClassificationRecipe(), "of the data", b"pieces")
+    with pytest.raises(UsageError, match="unfinished run"):
+        write_bundle(tmp_path / "model", made(), run=tmp_path / "gone")
 
 
 def test_fit_touches_no_folder_that_is_not_its_own(tmp_path: Path) -> None:
@@ -278,7 +360,7 @@ for step in range(1000):
         if kind == "over":
             write_bundle(folder, made(name="old"))
         if kind == "run":
-            begin_run(folder / "checkpoint", ClassificationRecipe())
+            begin_run(folder / "checkpoint", ClassificationRecipe(), "of the data", b"pieces")
         if kind != "new":
             (folder / "notes.txt").write_text("mine")
         child = os.fork()
@@ -320,6 +402,33 @@ def test_a_kill_at_any_step_leaves_the_old_or_the_new(tmp_path: Path) -> None:
     found = {tuple(line.split()) for line in done.stdout.splitlines()}
     assert {("over", "9", "old"), ("over", "9", "new"), ("new", "9", "none"), ("new", "9", "new")} <= found
     assert {("run", "9", "unfinished"), ("run", "9", "new"), ("run", "0", "new")} <= found
+
+
+_SAVING = """
+import sys
+from pathlib import Path
+from nlpkit.bundle import Bundle, write_bundle
+from tests.test_bundle import made
+
+for number in range(int(sys.argv[2])):
+    files = {f"{name}.bin": f"{name}{number}".encode() * 1000 for name in "abcd"} | {f"only{number % 2}": b"here"}
+    write_bundle(Path(sys.argv[1]), Bundle(made(number=number).metadata, files), overwrite=True)
+"""
+
+
+def test_who_reads_during_a_save_finds_the_old_or_the_new(tmp_path: Path) -> None:
+    root, folder = Path(__file__).parents[1], tmp_path / "models" / "model"
+    write_bundle(folder, made(number=-1))
+    found = []
+    with subprocess.Popen([sys.executable, "-c", _SAVING, folder, "150"], cwd=root) as saving:
+        while saving.poll() is None:
+            bundle = read_bundle(folder)
+            found.append(bundle.metadata["number"])
+            assert found[-1] < 0 or bundle.files["d.bin"] == f"d{found[-1]}".encode() * 1000
+            assert newest_bundle(None, folder.parent) == folder
+    assert saving.returncode == 0
+    assert found == sorted(found)
+    assert len(set(found)) > 20
 
 
 def test_the_newest_of_a_task(tmp_path: Path) -> None:

@@ -1,16 +1,20 @@
 """Data made ready for training: split, tokenized on the training part, cached by content."""
 
+import errno
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Event
 
 import numpy as np
 import pytest
 
 from nlpkit.data.batching import plan_epoch
-from nlpkit.data.cache import cache_folder
+from nlpkit.data.cache import cache_folder, cached
 from nlpkit.data.catalog import open_labelled
 from nlpkit.data.corpus import prepare, split_indexes
 from nlpkit.data.dataset import Dataset, Example, dataset_from_lists
+from nlpkit.data.notes import recorded, tell_once
 from nlpkit.errors import DataError
 from nlpkit.recipe import ClassificationRecipe, Recipe, load_recipe
 from tests.conftest import made_reviews, write_csv
@@ -97,6 +101,37 @@ def test_a_cache_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setenv("NLPKIT_CACHE", str(tmp_path / "file" / "cache"))
     with pytest.raises(DataError, match="NLPKIT_CACHE"):
         prepare(dataset_from_lists(TEXTS, LABELS), recipe())
+
+
+def test_a_full_disk_under_the_cache_says_so() -> None:
+    def full(work: Path) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(DataError, match=r"the disk is full; make room and try again; NLPKIT_CACHE names another"):
+        cached({"made": "full"}, full)
+
+
+def test_what_is_told_is_recorded_by_its_own_thread() -> None:
+    inside, done = Event(), Event()
+
+    def other() -> list[str]:
+        with recorded() as notes:
+            inside.set()
+            done.wait(10)
+            tell_once("of the other")
+        return notes
+
+    with ThreadPoolExecutor(1) as pool:
+        with recorded() as outer, recorded() as inner:
+            theirs = pool.submit(other)
+            inside.wait(10)
+            tell_once("of this one")
+            tell_once("of this one")
+        with recorded() as later:
+            done.set()
+            assert theirs.result(10) == ["of the other"]
+    assert outer == inner == ["of this one"] * 2
+    assert later == []
 
 
 def test_a_split_that_is_there_is_used(tmp_path: Path) -> None:

@@ -1,5 +1,8 @@
 """The training loop on a network of one weight, whose every step can be worked out."""
 
+import errno
+import os
+import signal
 import time
 from pathlib import Path
 
@@ -113,6 +116,25 @@ def test_a_stopped_run_says_whether_it_was_saved(tmp_path: Path) -> None:
             fit(compiled(), Scripted([0.1]), section(2), Run(Stopping(steps), folder))
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_what_asks_the_process_to_end_saves_the_run(tmp_path: Path, number: signal.Signals) -> None:
+    before = signal.getsignal(number)
+    with pytest.raises(Interrupted) as caught:
+        fit(compiled(), Scripted([0.1]), section(2), Run(Stopping(1, number), tmp_path))
+    assert caught.value.exit_code == 128 + number
+    assert signal.getsignal(number) == before
+    assert (tmp_path / "state.npz").is_file()
+
+
+def test_a_signal_that_is_ignored_stops_nothing() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does
+    try:
+        history = fit(compiled(), Scripted([0.1, 0.2]), section(2), Run(Stopping(1, signal.SIGHUP)))
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    assert len(history) == 2
+
+
 def test_tensorboard_is_shown_training_and_validation(tmp_path: Path) -> None:
     network, epochs = compiled(), Scripted([0.1, 0.9, 0.5])
     history = fit(network, epochs, section(3), Run(TrainingDisplay(), tensorboard=tmp_path / "a" / "logs"))
@@ -150,6 +172,24 @@ def test_a_damaged_checkpoint(tmp_path: Path) -> None:
     (tmp_path / "state.npz").write_bytes(content[: len(content) // 2])
     with pytest.raises(NlpkitError, match="damaged"):
         restore_checkpoint(tmp_path, network)
+    # a way of packing that nobody knows, in the entries and in the table of them
+    for place in (content.find(b"PK\x03\x04") + 8, content.find(b"PK\x01\x02") + 10):
+        content = content[:place] + b"\x63" + content[place + 1 :]
+    (tmp_path / "state.npz").write_bytes(content)
+    with pytest.raises(NlpkitError, match="damaged"):
+        restore_checkpoint(tmp_path, network)
+
+
+def test_a_checkpoint_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    network = compiled()
+    network.optimizer.build(network.trainable_variables)
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(np, "savez", full)
+    with pytest.raises(NlpkitError, match=r"the disk is full; make room and try again; what was saved before stays"):
+        save_checkpoint(tmp_path, network, {"epoch": 1}, [], [])
 
 
 def test_the_schedule_rises_and_falls() -> None:

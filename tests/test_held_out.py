@@ -1,8 +1,10 @@
 """What was held out stays held out, and what was trained is kept, whatever becomes of the data."""
 
+import io
 import json
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,7 @@ import numpy as np
 import pytest
 
 from nlpkit import TextClassifier, TextGenerator, Translator, load
+from nlpkit.cli import app
 from nlpkit.data.judged import JudgedRows
 from nlpkit.data.seen import part_keys, row_key, seen_from, seen_from_bytes
 from nlpkit.data.tables import Reading
@@ -57,7 +60,27 @@ def test_a_record_comes_back_from_its_bytes_and_damage_is_told() -> None:
     assert [again.was_trained_on(row_key(text)) for text in ("a", "b", "c")] == [True, True, False]
     assert again.was_held_out(row_key("a", "b"))
     assert not again.was_held_out(row_key("ab"))
-    for damaged in (b"", b"PK\x03\x04", seen.to_bytes()[:-40]):
+    whole = seen.to_bytes()
+    packed = whole.find(b"train.npy") + 30  # behind the name and what zipfile adds
+    other = bytearray(whole)  # a way of packing that nobody knows, in the entry and in the table of them
+    other[whole.find(b"PK\x03\x04") + 8] = other[whole.find(b"PK\x01\x02") + 10] = 99
+    locked = bytearray(whole)  # an entry with a password
+    locked[whole.find(b"PK\x03\x04") + 6] |= 1
+    locked[whole.find(b"PK\x01\x02") + 8] |= 1
+
+    def packed_as(**arrays: Any) -> bytes:
+        file = io.BytesIO()
+        np.savez_compressed(file, **arrays)
+        return file.getvalue()
+
+    keys = np.arange(5, dtype=np.uint64)
+    for damaged in (
+        *(b"", b"PK\x03\x04", whole[:-40], whole[:packed] + b"\xff" * 8 + whole[packed + 8 :]),
+        *(bytes(other), bytes(locked)),
+        packed_as(train=keys[::-1], held_out=keys),  # in which nothing would be found
+        packed_as(train=keys, held_out=keys.reshape(1, 5)),
+        packed_as(train=keys.astype(np.float64), held_out=keys),
+    ):
         with pytest.raises(BundleError, match=r"seen\.npz is damaged"):
             seen_from_bytes(damaged)
 
@@ -264,12 +287,31 @@ def test_a_model_is_saved_before_it_is_judged(tmp_path: Path, monkeypatch: pytes
     assert (tmp_path / "model" / "metadata.json").is_file()
 
 
+@pytest.mark.parametrize(("stop", "code"), [(KeyboardInterrupt(), 130), (SystemExit(143), 143)])
+def test_a_command_that_is_stopped_while_it_judges_says_that_the_model_is_saved(
+    reviews_csv: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stop: BaseException, code: int
+) -> None:
+    def stopped(*_: object) -> None:
+        raise stop
+
+    arguments = ["train", "--data", str(reviews_csv), *settings(), "--epochs", "1", "--output"]
+    monkeypatch.setattr(TextClassifier, "_judge", stopped)
+    with pytest.raises(Interrupted, match=rf"the model is saved in {tmp_path / 'model'}") as caught:
+        app([*arguments, str(tmp_path / "model")], standalone_mode=False)
+    assert caught.value.exit_code == code
+    assert load(tmp_path / "model").metadata["metrics"] == {}
+    monkeypatch.setattr(TextClassifier, "_train", stopped)  # before there is a model
+    with suppress(type(stop)):
+        app([*arguments, str(tmp_path / "none")], standalone_mode=False)
+
+
 def test_a_run_goes_on_only_with_the_data_it_was_begun_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rows = made_reviews(120)
     path = write_csv(tmp_path / "mails.csv", rows)
     checkpoint = tmp_path / "run" / "checkpoint"
+    stopped = classifier()
     with pytest.raises(Interrupted):
-        classifier().fit(data=path, checkpoint=checkpoint, display=Stopping(3))
+        stopped.fit(data=path, checkpoint=checkpoint, display=Stopping(3))
     write_csv(path, sorted([*rows, ("a new lovely day", "positive")]))
     with pytest.raises(UsageError, match="the data has changed since the unfinished run"):
         classifier().fit(data=path, checkpoint=checkpoint, resume=True)
@@ -281,7 +323,10 @@ def test_a_run_goes_on_only_with_the_data_it_was_begun_with(tmp_path: Path, monk
         raise AssertionError("a tokenizer was learnt")
 
     monkeypatch.setattr("nlpkit.data.corpus.train_tokenizer", another)
-    model = classifier().fit(data=path, checkpoint=checkpoint, resume=True)
+    with pytest.raises(UsageError, match=r"training\.seed = 1, not 9"):
+        classifier(seed=9).fit(data=path, checkpoint=checkpoint, resume=True)
+    monkeypatch.chdir(tmp_path)
+    model = stopped.fit(data="mails.csv", checkpoint=checkpoint, resume=True)
     assert model._trained().files["tokenizer.model"] == (checkpoint / "tokenizer.model").read_bytes()
 
 

@@ -1,11 +1,12 @@
 """SentencePiece behind one small interface."""
 
-from typing import Any
+from itertools import product
+from typing import Any, get_args
 
 import pytest
 
 from nlpkit.errors import DataError, UsageError
-from nlpkit.normalization import Normalization
+from nlpkit.normalization import Normalization, normalize
 from nlpkit.recipe import TokenizerSection
 from nlpkit.tokenizer import BOS, EOS, PAD, UNK, Tokenizer, train_tokenizer
 
@@ -43,6 +44,20 @@ def test_a_text_is_normalized_wherever_it_is_read(how: Normalization, wanted: st
     # and when the pieces are learnt: `<br` is one that no text spells any more
     learnt = train_tokenizer(["over<br />and<BR>over"] * 50, TokenizerSection(kind="char", normalization=how))
     assert ("<" in learnt.pieces(range(len(learnt)))) == (how != "web")
+
+
+@pytest.mark.parametrize("how", get_args(Normalization))
+def test_normalizing_twice_changes_nothing(how: Normalization) -> None:
+    parts = ("\ufeff", " ", "\r", "\n", "<br", "<BR/>", ">", "/>", "a", "\u2028", "<")
+    for count in range(1, 5):
+        for text in map("".join, product(parts, repeat=count)):
+            once = normalize(text, how)
+            assert normalize(once, how) == once, (text, once)
+    assert normalize("<br" * 100_000 + ">", how).count("<br") == 100_000  # at once, too
+
+
+def test_a_mark_behind_white_space_is_a_mark() -> None:
+    assert normalize(" \ufeffabc", "sentence") == "abc"
 
 
 @pytest.mark.parametrize("kind", ["bpe", "unigram", "char"])

@@ -117,15 +117,22 @@ def train(
     checkpoint = folder / CHECKPOINT
     model = task_class(chosen.task)(chosen)
     with locked(folder):
-        check_run(checkpoint, chosen, resume=resume, overwrite=overwrite)
+        check_run(checkpoint, chosen, resume=resume, option="--resume")
         check_output(folder, overwrite=overwrite or resume)
         note(f"training {Path(recipe).stem} on {chosen.data.source} into {folder}")
         replaced = overwrite or resume
         try:
             model.fit(checkpoint=checkpoint, resume=resume, tensorboard=tensorboard, output=folder, overwrite=replaced)
-        except Interrupted:
-            raise Interrupted(f"stopped, and saved in {checkpoint}; the same command with --resume goes on") from None
-    linear = _baseline(model) if baseline else {}
+            linear = _baseline(model) if baseline else {}
+        except Interrupted as error:
+            told = f"stopped, and saved in {checkpoint}; the same command with --resume goes on"
+            raise Interrupted(told, error.exit_code) from None
+        except (KeyboardInterrupt, SystemExit) as stop:
+            if model.saved_in is None:
+                raise
+            code = stop.code if isinstance(stop, SystemExit) and isinstance(stop.code, int) else 130
+            told = f"stopped while its figures were worked out; the model is saved in {folder}, and evaluate finds them"
+            raise Interrupted(told, code) from None
     if as_json:
         print_json(
             {

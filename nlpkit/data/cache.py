@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from nlpkit.errors import DataError
+from nlpkit.errors import DataError, reason
 from nlpkit.locking import work_folder
 
 TOKENIZER = "tokenizer.model"
@@ -47,8 +47,7 @@ def cached(shape: Mapping[str, Any], fill: Callable[[Path], None], tokenizer: by
                     raise
     except OSError as error:
         raise DataError(
-            f"prepared data cannot be written under {folder.parent}: {error.strerror}; make room, or name "
-            "another folder in NLPKIT_CACHE"
+            f"prepared data cannot be written under {folder.parent}: {reason(error)}; NLPKIT_CACHE names another folder"
         ) from error
     return folder
 

@@ -37,12 +37,6 @@ CHANGED = (
 _OF_TRAINING = (_WEIGHTS, "history.csv", SEEN)
 
 
-def check_asked(checkpoint: str | Path | None, resume: bool) -> None:
-    """Refuses, before anything is read, to go on with a run that is nowhere. Raises UsageError."""
-    if resume and checkpoint is None:
-        raise UsageError("resume goes on with the run in a checkpoint; name its folder: fit(checkpoint=…, resume=True)")
-
-
 class TrainedTask(ABC, Generic[R]):
     """A recipe, and, once trained or loaded, the bundle and its open session."""
 
@@ -68,6 +62,7 @@ class TrainedTask(ABC, Generic[R]):
         self.recipe = cast(R, found)
         self.reports: dict[str, Any] = {}  # what fit ended with, by split
         self._bundle: Bundle | None = None
+        self.saved_in: Path | None = None  # the folder of the last bundle that save wrote
         self._run: Path | None = None  # the checkpoint of what fit trained
 
     def save(self, folder: str | Path, *, overwrite: bool = False) -> None:
@@ -83,6 +78,7 @@ class TrainedTask(ABC, Generic[R]):
             overwrite=overwrite,
             run=self._run,
         )
+        self.saved_in = folder
 
     @classmethod
     def from_bundle(cls, bundle: Bundle) -> Self:
@@ -135,13 +131,14 @@ class TrainedTask(ABC, Generic[R]):
             raise UsageError(f"{dataset.name} has no train split to learn from; it has {', '.join(dataset.splits)}")
         tensorboard = None if tensorboard is None else Path(tensorboard)
         with ExitStack() as held:
-            run = held.enter_context(claimed_run(checkpoint, resume=resume))
+            run = held.enter_context(claimed_run(checkpoint, self.recipe, resume=resume))
             if output is not None:
                 held.enter_context(locked(Path(output)))
                 check_output(Path(output), overwrite=overwrite, run=run)
             shown = held.enter_context(display or TrainingDisplay())
             tokenizer = kept_tokenizer(run, dataset.fingerprint) if run and resume else None
             prepared = self._prepare(dataset, shown.report, tokenizer)
+            self._resolve(prepared)
             shown.report("loading Keras", 0, None)
             import_keras()
             if run is not None and not resume:
@@ -150,7 +147,7 @@ class TrainedTask(ABC, Generic[R]):
             bundle.files[SEEN] = prepared.seen.to_bytes()
             bundle.metadata["data"]["columns"] = dict(dataset.columns)
             self._open(bundle)
-            self._run = run
+            self._run = run and run.resolve()
             if output is not None:  # whatever becomes of its figures
                 self.save(output, overwrite=True)
             judges: dict[str, Callable[[], Any]] = {"validation": lambda: self._judge_held_out(prepared)}
@@ -189,6 +186,9 @@ class TrainedTask(ABC, Generic[R]):
     @abstractmethod
     def _prepare(self, dataset: Dataset[Any], report: Report, tokenizer: bytes | None) -> Any:
         """The data, split and tokenized, with the model of a tokenizer where one is given."""
+
+    def _resolve(self, prepared: Any) -> None:
+        """Sets what the recipe leaves to the data."""
 
     @abstractmethod
     def _train(self, dataset: Dataset[Any], prepared: Any, run: Run) -> Bundle:

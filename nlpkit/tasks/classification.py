@@ -22,9 +22,9 @@ from nlpkit.metrics import ClassificationReport, LabelsReport, classification_re
 from nlpkit.quiet import import_keras
 from nlpkit.recipe import ClassificationRecipe
 from nlpkit.runtime.classify import predict_texts
-from nlpkit.tasks.base import RowTask, check_asked
+from nlpkit.tasks.base import RowTask
 from nlpkit.training.randomness import own_random_state
-from nlpkit.training.run import Run
+from nlpkit.training.run import Run, check_run
 
 if TYPE_CHECKING:
     import keras
@@ -79,11 +79,11 @@ class TextClassifier(RowTask[ClassificationRecipe]):
         refused unless `overwrite`.
         Raises DataError for data that cannot be trained on.
         """
-        check_asked(checkpoint, resume)
         self._with_labels(self._asked)
         dataset = self._given(texts, labels, data)
         source = IN_MEMORY if dataset else str(data) if data is not None else self.recipe.data.source
         self._with_source(source)
+        check_run(checkpoint, self.recipe, resume=resume)
         dataset = dataset or self._named(source)
         return self._fit(dataset, display, checkpoint, resume, tensorboard, output, overwrite)
 
@@ -99,7 +99,7 @@ class TextClassifier(RowTask[ClassificationRecipe]):
         from nlpkit.networks.classifier import TrainingBatches, compile_classifier
         from nlpkit.networks.plan import plan_training
 
-        self._with_labels("several" if data.several else "one")
+        self._resolve(data)
         batches = TrainingBatches(self.recipe, data)
         return plan_training(
             compile_classifier(self.recipe, data, batches),
@@ -278,9 +278,11 @@ class TextClassifier(RowTask[ClassificationRecipe]):
     def _train(self, dataset: Dataset[Example], prepared: PreparedData, run: Run) -> Bundle:
         from nlpkit.networks.classifier import bundle_classifier, train_classifier
 
-        self._with_labels("several" if prepared.several else "one")
         network, history = train_classifier(self.recipe, prepared, run)
         return bundle_classifier(network, self.recipe, dataset, prepared, history)
+
+    def _resolve(self, prepared: PreparedData) -> None:
+        self._with_labels("several" if prepared.several else "one")
 
     def _with_labels(self, labels: str | None) -> None:
         """Sets the recipe's model.labels: to what was asked for, and then to what the data has."""

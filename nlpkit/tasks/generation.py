@@ -25,9 +25,9 @@ from nlpkit.quiet import import_keras
 from nlpkit.recipe import GenerationRecipe
 from nlpkit.runtime.generate import token_nats
 from nlpkit.runtime.graph import STATES
-from nlpkit.tasks.base import CHANGED, TrainedTask, check_asked
+from nlpkit.tasks.base import CHANGED, TrainedTask
 from nlpkit.training.randomness import own_random_state
-from nlpkit.training.run import Run
+from nlpkit.training.run import Run, check_run
 
 if TYPE_CHECKING:
     import keras
@@ -97,10 +97,10 @@ class TextGenerator(TrainedTask[GenerationRecipe]):
         refused unless `overwrite`.
         Raises DataError for text that cannot be trained on.
         """
-        check_asked(checkpoint, resume)
         dataset = self._given(texts, data)
         source = IN_MEMORY if dataset else str(data) if data is not None else self.recipe.data.source
         self._with_source(source)
+        check_run(checkpoint, self.recipe, resume=resume)
         dataset = dataset or self._named(source)
         return self._fit(dataset, display, checkpoint, resume, tensorboard, output, overwrite)
 

@@ -34,10 +34,10 @@ from nlpkit.runtime.translate import (
     spaces_behind,
     translate_rows,
 )
-from nlpkit.tasks.base import RowTask, check_asked
+from nlpkit.tasks.base import RowTask
 from nlpkit.tokenizer import BOS, EOS
 from nlpkit.training.randomness import own_random_state
-from nlpkit.training.run import Run
+from nlpkit.training.run import Run, check_run
 
 if TYPE_CHECKING:
     import keras
@@ -111,11 +111,11 @@ class Translator(RowTask[TranslationRecipe]):
         refused unless `overwrite`.
         Raises DataError for data that cannot be trained on.
         """
-        check_asked(checkpoint, resume)
         dataset = self._given(sources, targets, data, pair)
         self._with_source(
             IN_MEMORY if dataset else str(data) if data is not None else self.recipe.data.source, pair=pair
         )
+        check_run(checkpoint, self.recipe, resume=resume)
         dataset = dataset or self._named(self.recipe.data.source)
         return self._fit(dataset, display, checkpoint, resume, tensorboard, output, overwrite)
 

@@ -3,13 +3,12 @@
 import json
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import keras
 import numpy as np
 from keras import ops
 
-from nlpkit.errors import NlpkitError
+from nlpkit.errors import NlpkitError, reason
 from nlpkit.output import replacing
 from nlpkit.training.run import STATE
 
@@ -31,12 +30,15 @@ def save_checkpoint(
             np.savez(file, **arrays)
     except OSError as error:
         raise NlpkitError(
-            f"the checkpoint cannot be written to {folder}: {error.strerror}; make room and go on with --resume"
+            f"the checkpoint cannot be written to {folder}: {reason(error)}; what was saved before stays"
         ) from error
 
 
 def restore_checkpoint(folder: Path, network: keras.Model) -> tuple[dict[str, Any], list[np.ndarray], list[np.ndarray]]:
-    """Puts the state back into a network built and compiled alike; gives `progress`, `best` and `mean`."""
+    """Puts the state back into a network built and compiled alike; gives `progress`, `best` and `mean`.
+
+    Raises NlpkitError when the file is damaged, or of another network.
+    """
     path = folder / STATE
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
@@ -48,8 +50,9 @@ def restore_checkpoint(folder: Path, network: keras.Model) -> tuple[dict[str, An
                 for kind in ("best", "mean")
             )
             return json.loads(arrays["progress"].tobytes()), best, mean
-    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
-        raise NlpkitError(f"{path} is damaged or of another network ({error}); start over with --overwrite") from error
+    except Exception as error:  # zipfile, zlib and NumPy raise what comes to them
+        what = str(error) or type(error).__name__
+        raise NlpkitError(f"{path} is damaged or of another network ({what}); start over") from error
 
 
 def _state(network: keras.Model) -> list[keras.Variable]:

@@ -16,7 +16,7 @@ import numpy as np
 from keras import ops
 
 from nlpkit.data.batching import Batch
-from nlpkit.errors import Interrupted, NlpkitError
+from nlpkit.errors import Interrupted, NlpkitError, reason
 from nlpkit.recipe import TrainingSection
 from nlpkit.training.checkpoint import restore_checkpoint, save_checkpoint
 from nlpkit.training.progress import Row, TrainingDisplay
@@ -74,8 +74,8 @@ def fit(
 
     With `average_epochs` the mean of the last epochs' weights is judged too, when all are done, and left in the network
     where it is the best (checkpoint averaging; Vaswani et al., 2017).
-    A run with a checkpoint is saved there after each epoch, every `checkpoint_minutes` and when SIGINT or SIGTERM
-    comes, which raises Interrupted; resumed, it continues to the same weights. Without one, nothing is kept.
+    A run with a checkpoint is saved there after each epoch, every `checkpoint_minutes` and when SIGINT, SIGTERM
+    or SIGHUP comes, which raises Interrupted; resumed, it continues to the same weights. Without one, nothing is kept.
     """
     display, checkpoint = run.display, run.checkpoint
     progress, best = Progress(), _weights(network)
@@ -109,7 +109,7 @@ def fit(
                     callbacks=[steps],
                 ).history
             if steps.stopped:
-                raise _stopped(checkpoint)
+                raise _stopped(checkpoint, stop_requested())
             if not math.isfinite(logs["loss"][-1]):
                 raise NlpkitError(
                     f"training diverged in epoch {epoch + 1}: the loss is not a number; "
@@ -131,7 +131,7 @@ def fit(
             save()
             display.epoch_ends(row)
             if stop_requested() and progress.epoch < section.epochs:
-                raise _stopped(checkpoint)
+                raise _stopped(checkpoint, stop_requested())
     if mean and progress.epoch == section.epochs:
         _assign(network, mean)
         figures = epochs.validate(network)
@@ -152,7 +152,7 @@ class _Steps(keras.callbacks.Callback):
         epochs: Epochs,
         display: TrainingDisplay,
         save: Callable[[], None],
-        stop_requested: Callable[[], bool],
+        stop_requested: Callable[[], int],
         save_every: float,
     ) -> None:
         super().__init__()
@@ -235,9 +235,7 @@ def _tensorboard(folder: Path | None, network: keras.Model) -> Iterator[Callable
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise NlpkitError(
-            f"{folder} cannot be written: {error.strerror}; pick another folder for TensorBoard"
-        ) from None
+        raise NlpkitError(f"{folder} cannot be written: {reason(error)}; pick another folder for TensorBoard") from None
     callback = keras.callbacks.TensorBoard(str(folder))
     callback.set_model(network)
     try:
@@ -246,10 +244,12 @@ def _tensorboard(folder: Path | None, network: keras.Model) -> Iterator[Callable
         callback.on_train_end()
 
 
-def _stopped(checkpoint: Path | None) -> Interrupted:
+def _stopped(checkpoint: Path | None, number: int) -> Interrupted:
     if checkpoint is None:
-        return Interrupted("training was stopped; nothing was saved, since fit was given no checkpoint")
-    return Interrupted(f"training was stopped, and saved in {checkpoint}; fit goes on with resume=True")
+        told = "training was stopped; nothing was saved, since fit was given no checkpoint"
+    else:
+        told = f"training was stopped, and saved in {checkpoint}; fit goes on with resume=True"
+    return Interrupted(told, 128 + number)
 
 
 def _out_of_patience(progress: Progress, patience: int) -> bool:
@@ -267,8 +267,9 @@ def _assign(network: keras.Model, values: list[np.ndarray]) -> None:
 
 
 @contextmanager
-def _stop_requests() -> Iterator[Callable[[], bool]]:
-    """SIGINT and SIGTERM become a question to ask after each step; a second one acts at once."""
+def _stop_requests() -> Iterator[Callable[[], int]]:
+    """What asks a process to end becomes a question to ask after each step: the signal's number, 0 while there is none.
+    A second one acts at once. A signal that is ignored, as nohup has SIGHUP, stays so."""
     received: list[int] = []
 
     def remember(number: int, frame: FrameType | None) -> None:
@@ -277,11 +278,16 @@ def _stop_requests() -> Iterator[Callable[[], bool]]:
         received.append(number)
 
     try:
-        previous = {number: signal.signal(number, remember) for number in (signal.SIGINT, signal.SIGTERM)}
+        previous = {
+            number: signal.signal(number, remember)
+            for name in ("SIGINT", "SIGTERM", "SIGHUP")
+            if (number := getattr(signal, name, None)) is not None  # Windows has no SIGHUP
+            and signal.getsignal(number) not in (signal.SIG_IGN, None)  # None: not Python's to give back
+        }
     except ValueError:  # not the main thread, which is the only one that may
         previous = {}
     try:
-        yield lambda: bool(received)
+        yield lambda: received[0] if received else 0
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from nlpkit.data.cache import TOKENIZER
 from nlpkit.errors import NlpkitError, UsageError, reason
 from nlpkit.locking import locked
-from nlpkit.output import HIDDEN, replacing
+from nlpkit.output import HIDDEN, partial_prefix, replacing
 from nlpkit.recipe import Recipe, recipe_from_toml, recipe_to_toml
 
 if TYPE_CHECKING:
@@ -22,6 +22,9 @@ _MARK = f"{HIDDEN}run"
 _PARTIAL = f".{STATE}.partial"  # what runs once wrote
 FILES = (_RECIPE, _FINGERPRINT, TOKENIZER, STATE)
 """What nlpkit keeps of a run in its checkpoint folder, besides hidden files of its own."""
+_PARTIALS = tuple(map(partial_prefix, (*FILES, _MARK)))
+_BY_FINGERPRINT = {("data", "source"), ("data", "target")}  # however a path is spelled
+_FROM_DATA = ("model", "labels")  # where a recipe leaves it open, a run has what its data has
 
 
 @dataclass(frozen=True)
@@ -34,39 +37,52 @@ class Run:
     tensorboard: Path | None = None
 
 
-def check_run(checkpoint: Path, recipe: Recipe, *, resume: bool, overwrite: bool) -> None:
-    """Refuses, before any work is done, to go on with a run that is not there or is another recipe's, and to
-    lose one that is. Raises UsageError."""
-    saved = checkpoint / _RECIPE
-    folder = checkpoint.parent
-    _check_owner(checkpoint)
-    if resume and not saved.is_file():
-        raise UsageError(f"there is no unfinished run in {folder} to go on with; leave --resume out")
-    if resume:
-        _compare(recipe_from_toml(saved.read_text(encoding="utf-8"), str(saved)), recipe, folder)
-    elif saved.is_file() and not overwrite:
-        raise UsageError(f"{folder} holds an unfinished run; --resume goes on with it, --overwrite starts over")
+def check_run(checkpoint: str | Path | None, recipe: Recipe, *, resume: bool, option: str = "resume") -> None:
+    """Refuses, before any work is done, what must not become a run's checkpoint, and to go on with a run that is
+    nowhere or is another recipe's. The data that a run was begun with is known by its content, by `kept_tokenizer`.
 
-
-@contextmanager
-def claimed_run(checkpoint: str | Path | None, *, resume: bool) -> Iterator[Path | None]:
-    """Holds a run's checkpoint folder as long as it trains.
-
-    Raises UsageError when there is no run to resume, when the folder holds what is not nlpkit's, and when another
-    process is at work there; nothing is touched then.
+    `option` is how `resume` is written where it was asked for. Raises UsageError; NlpkitError when the folder cannot be
+    read.
     """
     if checkpoint is None:
         if resume:
-            raise UsageError("there is nothing to resume: name the unfinished run's folder, checkpoint=…")
-        yield None
+            raise UsageError(
+                "there is nothing to resume without a checkpoint; name its folder: fit(checkpoint=…, resume=True)"
+            )
         return
     folder = Path(checkpoint)
     _check_owner(folder)
-    if resume and not (folder / _RECIPE).is_file():
-        raise UsageError(f"there is no unfinished run in {folder} to go on with; leave resume out")
-    with locked(folder):
-        _check_owner(folder)
-        yield folder
+    if not resume:
+        return
+    path = folder / _RECIPE
+    try:
+        saved = recipe_from_toml(path.read_text(encoding="utf-8"), str(path))
+    except FileNotFoundError:
+        raise UsageError(f"there is no unfinished run in {folder} to go on with; leave {option} out") from None
+    except UnicodeDecodeError:
+        raise UsageError(f"{path} is damaged; leave {option} out to start over") from None
+    except OSError as error:
+        raise NlpkitError(f"{path} cannot be read: {reason(error)}") from error
+    if differs := _difference(saved, recipe):
+        raise UsageError(
+            f"the unfinished run in {folder} has {differs}; give what it was begun with, or leave {option} out to "
+            "start over"
+        )
+
+
+@contextmanager
+def claimed_run(checkpoint: str | Path | None, recipe: Recipe, *, resume: bool) -> Iterator[Path | None]:
+    """Holds a run's checkpoint folder as long as it trains, and gives its path.
+
+    Raises as `check_run` does, and UsageError when another process is at work there; nothing is touched then.
+    """
+    check_run(checkpoint, recipe, resume=resume)
+    if checkpoint is None:
+        yield None
+        return
+    with locked(Path(checkpoint)):
+        check_run(checkpoint, recipe, resume=resume)  # it may have changed before it was ours
+        yield Path(checkpoint)
 
 
 def begin_run(checkpoint: Path, recipe: Recipe, fingerprint: str, tokenizer: bytes) -> None:
@@ -74,22 +90,28 @@ def begin_run(checkpoint: Path, recipe: Recipe, fingerprint: str, tokenizer: byt
     the ids of a tokenizer. Raises NlpkitError when it cannot be made."""
     try:
         checkpoint.mkdir(parents=True, exist_ok=True)
-        _write(checkpoint / _MARK, b"nlpkit keeps a run here while it is unfinished; --resume goes on with it\n")
+        _write(checkpoint / _MARK, b"nlpkit keeps a run here while it is unfinished; resume goes on with it\n")
         _remove_files(checkpoint)
         _write(checkpoint / _FINGERPRINT, fingerprint.encode())
         _write(checkpoint / TOKENIZER, tokenizer)
         _write(checkpoint / _RECIPE, recipe_to_toml(recipe).encode())  # with it there is a run
     except OSError as error:
-        raise NlpkitError(f"{checkpoint} cannot be written: {reason(error)}; pick another --output") from error
+        raise NlpkitError(f"{checkpoint} cannot be written: {reason(error)}; pick another folder") from error
 
 
 def holds_run(checkpoint: Path) -> bool:
-    """Whether nlpkit keeps, or kept, a run in a folder."""
-    if any(checkpoint.glob(f"{HIDDEN}*")):  # the mark, or what a run wrote that was killed at its beginning
-        return True
-    try:  # runs begun before there was a mark
-        recipe_from_toml((checkpoint / _RECIPE).read_text(encoding="utf-8"), "")
-        return {path.name for path in checkpoint.iterdir()} <= {*FILES, _PARTIAL}
+    """Whether nlpkit keeps, or kept, a run in a folder: by its mark, or because all in it is a run's. The folder of a
+    model is none."""
+    try:
+        names = {path.name for path in checkpoint.iterdir()}
+        if "metadata.json" in names:
+            return False
+        if _MARK in names:
+            return True
+        if not names or not all(map(_is_ours, names)):
+            return False
+        # killed at its beginning, or begun before there was a mark
+        return not names & {*FILES} or bool(recipe_from_toml((checkpoint / _RECIPE).read_text(encoding="utf-8"), ""))
     except (OSError, ValueError, UsageError):
         return False
 
@@ -104,9 +126,14 @@ def remove_run(checkpoint: Path) -> None:
 
 
 def _remove_files(checkpoint: Path) -> None:
-    for path in [*(checkpoint / name for name in (*FILES, _PARTIAL)), *checkpoint.glob(f"{HIDDEN}*")]:
-        if path.name != _MARK:  # which goes last
+    for path in list(checkpoint.iterdir()):
+        if path.name != _MARK and _is_ours(path.name):  # the mark goes last
             path.unlink(missing_ok=True)
+
+
+def _is_ours(name: str) -> bool:
+    """Whether a run writes files of a name, or wrote them once; other hidden ones are those of outputs."""
+    return name in (*FILES, _MARK, _PARTIAL) or name.startswith(_PARTIALS)
 
 
 def _check_owner(checkpoint: Path) -> None:
@@ -134,18 +161,22 @@ def kept_tokenizer(checkpoint: Path, fingerprint: str) -> bytes:
         raise UsageError(f"there is no run in {checkpoint} that could be gone on with; start over") from None
     if before != fingerprint:
         raise UsageError(
-            f"the data has changed since the unfinished run in {checkpoint.parent} was begun; bring back what it was "
-            "begun with, or start over with --overwrite"
+            f"the data has changed since the unfinished run in {checkpoint} was begun; bring back what it was begun "
+            "with, or start over"
         )
     return tokenizer
 
 
-def _compare(saved: Recipe, wanted: Recipe, folder: Path) -> None:
+def _difference(saved: Recipe, wanted: Recipe) -> str | None:
+    """The first thing in which a run's recipe is not the one that is wanted, told as `key = its value, not another`."""
+    if saved.task != wanted.task:
+        return f"task = {saved.task!r}, not {wanted.task!r}"
     before, now = saved.model_dump(), wanted.model_dump()
     for section in ("data", "tokenizer", "model", "training"):
         for key, value in before[section].items():
-            if now[section][key] != value:
-                raise UsageError(
-                    f"the unfinished run in {folder} has {section}.{key} = {value!r}, not {now[section][key]!r}; "
-                    "give the same options with --resume, or start over with --overwrite"
-                )
+            other = now[section][key]
+            if (section, key) in _BY_FINGERPRINT or ((section, key) == _FROM_DATA and other is None):
+                continue
+            if other != value:
+                return f"{section}.{key} = {value!r}, not {other!r}"
+    return None
