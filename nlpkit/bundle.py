@@ -29,6 +29,20 @@ FORMAT = "nlpkit bundle"
 FORMAT_VERSION = 1
 METADATA = "metadata.json"
 CHECKPOINT = "checkpoint"
+CARD = "README.md"
+FILES = frozenset(
+    (
+        "recipe.toml",
+        "tokenizer.model",
+        "model.onnx",
+        "encoder.onnx",
+        "model.weights.h5",
+        "history.csv",
+        CARD,
+        "seen.npz",
+    )
+)
+"""What a model is written as, besides its metadata: a file of such a name is not to be anybody else's."""
 _WRITING, _WRITTEN = ".nlpkit-writing", ".nlpkit-written"
 _READINGS = 100
 """So many times at most a bundle is read that is replaced every time."""
@@ -94,8 +108,6 @@ def write_bundle(folder: Path, bundle: Bundle, *, overwrite: bool = False, run: 
         work = folder / _WRITING
         try:
             _move_in(folder)
-            if strange := sorted(set(bundle.files) & {path.name for path in folder.iterdir()} - _owned(folder)):
-                raise UsageError(f"{folder} holds {strange[0]}, which is not the model's; move it away and save again")
             shutil.rmtree(work, ignore_errors=True)
             work.mkdir()
             try:
@@ -129,6 +141,8 @@ def check_output(folder: Path, *, overwrite: bool, run: Path | None = None) -> N
         raise UsageError(
             f"{folder} holds a {METADATA} that is damaged or not nlpkit's; pick another folder with --output"
         )
+    if names & {METADATA, _WRITTEN, CHECKPOINT} and (strange := _strange(folder, names)):
+        raise UsageError(f"{folder} holds {strange}, which is not the model's; move it away, or pick another folder")
     if names & {METADATA, _WRITTEN}:
         if not overwrite:
             raise UsageError(f"{folder} holds a model already; pick another --output, or --overwrite it")
@@ -284,15 +298,32 @@ def _read_metadata(folder: Path) -> Any:
     return metadata
 
 
+def _read_json(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
 def _owned(folder: Path) -> set[str]:
     """The names of the files that nlpkit wrote as a bundle into a folder; none where there is no mark of it."""
     try:
-        metadata = json.loads((folder / METADATA).read_text(encoding="utf-8"))
+        metadata = _read_json(folder / METADATA)
         # bundles made before there was a mark are known by what they tell
         marked = metadata.get("format") == FORMAT or "nlpkit-lstm" in metadata["versions"]
-        return {METADATA, *metadata["sha256"]} if marked else set()
+        # a name that leads out of the folder is none that was written
+        return {METADATA, *(name for name in metadata["sha256"] if Path(name).name == name)} if marked else set()
     except (OSError, ValueError, TypeError, AttributeError, KeyError, RecursionError):
         return set()
+
+
+def _strange(folder: Path, names: set[str]) -> str | None:
+    """A file of a name that a model's have and that nlpkit did not write; a card is its own as long as nobody has
+    changed it."""
+    owners = [place for place in (folder, folder / _WRITTEN) if _owned(place)]  # a killed run may have moved some
+    others = (FILES & names).difference(*map(_owned, owners))
+    if CARD in names - others:
+        found = hashlib.sha256((folder / CARD).read_bytes()).hexdigest()
+        if found not in [_read_json(place / METADATA)["sha256"].get(CARD) for place in owners]:
+            others |= {CARD}
+    return min(others, default=None)
 
 
 def _move_in(folder: Path) -> None:

@@ -5,7 +5,7 @@ import json
 import subprocess
 import sys
 from contextlib import suppress
-from functools import partialmethod
+from functools import partial, partialmethod
 from pathlib import Path
 from typing import Any
 
@@ -135,9 +135,32 @@ def test_a_person_s_files_in_a_bundle_s_folder_stay(tmp_path: Path, marked: bool
     assert not (folder / "history.csv").exists()  # the old bundle's, and no part of the new one
     assert (folder / "model.onnx").stat().st_mode & 0o777 == 0o600
     (folder / "history.csv").write_text("mine, too")
-    with pytest.raises(UsageError, match=r"history\.csv, which is not the model's"):
-        write_bundle(folder, Bundle(made().metadata, {"history.csv": b"new"}), overwrite=True)
+    for refusing in (check_output, partial(write_bundle, bundle=made())):  # before any work is done, too
+        with pytest.raises(UsageError, match=r"history\.csv, which is not the model's"):
+            refusing(folder, overwrite=True)
     assert (folder / "history.csv").read_text() == "mine, too"
+
+
+def test_a_card_that_a_person_has_changed_stays(tmp_path: Path) -> None:
+    bundle = Bundle(made().metadata, {**made().files, "README.md": b"a card"})
+    write_bundle(tmp_path, bundle)
+    write_bundle(tmp_path, bundle, overwrite=True)
+    (tmp_path / "README.md").write_text("a card, and my notes")
+    with pytest.raises(UsageError, match=r"README\.md, which is not the model's"):
+        write_bundle(tmp_path, bundle, overwrite=True)
+    assert (tmp_path / "README.md").read_text() == "a card, and my notes"
+
+
+def test_names_that_lead_out_of_the_folder_take_nothing_away(tmp_path: Path) -> None:
+    folder, theirs = tmp_path / "model", tmp_path / "precious.txt"
+    write_bundle(folder, made())
+    theirs.write_text("mine")
+    metadata = json.loads((folder / "metadata.json").read_text())
+    metadata["sha256"] |= {"../precious.txt": "0", str(theirs): "0"}
+    (folder / "metadata.json").write_text(json.dumps(metadata))
+    write_bundle(folder, made(name="new"), overwrite=True)
+    assert theirs.read_text() == "mine"
+    assert read_bundle(folder).metadata["name"] == "new"
 
 
 def test_an_unfinished_run_makes_way_for_its_own_model_only(tmp_path: Path) -> None:
@@ -160,8 +183,8 @@ def test_an_unfinished_run_makes_way_for_its_own_model_only(tmp_path: Path) -> N
 
 
 def test_who_a_checkpoint_belongs_to(tmp_path: Path) -> None:
-    def claim(folder: Path, resume: bool = False) -> None:
-        with claimed_run(folder, ClassificationRecipe(), resume=resume):
+    def claim(folder: Path, resume: bool = False, overwrite: bool = False) -> None:
+        with claimed_run(folder, ClassificationRecipe(), resume=resume, overwrite=overwrite):
             pass
 
     theirs, ours, old = tmp_path / "theirs", tmp_path / "ours", tmp_path / "old"
@@ -176,6 +199,9 @@ def test_who_a_checkpoint_belongs_to(tmp_path: Path) -> None:
     begin_run(ours, ClassificationRecipe(), "of the data", b"pieces")
     (ours / "notes.txt").write_text("mine")
     claim(ours, resume=True)
+    with pytest.raises(UsageError, match="holds an unfinished run; resume goes on with it, overwrite starts over"):
+        claim(ours)
+    claim(ours, overwrite=True)
     begin_run(ours, ClassificationRecipe(), "of the data", b"pieces")
     assert (ours / "notes.txt").read_text() == "mine"
     (old / "recipe.toml").write_text(recipe_to_toml(ClassificationRecipe()))  # as runs were before they had a mark

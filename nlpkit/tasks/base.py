@@ -131,8 +131,10 @@ class TrainedTask(ABC, Generic[R]):
             raise UsageError(f"{dataset.name} has no train split to learn from; it has {', '.join(dataset.splits)}")
         tensorboard = None if tensorboard is None else Path(tensorboard)
         with ExitStack() as held:
-            run = held.enter_context(claimed_run(checkpoint, self.recipe, resume=resume))
+            run = held.enter_context(claimed_run(checkpoint, self.recipe, resume=resume, overwrite=overwrite))
             if output is not None:
+                if run and run.resolve() == Path(output).resolve():
+                    raise UsageError(f"{output} cannot be both the output and the checkpoint; name another")
                 held.enter_context(locked(Path(output)))
                 check_output(Path(output), overwrite=overwrite, run=run)
             shown = held.enter_context(display or TrainingDisplay())

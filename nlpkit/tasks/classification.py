@@ -75,8 +75,8 @@ class TextClassifier(RowTask[ClassificationRecipe]):
         recipe's `text_column` and `label_column` or by their names; a DatasetDict, or a dict of tables, has splits.
         A part is held out to choose the best epoch by. Progress goes to standard error. With `checkpoint`, a
         folder, SIGINT saves the state there and raises Interrupted, and `resume` goes on from it. With `output` the
-        bundle is written there as soon as it is trained, and again with its figures; one that is there already is
-        refused unless `overwrite`.
+        bundle is written there as soon as it is trained, and again with its figures; one that is there already, or an
+        unfinished run, is refused unless `overwrite`.
         Raises DataError for data that cannot be trained on.
         """
         self._with_labels(self._asked)

@@ -71,10 +71,13 @@ def check_run(checkpoint: str | Path | None, recipe: Recipe, *, resume: bool, op
 
 
 @contextmanager
-def claimed_run(checkpoint: str | Path | None, recipe: Recipe, *, resume: bool) -> Iterator[Path | None]:
+def claimed_run(
+    checkpoint: str | Path | None, recipe: Recipe, *, resume: bool, overwrite: bool
+) -> Iterator[Path | None]:
     """Holds a run's checkpoint folder as long as it trains, and gives its path.
 
-    Raises as `check_run` does, and UsageError when another process is at work there; nothing is touched then.
+    Raises as `check_run` does, and UsageError when another process is at work there, or when there is an unfinished run
+    that is neither to be resumed nor to be overwritten; nothing is touched then.
     """
     check_run(checkpoint, recipe, resume=resume)
     if checkpoint is None:
@@ -82,6 +85,8 @@ def claimed_run(checkpoint: str | Path | None, recipe: Recipe, *, resume: bool) 
         return
     with locked(Path(checkpoint)):
         check_run(checkpoint, recipe, resume=resume)  # it may have changed before it was ours
+        if (Path(checkpoint) / _RECIPE).exists() and not resume and not overwrite:
+            raise UsageError(f"{checkpoint} holds an unfinished run; resume goes on with it, overwrite starts over")
         yield Path(checkpoint)
 
 
