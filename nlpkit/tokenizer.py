@@ -37,7 +37,8 @@ class Tokenizer:
         self._processor = sentencepiece.SentencePieceProcessor()
         try:
             self._processor.LoadFromSerializedProto(model)
-        except RuntimeError:
+            self._processor.IdToPiece(list(range(len(self))))  # a piece that is not UTF-8 raises now, not in an answer
+        except (RuntimeError, UnicodeDecodeError):
             raise DataError("tokenizer.model is not a SentencePiece model") from None
 
     def __len__(self) -> int:

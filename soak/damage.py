@@ -33,7 +33,8 @@ _HOSTILE: tuple[Any, ...] = (
 def damage(folder: Path, rng: random.Random) -> str:
     """Changes a bundle on disk and mends its hashes; tells what was done."""
     metadata = json.loads((folder / "metadata.json").read_text(encoding="utf-8"))
-    name = rng.choice(["metadata.json", "recipe.toml", "tokenizer.model", "tokenizer.model", *_graphs(folder) * 3])
+    others = ["metadata.json", "recipe.toml", "tokenizer.model", "tokenizer.model", "seen.npz"]
+    name = rng.choice([*others, *_graphs(folder) * 3])
     path = folder / name
     parsed = rng.random() < 0.5
     if name == "metadata.json":
@@ -177,10 +178,10 @@ class _Child:
         )
         self.ask("", 60)
 
-    def ask(self, folder: str, seconds: float = SECONDS) -> str:
+    def ask(self, asked: str, seconds: float = SECONDS) -> str:
         assert self.process.stdin is not None
         assert self.process.stdout is not None
-        self.process.stdin.write(folder + "\n")
+        self.process.stdin.write(asked + "\n")
         self.process.stdin.flush()
         with selectors.DefaultSelector() as selector:
             selector.register(self.process.stdout, selectors.EVENT_READ)
@@ -194,7 +195,8 @@ class _Child:
         self.process.communicate()
 
 
-def _answer(folder: str) -> str:
+def _answer(asked: str) -> str:
+    """What comes of the bundle in a folder, and of judging it on the data that it was trained on."""
     import contextlib
     import io
 
@@ -202,8 +204,9 @@ def _answer(folder: str) -> str:
     from nlpkit.cli.info import info
     from nlpkit.errors import NlpkitError
 
-    if not folder:
+    if not asked:
         return "ready"
+    folder, data = asked.split("\t")
     try:
         with contextlib.redirect_stdout(io.StringIO()):
             info(Path(folder), as_json=False)
@@ -218,6 +221,7 @@ def _answer(folder: str) -> str:
             model.translate(["the film was shown", "", "a day"], beam=3)
             model.translate(["all went " * 80], beam=1)
         model.exported(int8=True)
+        model.evaluate(data=data)
     except NlpkitError as error:
         return "refused" if "\n" not in str(error) and str(error) else f"other: {error!r}"
     except Exception as error:
@@ -238,9 +242,11 @@ def run(bundles: list[Path], count: int, first: int = 0) -> tuple[Counter[str], 
             rng = random.Random(number)
             folder = Path(work) / "model"
             shutil.rmtree(folder, ignore_errors=True)
-            shutil.copytree(rng.choice(bundles), folder)
+            bundle = rng.choice(bundles)
+            shutil.copytree(bundle, folder)
             did = damage(folder, rng)
-            said = child.ask(str(folder))
+            source = tomllib.loads((bundle / "recipe.toml").read_text(encoding="utf-8"))["data"]["source"]
+            said = child.ask(f"{folder}\t{source}")
             kind = said.partition(":")[0]
             found[kind] += 1
             if kind not in ("refused", "answered"):
@@ -266,6 +272,7 @@ def main() -> None:
             print(_answer(line.rstrip("\n")), file=answers, flush=True)
         return
     with tempfile.TemporaryDirectory() as work:
+        os.environ["NLPKIT_CACHE"] = str(Path(work) / "cache")
         bundles = given.bundle or [train(Path(work), task) for task in RECIPES]
         found, wrong = run(bundles, given.count, given.first)
     for line in wrong:

@@ -79,8 +79,9 @@ def test_a_model_comes_back_from_its_bytes() -> None:
     tokenizer = trained()
     again = Tokenizer(tokenizer.model)
     assert again.encode(CORPUS, threads=2) == tokenizer.encode(CORPUS)
-    with pytest.raises(DataError, match="not a SentencePiece model"):
-        Tokenizer(b"nonsense")
+    for damaged in (b"nonsense", tokenizer.model.replace("é".encode(), b"\xc3\xc3")):
+        with pytest.raises(DataError, match="not a SentencePiece model"):
+            Tokenizer(damaged)
 
 
 def test_lower_case() -> None:
