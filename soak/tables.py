@@ -81,10 +81,17 @@ def check(folder: Path, name: str, columns: list[str], rows: list[dict[str, str]
     from nlpkit.cli.rows import Format
     from nlpkit.data.columns import Columns
     from nlpkit.data.files import open_local, read_rows
+    from nlpkit.errors import DataError
 
     source = folder / name
     source.write_bytes(WRITERS[name](columns, rows))
-    learnt = list(open_local(source, Columns("text", "label")).read("train"))
+    try:
+        learnt = list(open_local(source, Columns("text", "label")).read("train"))
+    except DataError as error:
+        doubtful = any("\t" in cell and "\n" in cell for row in rows for cell in row.values())
+        if not (name.endswith(".tsv") and doubtful and "is not clear" in str(error)):  # whether lines are rows
+            raise
+        return
     assert [text for text, _ in learnt] == [row["text"] for row in rows]
     assert [label for _, label in learnt] == [unicodedata.normalize("NFC", row["label"]) for row in rows]
     stub: Any = _Stub()

@@ -1,8 +1,11 @@
 """Text to learn to write from: files, folders, tables, and the documentation that Python carries."""
 
+import errno
 import gzip
 import logging
+import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -44,6 +47,59 @@ def test_a_folder_may_hold_splits(tmp_path: Path) -> None:
     splits = open_documents(str(tmp_path)).splits
     assert {split: list(read()) for split, read in splits.items()} == {s: [f"for {s}"] for s in splits}
     assert set(splits) == {"train", "validation", "test"}
+
+
+def test_what_is_beside_the_splits_is_not_trained_on(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    for name in ("train.txt", "test.txt", "README.md", "deep/more.txt", "picture.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(f"in {name}")
+    with caplog.at_level(logging.WARNING, logger="nlpkit"):
+        splits = open_documents(str(tmp_path)).splits
+    assert {split: list(read()) for split, read in splits.items()} == {
+        "train": ["in train.txt"],
+        "test": ["in test.txt"],
+    }
+    (said,) = caplog.messages
+    assert said.startswith(f"{tmp_path}: left out 3 files that are not text files")
+    assert "such as README.md" in said
+    for name in ("dev.txt", "val.md"):
+        (tmp_path / name).write_text("two of one")
+    with pytest.raises(UsageError, match=r"dev\.txt and val\.md are both the validation split"):
+        open_documents(str(tmp_path))
+    (tmp_path / "train.txt").unlink()  # none to train on, so these are names like any
+    assert len(list(open_documents(str(tmp_path)).read("train"))) == 5
+
+
+def test_folders_may_be_the_splits_of_texts(tmp_path: Path) -> None:
+    for name in ("train/a.txt", "train/deep/b.txt", "test/c.txt"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(name)
+    splits = open_documents(str(tmp_path)).splits
+    assert {split: list(read()) for split, read in splits.items()} == {
+        "train": ["train/a.txt", "train/deep/b.txt"],
+        "test": ["test/c.txt"],
+    }
+
+
+def test_a_folder_that_cannot_be_read_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "closed").mkdir()
+    (tmp_path / "a.txt").write_text("words")
+    scan = os.scandir
+
+    def refusing(path: Any) -> Any:
+        if Path(path).name == "closed":
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", refusing)
+    with pytest.raises(DataError, match="closed cannot be read: Permission denied"):
+        open_documents(str(tmp_path))
+
+
+def test_lines_that_end_in_carriage_returns_in_a_document(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_bytes(b"One.\rTwo.\r")
+    (tmp_path / "b.txt").write_bytes(b"50%\r100%\rdone\n")
+    assert list(open_documents(str(tmp_path)).read("train")) == ["One.\nTwo.\n", "50%\r100%\rdone\n"]
 
 
 def test_a_table_is_a_document_a_row(tmp_path: Path) -> None:
@@ -92,7 +148,6 @@ def test_splits_of_tables(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> N
     dataset = open_documents(str(tmp_path))
     with caplog.at_level(logging.WARNING, logger="nlpkit"):
         assert {split: list(dataset.read(split)) for split in dataset.splits} == {"train": ["one"], "test": ["two"]}
-    assert dataset.left_out == {"train": {"without text": 1}, "test": {}}
     assert caplog.messages == [f"left out 1 rows without text in {tmp_path / 'train.csv'}"]
     assert dataset.columns == {"text": "body"}
     write_csv(tmp_path / "test.csv", [("x", "two")], ("id", "text"))

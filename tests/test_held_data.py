@@ -208,6 +208,66 @@ def test_one_splits_columns_bind_the_other() -> None:
         labelled_table({"train": given["train"], "dev": given["train"], "val": given["train"]}, None, None)
 
 
+def test_columns_are_of_one_length() -> None:
+    calls: list[tuple[Callable[[], object], str]] = [
+        (
+            lambda: paired_table({"source": TEXTS[:3], "target": TEXTS[:2]}, None, None, None),
+            "'source' .* 2 .*'target'",
+        ),
+        (
+            lambda: labelled_table({"text": TEXTS, "label": LABELS[:3]}, None, None),
+            "4 values of 'text' but 3 .*'label'",
+        ),
+        (
+            lambda: labelled_table(
+                {"text": TEXTS, "a": [1] * 4, "b": iter([0] * 3)}, None, None, label_columns=["a", "b"]
+            ),
+            "4 values of 'text' but 3 values of 'b'",
+        ),
+        (
+            lambda: paired_table(
+                {"train": {"source": TEXTS, "target": TEXTS}, "test": {"source": TEXTS, "target": TEXTS[:1]}},
+                None,
+                None,
+                None,
+            ),
+            "^test: there are 4 values of 'source' but 1",
+        ),
+    ]
+    for call, message in calls:
+        with pytest.raises(DataError, match=message):
+            call()
+
+
+def test_columns_are_chosen_whatever_the_spaces_around_their_names() -> None:
+    table = pd.DataFrame({"id": [1, 2], " Text ": ["one", "two"], "Label ": ["p", "n"]})
+    wanted = [Example("one", "p"), Example("two", "n")]
+    assert rows(labelled_table(table, None, None)) == wanted
+    assert rows(labelled_table(table, "Text", "Label")) == wanted
+    assert rows(document_table(table, "gone", remembered=True)) == ["one", "two"]
+
+
+def test_lists_of_labels_are_arrays_in_some_libraries() -> None:
+    given = [[1, 2], [], [3], [2]]
+    for labels in (
+        [np.array(row, int) for row in given],
+        pd.Series([np.array(row, int) for row in given]),
+        pl.Series(given),
+        pa.array(given),
+        datasets.Dataset.from_dict({"x": given}).with_format("numpy")["x"],
+    ):
+        dataset = dataset_from_lists(TEXTS, labels)
+        assert dataset.label_type == "int"
+        assert [row.label for row in rows(dataset)] == [("1", "2"), (), ("3",), ("2",)]
+
+
+def test_what_arrow_holds_may_be_no_text() -> None:
+    column = pa.array([b"fine", b"caf\xe9"]).cast(pa.binary()).view(pa.string())
+    for call in (lambda: dataset_from_texts(column), lambda: dataset_from_lists(["a", "b"], column)):
+        with pytest.raises(DataError, match=r"b'caf\\xe9' is not UTF-8"):
+            call()
+
+
 NO_TEXTS = [
     None,
     float("nan"),

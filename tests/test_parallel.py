@@ -100,7 +100,6 @@ def test_translation_memories(tmp_path: Path, caplog: pytest.LogCaptureFixture) 
     dataset = open_pairs(str(path), pair="en-de")
     with caplog.at_level(logging.WARNING, logger="nlpkit"):
         assert list(dataset.read("train")) == [Pair("One <b>& two", "Eins"), Pair("Three", "Drei")]
-    assert dataset.left_out == {"train": {"without a sentence in both languages": 1}}
     assert caplog.messages == [f"left out 1 units of {path} that are not in both en and de"]
     with pytest.raises(UsageError, match=r"holds en-us, de; say from which to which with --pair en-us-de|--pair en-de"):
         open_pairs(str(path))
@@ -115,6 +114,14 @@ def test_translation_memories(tmp_path: Path, caplog: pytest.LogCaptureFixture) 
         path.write_text(content, encoding="utf-8")
         with pytest.raises(DataError, match=said):
             list(open_pairs(str(path), pair="en-de").read("train"))
+
+
+@pytest.mark.parametrize("encoding", ["gbk", "big5", "shift_jis", "no-such"])
+def test_translation_memories_in_encodings_that_are_not_read(tmp_path: Path, encoding: str) -> None:
+    path = tmp_path / "a.tmx"
+    path.write_text(TMX.replace("utf-8", encoding), encoding="ascii")
+    with pytest.raises(DataError, match=r"a\.tmx: its encoding is not read .*; save it as UTF-8"):
+        open_pairs(str(path), pair="en-de")
 
 
 def test_a_translation_memory_is_read_a_unit_at_a_time(tmp_path: Path) -> None:
@@ -138,6 +145,9 @@ def test_lines_of_tatoeba(tmp_path: Path) -> None:
     assert dataset.columns == {"source": "1", "target": "2"}
     turned = open_pairs(str(path), source_column="2", target_column="1")
     assert next(turned.read("train")) == Pair("Geh.", "Go.")
+    for columns in ({"target_column": "1"}, {"source_column": "2"}, {"source_column": "01", "target_column": "1"}):
+        with pytest.raises(UsageError, match=r"deu\.txt: column 0?\d cannot be both"):
+            open_pairs(str(path), **columns)  # type: ignore[arg-type]
     with pytest.raises(UsageError, match="does not name its columns"):
         open_pairs(str(path), source_column="en")
     lines(path, "a\tb", "alone")
@@ -222,6 +232,15 @@ def test_tables(tmp_path: Path) -> None:
         list(open_pairs(str(languages)).read("train"))
     with pytest.raises(UsageError, match="cannot be both"):
         list(open_pairs(str(languages), source_column="en", target_column="en").read("train"))
+
+
+def test_the_one_column_beside_the_source_is_the_target(tmp_path: Path) -> None:
+    assert list(
+        open_pairs(str(write_csv(tmp_path / "a.csv", [("a", "b")], header=("words", "src")))).read("train")
+    ) == [Pair("b", "a")]
+    three = write_csv(tmp_path / "b.csv", [("a", "b", "c")], header=("words", "src", "id"))
+    with pytest.raises(UsageError, match="say so with --target-column"):
+        open_pairs(str(three))
 
 
 def test_a_folder_of_aligned_files(tmp_path: Path) -> None:

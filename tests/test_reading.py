@@ -19,7 +19,7 @@ import pytest
 
 from nlpkit.data.columns import Columns
 from nlpkit.data.dataset import Example
-from nlpkit.data.encoding import read_lines, read_text
+from nlpkit.data.encoding import piped_line, read_lines, read_text
 from nlpkit.data.files import open_local, read_rows
 from nlpkit.data.tables import Reading, open_table
 from nlpkit.errors import DataError, NlpkitError, UsageError
@@ -113,6 +113,54 @@ def test_lines_that_end_in_carriage_returns(tmp_path: Path) -> None:
         path = write(tmp_path / "a.csv", 'text,label\r"café, très bon",1\rmauvais,0\r'.encode(codec))
         assert read(path, reading=Reading(codec)) == ROWS
     assert [text for _, text in read_rows(write(tmp_path / "a.txt", "one\rtwo\r"))] == ["one", "two"]
+
+
+def test_carriage_returns_in_a_long_first_line_end_none(tmp_path: Path) -> None:
+    long = "a\rb\r" + "word " * 30_000  # more than any buffer holds
+    assert [text for _, text in read_rows(write(tmp_path / "a.txt", f"{long}\nb\rc\n"))] == [long, "b\rc"]
+    assert [text for _, text in read_rows(write(tmp_path / "b.txt", f"{long}\rc\r"))] == ["a", "b", long[4:], "c"]
+    wide = write(tmp_path / "c.txt", "\ufeffĊ one\rtwo\r".encode("utf-16-le"))  # Ċ has the byte of a line feed
+    assert [text for _, text in read_rows(wide)] == ["Ċ one", "two"]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\xef\xbb\xbfcaf\xc3\xa9\r\n\ntwo",
+        b"ok\nno\0\n",
+        b"ok\ncaf\xe9\n",
+        "a\nb\n".encode("utf-16-le"),
+        b"%PDF-1",
+    ],
+)
+def test_piped_lines_are_decoded_as_a_file_s_are(tmp_path: Path, content: bytes) -> None:
+    path = write(tmp_path / "a", content)
+    outcomes = []
+    for lines in (
+        (line for _, line in read_lines(path)),
+        (piped_line(raw, number) for number, raw in enumerate(io.BytesIO(content), 1)),
+    ):
+        try:
+            outcomes.append(str(list(lines)))
+        except DataError as error:
+            outcomes.append(str(error).replace(str(path), "standard input").partition(";")[0])
+    assert outcomes[0] == outcomes[1]
+
+
+def test_pipes_that_begin_as_utf16_do() -> None:
+    for mark, codec in ((codecs.BOM_UTF16_BE, "utf-16"), (codecs.BOM_UTF32_LE, "utf-32")):
+        with pytest.raises(DataError, match=f"standard input is in {codec}, .*say --encoding {codec}$"):
+            piped_line(mark + b"\n", 1)
+
+
+def test_a_pipe_in_utf16_is_not_answered_line_by_line(nlpkit: Command, trained: Path) -> None:
+    wide = "\ufeffa lovely film\na dull film\n".encode("utf-16-le")
+    for stdin, said in ((wide, "say --encoding utf-16"), (wide[2:], "line 1: it holds zero bytes")):
+        done = nlpkit("predict", "--model", trained, stdin=stdin)
+        assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+        assert said in done.stderr
+    done = nlpkit("predict", "--model", trained, "--encoding", "utf-16", stdin=wide)
+    assert [line.split("\t")[0] for line in done.stdout.splitlines()] == ["positive", "negative"]
 
 
 def test_zero_bytes_are_no_text(tmp_path: Path) -> None:
@@ -213,6 +261,39 @@ def test_tsv_rows_are_named_where_they_begin(tmp_path: Path) -> None:
     assert "is a quotation mark left open?" in said
 
 
+def test_rows_of_tsv_that_may_be_one_are_refused_or_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = write(tmp_path / "a.tsv", 'text\tkind\nfine\tx\n"a\tb\nc"\td\n')
+    said = refusal(path, Columns("text", "kind"))
+    assert "a.tsv line 3: the quotation mark that opens here is closed on line 4" in said
+    sure = write(tmp_path / "b.tsv", 'text\tkind\n6" pipe\tx\n"a\tb\nc"\td\n')  # no program quotes some marks only
+    with caplog.at_level(logging.WARNING, logger="nlpkit"):
+        assert [text for _, text in read_rows(sure)] == ['6" pipe', '"a', 'c"']
+        assert caplog.messages == []
+        recurs = write(tmp_path / "c.tsv", 'text\tkind\nfine\tx\n"a\tx\nc"\ty\n')
+        assert [text for _, text in read_rows(recurs)] == ["fine", '"a', 'c"']
+    (told,) = caplog.messages
+    assert told.startswith(f"{recurs}: the quotation mark that opens on line 3 ")
+
+
+def test_tsv_of_tabs_and_line_breaks_never_has_other_rows_unsaid(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    rng = random.Random(0)
+    refused = 0
+    for i in range(500):
+        rows = [["".join(rng.choices('\t\na"', k=rng.randint(1, 6))), str(n)] for n in range(rng.randint(1, 4))]
+        file = io.StringIO(newline="")
+        csv.writer(file, csv.excel_tab).writerows([["text", "id"], *rows])
+        caplog.clear()
+        try:
+            found = [list(row.values()) for _, row in open_table(write(tmp_path / f"{i}.tsv", file.getvalue())).rows]
+        except DataError as error:
+            refused += "is not clear" in str(error)
+        else:
+            assert found == rows or caplog.messages
+    assert 0 < refused < 250
+
+
 def test_many_rows_of_stray_quotation_marks(tmp_path: Path) -> None:
     texts = [('"' if i % 3 == 0 else "") + f"text {i}" + ('"' if i % 3 == 2 else "") for i in range(3_000)]
     path = write(tmp_path / "a.tsv", "text\tlabel\n" + "".join(f"{text}\t{i % 2}\n" for i, text in enumerate(texts)))
@@ -294,6 +375,34 @@ def test_names_with_spaces_and_twice(tmp_path: Path) -> None:
         {"id": "1", "text": "good, very", "label": "1", "note": "x", "note_2": "y"}
     ]
     assert "two columns have the same name 'note'" in refusal(path, Columns(text="note"))
+
+
+def test_a_name_made_for_a_second_column_is_none_that_is_there(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", "note,note,note_2,text\na,b,c,d\n")
+    assert next(read_rows(path))[0] == {"note": "a", "note_3": "b", "note_2": "c", "text": "d"}
+
+
+def test_names_with_spaces_where_they_are_keys(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.jsonl", '{"id": 1, " Text ": "good", "LABEL": "x", " yes": 1, "no": 0}\n')
+    assert read(path) == [Example("good", "x")]
+    assert read(path, Columns("Text", "LABEL")) == [Example("good", "x")]
+    assert read(path, Columns(labels=("yes", "no"))) == [Example("good", ("yes",))]
+    assert next(read_rows(path, remembered="Text"))[1] == "good"
+    only = write(tmp_path / "b.jsonl", '{"words": "good"}\n')
+    assert [text for _, text in read_rows(only)] == ["good"]
+
+
+def test_a_column_has_one_role(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", "text,a,b\nx,1,0\n")
+    assert "the column 'a' cannot be both the text and the label" in refusal(path, Columns("a", labels=("a", "b")))
+    assert "has no column 'c'" in refusal(path, Columns(labels=("a", "c")))
+
+
+def test_parquet_that_holds_no_text(tmp_path: Path) -> None:
+    pyarrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    column = pyarrow.array([b"fine", b"caf\xe9"]).view(pyarrow.string())
+    parquet.write_table(pyarrow.table({"text": column, "label": ["a", "b"]}), tmp_path / "a.parquet")
+    assert r"the text b'caf\xe9' is not UTF-8" in refusal(tmp_path / "a.parquet")
 
 
 def test_a_table_without_a_header(tmp_path: Path) -> None:
@@ -625,7 +734,6 @@ def test_rows_left_out_are_counted_for_every_split(tmp_path: Path, caplog: pytes
     with caplog.at_level(logging.WARNING, logger="nlpkit"):
         for split in dataset.splits:
             list(dataset.read(split))
-    assert dataset.left_out == {"train": {"without text": 2}, "test": {"without text": 1}}
     assert caplog.messages == [
         f"left out 2 rows without text in {tmp_path / 'train.csv'}",
         f"left out 1 rows without text in {tmp_path / 'test.csv'}",
@@ -645,6 +753,15 @@ def test_class_folders_tell_what_they_skip(tmp_path: Path, caplog: pytest.LogCap
         assert read(tmp_path) == [Example("bad", "neg"), Example("good", "pos")]
     assert caplog.messages == [
         f"{tmp_path / 'pos'}: left out 2 files that are not .txt files in the folder itself, such as notes.md"
+    ]
+    caplog.clear()
+    for name in ("train/pos/1.txt", "train/neg/1.txt", "train/beside.txt", "test/pos/2.txt", "README", "extra/3.txt"):
+        write(tmp_path / "set" / name, name)
+    with caplog.at_level(logging.WARNING, logger="nlpkit"):
+        assert len(read(tmp_path / "set")) == 2
+    assert caplog.messages == [
+        f"{tmp_path / 'set' / 'train'}: left out 1 file that is not in a folder of a class, such as beside.txt",
+        f"{tmp_path / 'set'}: left out 2 files that are not in a folder of a split, such as README",
     ]
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from nlpkit.errors import DataError, UsageError
+from nlpkit.errors import UsageError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -133,6 +133,7 @@ def read_texts(
     """Arguments, else the rows of a file, else the lines of standard input, each with its text: in one burst, or, from
     a pipe that pauses, in one for each time that it goes on."""
     from nlpkit.cli.pipe import bursts
+    from nlpkit.data.encoding import piped_line
     from nlpkit.data.files import read_rows
     from nlpkit.data.tables import Reading
 
@@ -145,16 +146,7 @@ def read_texts(
     else:
         numbers = count(1)
         for lines in bursts(sys.stdin.fileno()):
-            yield (({}, _decoded(line, next(numbers))) for line in lines)
-
-
-def _decoded(line: bytes, number: int) -> str:
-    try:
-        return line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
-    except UnicodeDecodeError:
-        raise DataError(
-            f"standard input line {number} is not UTF-8 text; say what it is in, such as --encoding cp1252 or utf-16"
-        ) from None
+            yield (({}, piped_line(line, next(numbers))) for line in lines)
 
 
 def answered(

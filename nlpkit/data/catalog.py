@@ -8,18 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from nlpkit.data.builtin import open_python_docs, open_reviews, reviews_file
-from nlpkit.data.columns import LABEL_NAMES, TEXT_NAMES, Columns
+from nlpkit.data.columns import LABEL_NAMES, NONE, SOURCE_NAMES, TARGET_NAMES, TEXT_NAMES, Columns
 from nlpkit.data.compression import inner_suffix
 from nlpkit.data.dataset import Dataset, Example, Pair
 from nlpkit.data.dates import has_babel, open_dates
 from nlpkit.data.documents import is_text_file
 from nlpkit.data.documents import open_documents as open_local_documents
-from nlpkit.data.files import NONE, open_local
+from nlpkit.data.files import open_local
 from nlpkit.data.folders import split_tables, visible
 from nlpkit.data.notes import tell_once
 from nlpkit.data.parallel import (
-    SOURCE_NAMES,
-    TARGET_NAMES,
     beside,
     holds_parallel_files,
     open_parallel,
@@ -204,7 +202,7 @@ def task_of(source: str, *, text_column: str | None = None, reading: Reading = R
         path = tables.get("train", next(iter(tables.values())))[0]
     elif not is_table(path, reading):
         return "generation"
-    names = [name.lower() for name in pair_columns(path, reading)]
+    names = [name.strip().lower() for name in pair_columns(path, reading)]
     if any(name in LABEL_NAMES for name in names):
         # `target` may be a label, and the translation of a source
         return "translation" if "source" in names and "target" in names else "classification"

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from nlpkit.data.tables import Row
@@ -10,6 +11,11 @@ from nlpkit.errors import DataError, UsageError, did_you_mean
 
 TEXT_NAMES = ("text", "review", "sentence", "content", "comment", "body", "message", "document", "tweet")
 LABEL_NAMES = ("label", "sentiment", "class", "category", "target", "rating", "stars", "polarity", "topic")
+SOURCE_NAMES = ("source", "src", "input", "from")
+TARGET_NAMES = ("target", "tgt", "trg", "translation", "output", "to")
+_KNOWN = {"text": TEXT_NAMES, "label": LABEL_NAMES, "source": SOURCE_NAMES, "target": TARGET_NAMES}
+
+NONE: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -23,82 +29,111 @@ class Columns:
     delimiter: str | None = None
 
 
-def choose_text_and_label(
-    path: Path, names: Sequence[str], columns: Columns, remembered: Mapping[str, str], *, header: bool
-) -> dict[str, str]:
+@dataclass(frozen=True)
+class Header:
+    """The names of a table's columns, and the file that it is; none of one that a program holds. `doubtful`: whether
+    they stand in a first row, which may be data."""
+
+    names: Sequence[str]
+    path: Path | None = None
+    doubtful: bool = False
+
+    @property
+    def place(self) -> str:
+        return f"{self.path}: " if self.path else ""
+
+    def option(self, role: str) -> str:
+        """What a column is named by, on the command line or in Python."""
+        name, _, number = role.partition(" ")
+        words = f"{name} columns" if number else f"{name} column"
+        return f"--{words.replace(' ', '-')}" if self.path else words.replace(" ", "_")
+
+    def called(self, name: str) -> list[str]:
+        """The columns of a name, which may have spaces around it."""
+        return (
+            [name] if name in self.names else [one for one in dict.fromkeys(self.names) if one.strip() == name.strip()]
+        )
+
+
+def choose_text_and_label(header: Header, columns: Columns, remembered: Mapping[str, str]) -> dict[str, str]:
     """{"text": …, "label": …}: the columns that are named, else remembered and there, else so called.
 
     A label is never guessed from its place. The one column beside it is the text. Where each label has a column, these
-    are called "label 1" and so on. Raises UsageError when it is not clear which are meant; with `header`, since the
-    first line may be data.
+    are called "label 1" and so on. Raises UsageError when it is not clear which are meant.
     """
+    roles: dict[str, str] = {}
     if columns.labels:
-        roles = {f"label {number}": name for number, name in enumerate(columns.labels, 1)}
-        for name in columns.labels:
-            find_column(path, names, name, ())
-        others = [name for name in names if name not in columns.labels]
-        only = others[0] if len(others) == 1 else None
-        wanted = columns.text or only
-        earlier = remembered.get("text")
-        found = choose_column(path, others, wanted, TEXT_NAMES, "--text-column", earlier, header=header)
-        return {"text": found, **roles}
-    label = find_column(path, names, columns.label, LABEL_NAMES, remembered.get("label"))
-    text = find_column(path, names, columns.text, TEXT_NAMES, remembered.get("text"))
-    if text is None and label is not None and len(names) == 2:
-        text = names[1 - names.index(label)]
-    if text is None:
-        raise UsageError(_unclear(path, names, "--text-column", header))
-    if label is None:
-        raise UsageError(_unclear(path, names, "--label-column", header))
-    if text == label:
-        raise UsageError(f"{path}: the column {text!r} cannot be both the text and the label; name another")
-    return {"text": text, "label": label}
+        for number, name in enumerate(columns.labels, 1):
+            roles[f"label {number}"] = choose_column(header, f"label {number}", name)
+    elif (label := _found(header, "label", columns.label, remembered.get("label"), NONE)) is not None:
+        roles["label"] = label
+    text = _found(header, "text", columns.text, remembered.get("text"), roles)
+    if text is None or not roles:
+        raise UsageError(_unclear(header, *["text"] * (text is None), *["label"] * (not roles)))
+    return {"text": text, **roles}
 
 
-def choose_text(path: Path, names: Sequence[str], wanted: str | None, remembered: str | None, *, header: bool) -> str:
-    """The column with the text, as `choose_column` finds it; the only one of a table whose first row is data."""
-    if wanted is None and list(names) == ["1"]:
-        return "1"
-    return choose_column(path, names, wanted, TEXT_NAMES, "--text-column", remembered, header=header)
+def choose_pair(
+    header: Header, languages: Sequence[str], wanted: Mapping[str, str | None], remembered: Mapping[str, str]
+) -> dict[str, str]:
+    """{"source": …, "target": …}: the columns that are named, else called by their language, else remembered and there,
+    else so called. The one column beside the source is the target. Raises UsageError when it is not clear."""
+    roles: dict[str, str] = {}
+    for role, language in zip(("source", "target"), languages or ("", ""), strict=True):
+        column = wanted[role] or (language if language in header.names else None)
+        roles[role] = choose_column(header, role, column, remembered.get(role), beside=dict(roles))
+    return roles
 
 
 def choose_column(
-    path: Path,
-    names: Sequence[str],
-    wanted: str | None,
-    known: tuple[str, ...],
-    option: str,
-    remembered: str | None = None,
-    *,
-    header: bool = False,
+    header: Header, role: str, wanted: str | None, remembered: str | None = None, *, beside: Mapping[str, str] = NONE
 ) -> str:
-    """The `wanted` column, else the `remembered` one where it is there, else the one that is called as `known` ones
-    are. Raises UsageError, which tells to use the `option`, when none or several are."""
-    found = find_column(path, names, wanted, known, remembered)
+    """The `wanted` column, else the `remembered` one where it is there, else the one whose name says its role, else,
+    of a text or a target, the only one; not one `beside`, which has another role. Spaces around a name do not count.
+
+    Raises UsageError, which tells how to name it, when none or several are; DataError for one that is there twice.
+    """
+    found = _found(header, role, wanted, remembered, beside)
     if found is None:
-        raise UsageError(_unclear(path, names, option, header))
+        raise UsageError(_unclear(header, role))
     return found
 
 
-def find_column(
-    path: Path, names: Sequence[str], wanted: str | None, known: tuple[str, ...], remembered: str | None = None
+def _found(
+    header: Header, role: str, wanted: str | None, remembered: str | None, beside: Mapping[str, str]
 ) -> str | None:
-    """As `choose_column`, but None where it is not clear. Raises UsageError for one that is not there, DataError for
-    one that is there twice."""
+    """As `choose_column`, but None where it is not clear."""
+    others = [name for name in dict.fromkeys(header.names) if name not in beside.values()]
     if wanted is not None:
-        if wanted not in names:
-            hint = did_you_mean(wanted, list(names))
-            raise UsageError(f"{path} has no column {wanted!r}{hint}; it has {', '.join(map(repr, names))}")
-        likely = [wanted]
-    elif remembered is not None and remembered in names:
-        likely = [remembered]
+        likely = header.called(wanted)
+        if not likely:
+            raise UsageError(_absent(header, role, wanted))
+        for other, name in beside.items():
+            if name in likely:
+                roles = f"the {role} and the {other.partition(' ')[0]}"
+                raise UsageError(f"{header.place}the column {wanted!r} cannot be both {roles}; name another")
+    elif remembered is not None and (earlier := [name for name in header.called(remembered) if name in others]):
+        likely = earlier
     else:
-        likely = [name for name in dict.fromkeys(names) if name.lower() in known]
+        likely = [name for name in others if says(name, role)]
+        # a name in a first row that may be data is no reason to take its column, unless another's makes it one
+        if not likely and role in ("text", "target") and (beside or not header.doubtful):
+            likely = others
     if len(likely) != 1:
         return None
-    if names.count(likely[0]) > 1:
-        raise DataError(f"{path}: two columns have the same name {likely[0]!r}; rename one of them")
+    check_once(header, likely[0])
     return likely[0]
+
+
+def says(name: str, role: str) -> bool:
+    """Whether a column's name says that it has a role."""
+    return name.strip().lower() in _KNOWN.get(role, ())
+
+
+def check_once(header: Header, name: str) -> None:
+    """Raises DataError for a column that is there twice."""
+    if header.names.count(name) > 1:
+        raise DataError(f"{header.place}two columns have the same name {name!r}; rename one of them")
 
 
 def cell(path: Path, number: int, row: Row, column: str, *, lists: bool = False) -> Any:
@@ -115,7 +150,20 @@ def cell(path: Path, number: int, row: Row, column: str, *, lists: bool = False)
     return None if value != value else value  # NaN is how tables of numbers say that there is none
 
 
-def _unclear(path: Path, names: Sequence[str], option: str, header: bool) -> str:
-    shown = ", ".join(map(repr, names[:20])) + (", …" if len(names) > 20 else "")
-    no_header = "; if the first line is data and names no columns, add --no-header" if header else ""
-    return f"{path}: which of the columns {shown} is meant is not clear; say so with {option}{no_header}"
+def _absent(header: Header, role: str, wanted: str) -> str:
+    hint = did_you_mean(wanted, list(header.names))
+    if header.path:
+        return f"{header.path} has no column {wanted!r}{hint}; it has {_listed(header)}"
+    return f"{header.option(role)}={wanted!r} is no column of the data{hint}; it has {_listed(header)}"
+
+
+def _unclear(header: Header, *roles: str) -> str:
+    no_header = "; if the first line is data and names no columns, add --no-header" if header.doubtful else ""
+    return (
+        f"{header.place}which of the columns {_listed(header)} is meant is not clear; say so with "
+        f"{' and '.join(map(header.option, roles))}{no_header}"
+    )
+
+
+def _listed(header: Header) -> str:
+    return (", ".join(map(repr, header.names[:20])) or "none") + (", …" if len(header.names) > 20 else "")

@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from nlpkit.errors import DataError
+from nlpkit.errors import DataError, reason
 
 STDIN = Path("-")
 
@@ -35,7 +35,7 @@ def open_bytes(path: Path) -> Iterator[io.BufferedReader]:
     except (EOFError, gzip.BadGzipFile, zlib.error, lzma.LZMAError, zipfile.BadZipFile, RuntimeError) as error:
         raise DataError(f"{path} is damaged, or no {path.suffix} file: {error}") from None
     except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror or error}") from None
+        raise DataError(f"{path} cannot be read: {reason(error)}") from None
 
 
 def bare_name(path: Path) -> str:
@@ -55,7 +55,7 @@ def inner_suffix(path: Path) -> str:
         except zipfile.BadZipFile as error:
             raise DataError(f"{path} is damaged, or no .zip file: {error}") from None
         except OSError as error:
-            raise DataError(f"{path} cannot be read: {error.strerror}") from None
+            raise DataError(f"{path} cannot be read: {reason(error)}") from None
     return Path(bare_name(path)).suffix.lower()
 
 

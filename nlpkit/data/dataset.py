@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any, Generic, Literal, NamedTuple, TypeVar
 
 from nlpkit.data.labels import Label, label_type, one_label, read_label
-from nlpkit.data.values import Values, plain, texts, values
+from nlpkit.data.values import Values, check_lengths, plain, texts, values
 from nlpkit.errors import DataError, UsageError
 
 logger = logging.getLogger("nlpkit")
@@ -40,8 +40,7 @@ class Dataset(Generic[Row]):
 
     A row is an `Example` for classification, the text of one document for generation, a `Pair` for translation.
     columns: which columns they come from, by what they are for ("text", "label", "source", "target"), where there are
-    any; left_out: how many rows of each split were left out, by reason, once it was read to its end; label_type: what a
-    classifier's answers are, the labels' text, or the integers that a program gave.
+    any; label_type: what a classifier's answers are, the labels' text, or the integers that a program gave.
     """
 
     name: str
@@ -49,7 +48,6 @@ class Dataset(Generic[Row]):
     fingerprint: str
     label_type: Literal["str", "int"] = "str"
     columns: Mapping[str, str] = field(default_factory=dict)
-    left_out: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
     def read(self, split: str) -> Iterator[Row]:
         """The rows of a split. Raises UsageError when there is no such split."""
@@ -66,8 +64,7 @@ def dataset_from_lists(texts: Iterable[Any], labels: Iterable[Any]) -> Dataset[E
 def dataset_from_columns(splits: Mapping[str, tuple[Values, Values]]) -> Dataset[Example]:
     """A data set of the texts and the labels of each split. Raises DataError, with the row, for one that is none."""
     for given, labels in splits.values():
-        if len(given) != len(labels):
-            raise DataError(f"there are {len(given):,} texts but {len(labels):,} labels; give one label for each text")
+        check_lengths({"texts": given, "labels": labels})
     dataset = dataset_from_rows({split: partial(_examples, *columns) for split, columns in splits.items()})
     given = [label for _, labels in splits.values() for label in map(plain, labels)]
     _tell_merged(given)
@@ -77,8 +74,7 @@ def dataset_from_columns(splits: Mapping[str, tuple[Values, Values]]) -> Dataset
 def dataset_from_pairs(sources: Iterable[Any], targets: Iterable[Any]) -> Dataset[Pair]:
     """A data set of sentences that a program holds. Raises DataError when the sides do not go together."""
     sources, targets = values(sources, "source"), values(targets, "target")
-    if len(sources) != len(targets):
-        raise DataError(f"there are {len(sources):,} sources but {len(targets):,} targets; give one for each")
+    check_lengths({"sources": sources, "targets": targets})
     return dataset_from_rows({"train": partial(read_pairs, sources, targets)})
 
 

@@ -4,12 +4,20 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 
-from nlpkit.data.columns import choose_text
+from nlpkit.data.columns import NONE, Header, choose_column
 from nlpkit.data.compression import bare_name
 from nlpkit.data.dataset import Dataset
 from nlpkit.data.encoding import read_text
-from nlpkit.data.files import NONE, WITHOUT_TEXT, read_rows, settled
-from nlpkit.data.folders import SPLITS, fingerprint, split_tables, tell_skipped, visible_files
+from nlpkit.data.files import read_rows, settled
+from nlpkit.data.folders import (
+    SPLITS,
+    fingerprint,
+    split_entries,
+    split_tables,
+    tell_skipped,
+    visible,
+    visible_files,
+)
 from nlpkit.data.notes import tell_once
 from nlpkit.data.tables import Reading, is_table
 from nlpkit.errors import DataError, UsageError
@@ -22,20 +30,17 @@ def open_documents(
 ) -> Dataset[str]:
     """A file of any name as one document, a table as a document a row, or a folder of text files, one each.
 
-    A folder may hold its splits as `train.txt`, `validation.txt` and `test.txt`, or as tables. Columns are chosen as
-    `open_local` does it. Raises UsageError when the path holds nothing of the kind; DataError for a split without
-    text, and, while one is read, for what is not text.
+    A folder may hold its splits as `train.txt`, `validation.txt` and `test.txt`, as folders of texts, or as tables;
+    where there is one to train on, the texts that are of none are told and not read. Columns are chosen as `open_local`
+    does it. Raises UsageError when the path holds nothing of the kind, or two of one split; DataError for a split
+    without text, and, while one is read, for what is not text.
     """
-    left_out: dict[str, dict[str, int]] = {}
     roles: Mapping[str, str] = NONE
     splits: dict[str, Callable[[], Iterator[str]]]
     if tables := _tables(path, reading):
         files = [file for split in tables.values() for file in split]
         roles = settled(tables, reading, partial(_choose, wanted=text_column, remembered=remembered.get("text")))
-        splits = {
-            split: partial(_column, files, roles["text"], reading, left_out.setdefault(split, {}))
-            for split, files in tables.items()
-        }
+        splits = {split: partial(_column, files, roles["text"], reading) for split, files in tables.items()}
     elif text_column is not None:
         raise UsageError(f"{path} is no table, so it has no columns to choose from; leave --text-column out")
     else:
@@ -46,7 +51,7 @@ def open_documents(
             if not any(text.strip() for text in read()):
                 raise DataError(f"{texts[split][0] if len(texts[split]) == 1 else path} has no text in it")
     mark = fingerprint(files, path, sorted(roles.items()), reading)
-    return Dataset(str(path), splits, mark, columns=roles, left_out=left_out)
+    return Dataset(str(path), splits, mark, columns=roles)
 
 
 def is_text_file(path: Path) -> bool:
@@ -60,27 +65,38 @@ def _tables(path: Path, reading: Reading) -> dict[str, list[Path]]:
     return split_tables(path)
 
 
-def _choose(
-    path: Path, names: list[str], *, header: bool, wanted: str | None, remembered: str | None
-) -> dict[str, str]:
-    return {"text": choose_text(path, names, wanted, remembered, header=header)}
+def _choose(header: Header, *, wanted: str | None, remembered: str | None) -> dict[str, str]:
+    return {"text": choose_column(header, "text", wanted, remembered)}
 
 
 def _text_files(folder: Path) -> dict[str, list[Path]]:
     files = [file for file in visible_files(folder) if is_text_file(file)]
     if not files:
         raise UsageError(f"{folder} holds no text files ({', '.join(TEXTS)})")
-    tell_skipped(folder, files, f"text files ({', '.join(TEXTS)})")
-    stems = {file: Path(bare_name(file)).stem.lower() for file in files}
-    named = {SPLITS[stem]: [file] for file, stem in stems.items() if stem in SPLITS}
-    return named if "train" in named and len(named) == len(files) else {"train": files}
+    what = f"text files ({', '.join(TEXTS)})"
+    if "train" not in map(_split_of, visible(folder)):
+        tell_skipped(folder, files, what)
+        return {"train": files}
+    splits = split_entries(folder, _split_of)
+    texts = {split: [file for file in files if file.is_relative_to(entry)] for split, entry in splits.items()}
+    tell_skipped(folder, [file for split in texts.values() for file in split], f"{what} of its splits")
+    return texts
+
+
+def _split_of(entry: Path) -> str | None:
+    """The split that a text file, or a folder with some, is called by."""
+    if entry.is_dir():
+        name = entry.name if any(map(is_text_file, visible_files(entry))) else ""
+    else:
+        name = Path(bare_name(entry)).stem if is_text_file(entry) else ""
+    return SPLITS.get(name.lower())
 
 
 def _whole(files: list[Path], encoding: str | None) -> Iterator[str]:
     return (read_text(file, encoding) for file in files)
 
 
-def _column(files: list[Path], column: str, reading: Reading, left_out: dict[str, int]) -> Iterator[str]:
+def _column(files: list[Path], column: str, reading: Reading) -> Iterator[str]:
     empty = 0
     for file in files:
         for _, text in read_rows(file, column, reading=reading):
@@ -89,5 +105,4 @@ def _column(files: list[Path], column: str, reading: Reading, left_out: dict[str
             else:
                 empty += 1
     if empty:
-        left_out[WITHOUT_TEXT] = empty
         tell_once(f"left out {empty:,} rows without text in {files[0] if len(files) == 1 else files[0].parent}")

@@ -53,30 +53,54 @@ def read_lines(path: Path, encoding: str | None = None, *, keep_ends: bool = Fal
     A byte-order mark is believed; without one the text is in `encoding`, or UTF-8. One line is held at a time.
     Raises DataError that names the line, for what is not text; UsageError for an encoding that there is not.
     """
-    number, raw, codec = 0, b"", ""
+    number, codec = 0, ""
     try:
         with open_bytes(path) as file:
             codec = _begin(path, file, encoding)
-            line_break = "\r" if path.is_file() and _is_old_mac(file.peek(_HEAD)) else "\n"
+            line_break = "\r" if path.is_file() and _ends_in_returns(path, codec) else "\n"
             if line_break == "\n" and _one_byte_line_breaks(codec):
                 for number, raw in enumerate(file, 1):
-                    line = raw.decode(codec)
-                    if "\0" in line:
-                        raise DataError(_zeros(path, number, raw))
+                    line = _decoded(path, number, raw, codec)
                     yield number, line if keep_ends else line.rstrip("\r\n")
             else:
                 decoded = io.TextIOWrapper(file, codec, newline=line_break)
                 try:
                     for number, line in enumerate(decoded, 1):
+                        if "\0" in line:
+                            raw = line.encode(codec) if _one_byte_line_breaks(codec) else b""
+                            raise DataError(_zeros(path, number, raw))
                         yield number, line if keep_ends else line.rstrip("\r\n")
                 finally:
                     decoded.detach()  # who opened the file closes it
+    except UnicodeError:  # of those that are decoded in stretches of many lines
+        raise DataError(
+            f"{_named(path)} after line {number}: what follows is not {_shown(codec)} text; {_way_out(path, b'')}"
+        ) from None
+
+
+def piped_line(raw: bytes, number: int) -> str:
+    """A line of standard input, of the number from 1, without its line break, as `read_lines` has it of a file in
+    UTF-8. Raises DataError for what is not text, and for UTF-16 and UTF-32, whose lines are divided otherwise."""
+    if number == 1:
+        codec, mark = _codec(STDIN, raw)
+        if mark and not _one_byte_line_breaks(codec):
+            wide = codec.removesuffix("-le").removesuffix("-be")
+            raise DataError(f"standard input is in {wide}, as its byte-order mark says; say --encoding {wide}")
+        raw = raw[mark:]
+    return _decoded(STDIN, number, raw, "utf-8").rstrip("\r\n")
+
+
+def _decoded(path: Path, number: int, raw: bytes, codec: str) -> str:
+    try:
+        line = raw.decode(codec)
     except UnicodeError as error:
-        if raw:
-            place = f"{_named(path)} line {number}: byte {_start(error) + 1} of the line is not {_shown(codec)} text"
-        else:  # decoded in stretches of many lines
-            place = f"{_named(path)} after line {number}: what follows is not {_shown(codec)} text"
-        raise DataError(f"{place}; {_way_out(path, raw)}") from None
+        raise DataError(
+            f"{_named(path)} line {number}: byte {_start(error) + 1} of the line is not {_shown(codec)} text; "
+            f"{_way_out(path, raw)}"
+        ) from None
+    if "\0" in line:
+        raise DataError(_zeros(path, number, raw))
+    return line
 
 
 def read_text(path: Path, encoding: str | None = None) -> str:
@@ -94,7 +118,8 @@ def read_text(path: Path, encoding: str | None = None) -> str:
         ) from None
     if "\0" in text:
         raise DataError(_zeros(path, content[: content.index(0)].count(b"\n") + 1, content[:_HEAD]))
-    return text.replace("\r\n", "\n")
+    text = text.replace("\r\n", "\n")
+    return text.replace("\r", "\n") if "\n" not in text and text.count("\r") > 1 else text
 
 
 def refuse_unread(path: Path) -> None:
@@ -108,15 +133,20 @@ def refuse_unread(path: Path) -> None:
 
 def _begin(path: Path, file: io.BufferedReader, encoding: str | None) -> str:
     """The codec for what is left of a file, after its byte-order mark."""
-    head = file.peek(_HEAD)
+    codec, mark = _codec(path, file.peek(_HEAD), encoding)
+    file.read(mark)
+    return codec
+
+
+def _codec(path: Path, head: bytes, encoding: str | None = None) -> tuple[str, int]:
+    """The codec of what begins so, and how many bytes its byte-order mark has."""
     for beginning, kind in _BEGINNINGS.items():
         if head.startswith(beginning):
             raise DataError(f"{_named(path)} is not text: it begins as {kind} files do; give it the suffix of its kind")
     for mark, codec in _MARKS:
         if head.startswith(mark):
-            file.read(len(mark))
-            return codec
-    return checked_encoding(encoding) or "utf-8"
+            return codec, len(mark)
+    return checked_encoding(encoding) or "utf-8", 0
 
 
 def checked_encoding(name: str | None) -> str | None:
@@ -139,9 +169,20 @@ def _one_byte_line_breaks(codec: str) -> bool:
     return "\n".encode(codec) == b"\n"
 
 
-def _is_old_mac(head: bytes) -> bool:
-    """Whether lines end in carriage returns alone, as Excel's "CSV (Macintosh)" has them."""
-    return b"\n" not in head and head.count(b"\r") > 1
+def _ends_in_returns(path: Path, codec: str) -> bool:
+    """Whether lines end in carriage returns alone, as Excel's "CSV (Macintosh)" has them: there are several and, to the
+    end of the file, no line feed. Reads as far as the first of these."""
+    returns = 0
+    with open_bytes(path) as file:
+        decoded = io.TextIOWrapper(file, codec, errors="replace", newline="")
+        try:
+            while part := decoded.read(_HEAD):
+                if "\n" in part:
+                    return False
+                returns += part.count("\r")
+        finally:
+            decoded.detach()
+    return returns > 1
 
 
 def _way_out(path: Path, line: bytes) -> str:
@@ -166,7 +207,7 @@ def _zeros(path: Path, number: int, raw: bytes) -> str:
     wide = raw.count(0) * 3 > len(raw)  # as many of a text in Latin letters are
     hint = "utf-16-be" if raw[:1] == b"\0" else "utf-16-le"
     advice = f"if it is UTF-16, say --encoding {hint}" if wide else "take them out, or name another file"
-    return f"{_named(path)} line {number}: it holds zero bytes, so it is not UTF-8 text; {advice}"
+    return f"{_named(path)} line {number}: it holds zero bytes, as no text does; {advice}"
 
 
 def _named(path: Path) -> str:

@@ -4,10 +4,9 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
-from nlpkit.data.columns import Columns, cell, choose_text, choose_text_and_label, find_column
+from nlpkit.data.columns import NONE, Columns, Header, cell, check_once, choose_column, choose_text_and_label
 from nlpkit.data.dataset import Dataset, Example
 from nlpkit.data.encoding import read_lines
 from nlpkit.data.folders import class_folders, fingerprint, split_tables
@@ -15,9 +14,6 @@ from nlpkit.data.labels import Label, all_of, read_flags, read_label
 from nlpkit.data.notes import tell_once
 from nlpkit.data.tables import TABLES, Reading, Row, column_names, has_header, is_table, open_table
 from nlpkit.errors import DataError, UsageError
-
-NONE: Mapping[str, str] = MappingProxyType({})
-WITHOUT_TEXT = "without text"  # why a row is left out
 
 _Found = tuple[str, Any, Path, int]  # a text, its label as it stands, the file and the line, 0 for a whole file
 
@@ -38,13 +34,12 @@ def open_local(
     them; DataError, which names the file and the line, for a split that cannot be begun, and, while one is read, for a
     row that cannot be.
     """
-    left_out: dict[str, dict[str, int]] = {}
     roles: Mapping[str, str] = NONE
     readers: dict[str, Callable[[], Iterator[_Found]]]
     if tables := _labelled_tables(path, reading):
         files = [file for split in tables.values() for file in split]
         roles = settled(tables, reading, partial(choose_text_and_label, columns=columns, remembered=remembered))
-        readers = {split: partial(_table_rows, tables[split], reading, roles, columns) for split in tables}
+        readers = {split: partial(_table_rows, tables[split], reading, roles) for split in tables}
     else:
         if columns != Columns():
             raise UsageError(f"{path} has no columns to choose from; leave the options that name some out")
@@ -55,12 +50,10 @@ def open_local(
     how = sorted(roles.items()), columns.labels, columns.delimiter, skip_empty, reading
     mark = fingerprint(files, path if path.is_dir() else None, *how)
     splits = {
-        split: partial(
-            _examples, rows, _place(path, split, tables), columns, skip_empty, left_out.setdefault(split, {})
-        )
+        split: partial(_examples, rows, _place(path, split, tables), columns, skip_empty)
         for split, rows in readers.items()
     }
-    return Dataset(str(path), splits, mark, columns=roles, left_out=left_out)
+    return Dataset(str(path), splits, mark, columns=roles)
 
 
 def read_rows(
@@ -85,7 +78,8 @@ def read_rows(
     names, rows = open_table(path, reading)
     if not names:
         return
-    column = choose_text(path, names, text_column, remembered, header=has_header(path, reading))
+    header = Header(names, path, has_header(path, reading))
+    column = choose_column(header, "text", text_column, remembered)
     for number, row in rows:
         value = cell(path, number, row, column)
         yield row, "" if value is None else str(value)
@@ -94,21 +88,21 @@ def read_rows(
 def settled(
     tables: Mapping[str, list[Path]],
     reading: Reading,
-    choose: Callable[..., dict[str, str]],
+    choose: Callable[[Header], dict[str, str]],
     names_of: Callable[[Path, Reading], list[str]] = column_names,
 ) -> dict[str, str]:
     """The columns of a data set's tables by what they are for, which the train split's first file decides. Each file
     is begun. Raises UsageError that names one without these columns."""
     ordered = sorted(tables, key=lambda split: split != "train")
     first, *others = [file for split in ordered for file in tables[split]]
-    roles = choose(first, names_of(first, reading), header=has_header(first, reading))
+    roles = choose(Header(names_of(first, reading), first, has_header(first, reading)))
     for file in others:
         names = names_of(file, reading)
         for column in roles.values():
             if column not in names:
                 shown = ", ".join(map(repr, names))
                 raise UsageError(f"{file} has no column {column!r}, which {first.name} is read by; it has {shown}")
-            find_column(file, names, column, ())
+            check_once(Header(names, file), column)
     return roles
 
 
@@ -123,12 +117,13 @@ def _labelled_tables(path: Path, reading: Reading) -> dict[str, list[Path]]:
     return {"train": [path]}
 
 
-def _table_rows(files: list[Path], reading: Reading, roles: Mapping[str, str], columns: Columns) -> Iterator[_Found]:
+def _table_rows(files: list[Path], reading: Reading, roles: Mapping[str, str]) -> Iterator[_Found]:
+    flags = [column for role, column in roles.items() if role not in ("text", "label")]  # a label each
     for file in files:
         for number, row in open_table(file, reading).rows:
             text = cell(file, number, row, roles["text"])
-            if columns.labels:
-                label = read_flags(row, columns.labels, _where(file, number))
+            if flags:
+                label = read_flags(row, flags, _where(file, number))
             else:
                 label = cell(file, number, row, roles["label"], lists=True)
             yield "" if text is None else str(text), label, file, number
@@ -141,7 +136,7 @@ def _class_rows(classes: Mapping[str, list[Path]], encoding: str | None) -> Iter
 
 
 def _examples(
-    rows: Callable[[], Iterator[_Found]], place: str, columns: Columns, skip_empty: bool, left_out: dict[str, int]
+    rows: Callable[[], Iterator[_Found]], place: str, columns: Columns, skip_empty: bool
 ) -> Iterator[Example]:
     """The rows with a text, the others counted; what is odd about their labels is told at the end."""
     labels: dict[str, Label] = {}  # as given, as said
@@ -161,7 +156,6 @@ def _examples(
             labels[given if type(given) is str else repr(label)] = label
         yield Example(text, label)
     if empty:
-        left_out[WITHOUT_TEXT] = empty
         tell_once(f"left out {empty:,} rows without text in {place}")
     _tell_alike(place, labels)
 

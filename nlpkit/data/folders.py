@@ -3,14 +3,14 @@
 import hashlib
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from nlpkit.data.compression import bare_name
 from nlpkit.data.notes import tell_once
 from nlpkit.data.tables import TABLES, table_stem
-from nlpkit.errors import DataError, UsageError
+from nlpkit.errors import DataError, UsageError, reason
 
 SPLITS = {
     "train": "train",
@@ -40,10 +40,15 @@ def split_tables(folder: Path) -> dict[str, list[Path]]:
 
 def split_folders(folder: Path) -> dict[str, Path]:
     """The folders that are called as splits. Raises UsageError for two of one split."""
+    return split_entries(folder, lambda entry: SPLITS.get(entry.name.lower()) if entry.is_dir() else None)
+
+
+def split_entries(folder: Path, split_of: Callable[[Path], str | None]) -> dict[str, Path]:
+    """What is in a folder by the split that it is said to be. Raises UsageError for two of one split."""
     found: dict[str, Path] = {}
     for entry in visible(folder):
-        if entry.is_dir() and entry.name.lower() in SPLITS:
-            _put(folder, found, SPLITS[entry.name.lower()], entry)
+        if split := split_of(entry):
+            _put(folder, found, split, entry)
     return found
 
 
@@ -52,8 +57,12 @@ def class_folders(folder: Path) -> dict[str, dict[str, list[Path]]]:
 
     Raises UsageError when there are none.
     """
-    splits: dict[str, Path] = split_folders(folder) or {"train": folder}
-    return _with_train(folder, {split: _classes(entry) for split, entry in splits.items()})
+    splits = split_folders(folder)
+    classes = {split: _classes(entry) for split, entry in (splits or {"train": folder}).items()}
+    if splits:
+        inside = [file for entry in splits.values() for file in visible_files(entry)]
+        tell_skipped(folder, inside, "in a folder of a split")
+    return _with_train(folder, classes)
 
 
 def visible(folder: Path) -> list[Path]:
@@ -65,14 +74,18 @@ def visible(folder: Path) -> list[Path]:
     except NotADirectoryError:
         return []
     except OSError as error:
-        raise DataError(f"{folder} cannot be read: {error.strerror}") from None
+        raise _unreadable(error, folder) from None
 
 
 def visible_files(folder: Path) -> Iterator[Path]:
     """Each file in a folder and those below it, in the order of their names, through links; no hidden one. A folder
-    that is met again, by a link, is not entered again."""
+    that is met again, by a link, is not entered again. Raises DataError for one that cannot be read."""
+
+    def refuse(error: OSError) -> None:
+        raise _unreadable(error, folder)
+
     entered = {folder.resolve()}
-    for place, folders, names in os.walk(folder, followlinks=True):
+    for place, folders, names in os.walk(folder, onerror=refuse, followlinks=True):
         for name in sorted(folders):
             inside = Path(place, name).resolve()
             if name.startswith(".") or inside in entered:
@@ -82,13 +95,10 @@ def visible_files(folder: Path) -> Iterator[Path]:
         yield from (Path(place, name) for name in sorted(names) if not name.startswith("."))
 
 
-def tell_skipped(folder: Path, read: Iterable[Path], suffixes: str) -> None:
-    """Says how many files of a folder are not read, since they have other names."""
+def tell_skipped(folder: Path, read: Iterable[Path], what: str) -> None:
+    """Says how many files of a folder and those below it are not read, since they are not `what` is."""
     wanted = set(read)
-    if skipped := [file for file in visible_files(folder) if file not in wanted]:
-        first = skipped[0].relative_to(folder)
-        count = "1 file" if len(skipped) == 1 else f"{len(skipped):,} files"
-        tell_once(f"{folder}: left out {count} that are not {suffixes}, such as {first}")
+    _tell_left_out(folder, [file for file in visible_files(folder) if file not in wanted], what)
 
 
 def fingerprint(files: Iterable[Path], root: Path | None, *how: object) -> str:
@@ -101,14 +111,24 @@ def fingerprint(files: Iterable[Path], root: Path | None, *how: object) -> str:
 
 def add_files(digest: Any, files: Iterable[Path], root: Path | None) -> None:
     """Adds the names below `root`, if there is one, and the content of files to a hashlib digest."""
-    try:
-        for file in files:
+    for file in files:
+        try:
             if file.is_file():
                 digest.update(repr("." if root is None else file.relative_to(root).as_posix()).encode())
                 with file.open("rb") as content:
                     digest.update(hashlib.file_digest(content, "sha256").digest())
-    except OSError as error:
-        raise DataError(f"{error.filename} cannot be read: {error.strerror}") from None
+        except OSError as error:
+            raise _unreadable(error, file) from None
+
+
+def _unreadable(error: OSError, place: Path) -> DataError:
+    return DataError(f"{error.filename or place} cannot be read: {reason(error)}")
+
+
+def _tell_left_out(folder: Path, skipped: Sequence[Path], what: str) -> None:
+    if skipped:
+        count = "1 file that is" if len(skipped) == 1 else f"{len(skipped):,} files that are"
+        tell_once(f"{folder}: left out {count} not {what}, such as {skipped[0].relative_to(folder)}")
 
 
 def _named_tables(folder: Path) -> dict[str, list[Path]]:
@@ -177,4 +197,5 @@ def _classes(folder: Path) -> dict[str, list[Path]]:
     for entry in folders:
         if entry.name not in classes:
             tell_once(f"{entry} holds no .txt files, so it is no class")
+    _tell_left_out(folder, [file for file in visible(folder) if not file.is_dir()], "in a folder of a class")
     return classes

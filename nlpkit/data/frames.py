@@ -1,11 +1,11 @@
 """Tables that a program holds: frames of whatever library, mappings of columns, and splits of any of them."""
 
 import os
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from nlpkit.data.columns import LABEL_NAMES, TEXT_NAMES
+from nlpkit.data.columns import Columns, Header, choose_column, choose_pair, choose_text_and_label
 from nlpkit.data.dataset import (
     Dataset,
     Example,
@@ -17,9 +17,20 @@ from nlpkit.data.dataset import (
 )
 from nlpkit.data.folders import SPLITS
 from nlpkit.data.labels import read_flags, read_label
-from nlpkit.data.parallel import SOURCE_NAMES, TARGET_NAMES, split_pair
-from nlpkit.data.values import Values, called, column_names, is_table, iterable, plain, shown, texts, values
-from nlpkit.errors import DataError, UsageError, did_you_mean
+from nlpkit.data.parallel import split_pair
+from nlpkit.data.values import (
+    Values,
+    called,
+    check_lengths,
+    column_names,
+    is_table,
+    iterable,
+    plain,
+    shown,
+    texts,
+    values,
+)
+from nlpkit.errors import DataError, UsageError
 
 Table = Any
 """A frame, an Arrow table, a Hugging Face Dataset, a mapping of columns: of libraries that are not needed here."""
@@ -53,8 +64,8 @@ def texts_of(given: Texts, *remembered: str | None) -> Iterator[str]:
     """
     if is_table(given) and not isinstance(given, Mapping):
         names = column_names(given)
-        wanted = next((name for name in remembered if name in names), None)
-        given = given[names[_text_column(list(names), wanted)]]
+        earlier = next((name for name in remembered if name in names), None)
+        given = given[names[choose_column(Header(list(names)), "text", None, earlier)]]
     return texts(iterable(given, "text"))
 
 
@@ -74,36 +85,30 @@ def labelled_table(
     those whose names say what they hold. Raises UsageError when that is not clear; DataError, with the row, for a
     value that is no text or no label.
     """
+    wanted = {"text": text_column, "label": label_column}
+    named, earlier = ({}, _given(wanted)) if remembered else (wanted, {})
+    asked = Columns(**named, labels=tuple(label_columns or ()))
     splits: dict[str, tuple[Values, Values]] = {}
-
-    def choose(names: list[str]) -> tuple[str, ...]:
-        wanted = [_known(name, names) if remembered else name for name in (text_column, label_column)]
+    for split, table, roles in _tables(data, lambda header: choose_text_and_label(header, asked, earlier)):
+        columns = _columns(split, table, roles)
+        given = columns.pop("text")
         if label_columns:
-            for name in label_columns:
-                _column(names, name, (), "label_columns")
-            others = [name for name in names if name not in label_columns]
-            return _text_column(others, wanted[0]), *label_columns
-        label = _column(names, wanted[1], LABEL_NAMES, "label_column")
-        return _text_column(names, wanted[0], beside=label), label
-
-    for split, table, (text, label, *more) in _tables(data, choose):
-        if label_columns:
-            cells = zip(*(map(plain, values(table[name], "label")) for name in (label, *more)), strict=True)
+            cells = zip(*(map(plain, column) for column in columns.values()), strict=True)
             flags: list[Any] = [
                 read_flags(dict(zip(label_columns, row, strict=True)), label_columns, f"text {number}")
                 for number, row in enumerate(cells)
             ]
-            splits[split] = (values(table[text], "text"), flags)
+            splits[split] = (given, flags)
             continue
         features = getattr(table, "features", None)  # where Hugging Face's datasets keep the names of numbered labels
-        feature = features.get(label) if isinstance(features, Mapping) else None
-        named = getattr(getattr(feature, "feature", feature), "names", None)  # of a list of labels, what is in it
-        labels = values(table[label], "label")
-        if named is not None:
-            labels = [_named(named, number) for number in map(plain, labels)]
+        feature = features.get(roles["label"]) if isinstance(features, Mapping) else None
+        names = getattr(getattr(feature, "feature", feature), "names", None)  # of a list of labels, what is in it
+        labels = columns["label"]
+        if names is not None:
+            labels = [_named(names, number) for number in map(plain, labels)]
         if label_delimiter:
             labels = [read_label(cell, f"text {row}", label_delimiter) for row, cell in enumerate(map(plain, labels))]
-        splits[split] = (values(table[text], "text"), labels)
+        splits[split] = (given, labels)
     return dataset_from_columns(splits)
 
 
@@ -112,52 +117,60 @@ def paired_table(
 ) -> Dataset[Pair]:
     """The pairs of sentences of a table, or of one for each split; of a column of mappings from languages to sentences
     those of the `pair`. Otherwise as `labelled_table`."""
-    languages = split_pair(pair) if pair else None
+    languages = split_pair(pair) if pair else ()
+    wanted = {"source": source_column, "target": target_column}
+    named, earlier = (dict.fromkeys(wanted), _given(wanted)) if remembered else (wanted, {})
     splits: dict[str, Callable[[], Iterator[Pair]]] = {}
 
-    def choose(names: list[str]) -> tuple[str, ...]:
-        wanted = [_known(name, names) if remembered else name for name in (source_column, target_column)]
-        mappings = [name for name in names if name != "id"]  # as Hugging Face's data sets have them
-        if not any(wanted) and len(mappings) == 1:
-            return tuple(mappings)
-        if languages:  # columns may be called by their language
-            wanted = [name or _known(language, names) for name, language in zip(wanted, languages, strict=True)]
-        source = _column(names, wanted[0], SOURCE_NAMES, "source_column")
-        return source, _column(names, wanted[1], TARGET_NAMES, "target_column", source, alone=True)
+    def choose(header: Header) -> dict[str, str]:
+        mappings = [name for name in header.names if name != "id"]  # as Hugging Face's data sets have them
+        if len(mappings) == 1 and not any(named.values()) and not any(map(header.called, earlier.values())):
+            return {"pair": mappings[0]}
+        return choose_pair(header, languages, named, earlier)
 
-    for split, table, columns in _tables(data, choose):
-        sides = [values(table[column], "pair") for column in columns]
-        if len(sides) == 2:
-            splits[split] = partial(read_pairs, *sides)
+    for split, table, roles in _tables(data, choose):
+        columns = _columns(split, table, roles)
+        if "pair" not in columns:
+            splits[split] = partial(read_pairs, columns["source"], columns["target"])
         elif languages:
-            splits[split] = partial(_translations, sides[0], *languages)
+            splits[split] = partial(_translations, columns["pair"], *languages)
         else:
-            raise UsageError(f"the column {columns[0]!r} is alone; say which pair of languages it holds: pair='en-de'")
+            raise UsageError(
+                f"the column {roles['pair']!r} is alone; say which pair of languages it holds: pair='en-de'"
+            )
     return dataset_from_rows(splits)
 
 
 def document_table(data: Table, text_column: str | None, *, remembered: bool = False) -> Dataset[str]:
     """The documents of a table, one a row, or of one for each split. Otherwise as `labelled_table`."""
-
-    def choose(names: list[str]) -> tuple[str, ...]:
-        return (_text_column(names, _known(text_column, names) if remembered else text_column),)
-
-    splits = {split: partial(texts, values(table[text], "text")) for split, table, (text,) in _tables(data, choose)}
+    named, earlier = (None, text_column) if remembered else (text_column, None)
+    tables = _tables(data, lambda header: {"text": choose_column(header, "text", named, earlier)})
+    splits = {split: partial(texts, _columns(split, table, roles)["text"]) for split, table, roles in tables}
     return documents_with_text(dataset_from_rows(splits))
 
 
-def _tables(
-    data: Table, choose: Callable[[list[str]], tuple[str, ...]]
-) -> Iterator[tuple[str, Table, tuple[Any, ...]]]:
-    """Each split with its table, and which of its columns to take: the choice for one binds all."""
+def _tables(data: Table, choose: Callable[[Header], dict[str, str]]) -> Iterator[tuple[str, Table, dict[str, Any]]]:
+    """Each split with its table, and which of its columns, as the table has their names, are what: the choice for one
+    binds all."""
     tables = _splits(data)
-    chosen = choose(list(column_names(next(iter(tables.values())))))
+    roles = choose(Header(list(column_names(next(iter(tables.values()))))))
     for split, table in tables.items():
         names = column_names(table)
-        for name in chosen:
+        for name in roles.values():
             if name not in names:
                 raise DataError(f"{split} has no column {name!r}; it has {', '.join(map(repr, names)) or 'none'}")
-        yield split, table, tuple(names[name] for name in chosen)
+        yield split, table, {role: names[name] for role, name in roles.items()}
+
+
+def _columns(split: str, table: Table, roles: Mapping[str, Any]) -> dict[str, Values]:
+    """A table's columns by what they are for. Raises DataError when they are not of one length, as those of a mapping
+    may be."""
+    columns = {role: values(table[name], role.partition(" ")[0]) for role, name in roles.items()}
+    try:
+        check_lengths({f"values of {roles[role]!r}": column for role, column in columns.items()})
+    except DataError as error:
+        raise DataError(f"{split}: {error}") from None
+    return columns
 
 
 def _splits(data: Table) -> dict[str, Table]:
@@ -178,39 +191,8 @@ def _splits(data: Table) -> dict[str, Table]:
     return dict(sorted(found.items(), key=lambda item: item[0] != "train"))
 
 
-def _text_column(names: list[str], wanted: str | None, beside: str | None = None) -> str:
-    return _column(names, wanted, TEXT_NAMES, "text_column", beside, alone=True)
-
-
-def _column(
-    names: list[str],
-    wanted: str | None,
-    known: tuple[str, ...],
-    setting: str,
-    beside: str | None = None,
-    *,
-    alone: bool = False,
-) -> str:
-    """The column that is wanted, or else the one of a known name; `alone`, the only one that there is `beside`."""
-    listed = ", ".join(map(repr, names)) or "none"
-    if wanted is not None:
-        if wanted not in names:
-            hint = did_you_mean(wanted, names)
-            raise UsageError(f"{setting}={wanted!r} is no column of the data{hint}; it has {listed}")
-        if wanted == beside:
-            raise UsageError(f"{setting}={wanted!r} cannot be both; name another of {listed}")
-        return wanted
-    others = [name for name in names if name != beside]
-    likely = [name for name in others if name.strip().lower() in known]
-    if not likely and alone:
-        likely = others
-    if len(likely) != 1:
-        raise UsageError(f"which of the columns {listed} is meant is not clear; say so with the setting {setting}")
-    return likely[0]
-
-
-def _known(name: str | None, names: Container[str]) -> str | None:
-    return name if name in names else None
+def _given(columns: Mapping[str, str | None]) -> dict[str, str]:
+    return {role: name for role, name in columns.items() if name is not None}
 
 
 def _named(names: list[str], number: Any) -> Any:

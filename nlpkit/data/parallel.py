@@ -6,22 +6,19 @@ from functools import partial
 from itertools import zip_longest
 from pathlib import Path
 
-from nlpkit.data.columns import cell, choose_column
+from nlpkit.data.columns import NONE, cell, choose_pair
 from nlpkit.data.compression import bare_name, inner_suffix
 from nlpkit.data.dataset import Dataset, Pair
 from nlpkit.data.documents import is_text_file
 from nlpkit.data.encoding import read_lines
-from nlpkit.data.files import NONE, settled
+from nlpkit.data.files import settled
 from nlpkit.data.folders import SPLITS, fingerprint, split_tables, visible
 from nlpkit.data.notes import tell_once
 from nlpkit.data.tables import TABLES, Reading, Row, is_table, open_table
 from nlpkit.data.tmx import read_tmx, sentence
 from nlpkit.errors import DataError, UsageError
 
-SOURCE_NAMES = ("source", "src", "input", "from")
-TARGET_NAMES = ("target", "tgt", "trg", "translation", "output", "to")
 _NESTED = "translation"  # a column that holds a sentence for each language
-WITHOUT_ONE = "without a sentence in both languages"  # why a unit is left out
 
 _Side = Sequence[Path]
 
@@ -44,7 +41,6 @@ def open_parallel(
     split that cannot be begun, and, while one is read, for sides that do not go together.
     """
     wanted = {"source": source_column, "target": target_column}
-    left_out: dict[str, dict[str, int]] = {}
     roles: Mapping[str, str] = NONE
     splits: dict[str, Callable[[], Iterator[Pair]]]
     if sides := _sides(path, target, pair):
@@ -58,11 +54,12 @@ def open_parallel(
         _refuse_columns(path, wanted)
         files = [path]
         languages = _checked_languages(path, pair)
-        splits = {"train": partial(_read_memory, path, *languages, left_out.setdefault("train", {}))}
+        splits = {"train": partial(_read_memory, path, *languages)}
     elif path.is_dir() or is_table(path, reading):
         tables = split_tables(path) if path.is_dir() else {"train": [path]}
         files = [file for split in tables.values() for file in split]
-        choose = partial(_choose_pair, pair=pair, wanted=wanted, remembered=remembered)
+        by_language = split_pair(pair) if pair else ()
+        choose = partial(choose_pair, languages=by_language, wanted=wanted, remembered=remembered)
         roles = settled(tables, reading, choose, pair_columns)
         splits = {split: partial(_read_columns, tables[split], reading, roles) for split in tables}
     else:  # Tatoeba's lines: a sentence, its translation, and whom they are from
@@ -71,11 +68,13 @@ def open_parallel(
             "source": _checked_number(path, source_column or "1"),
             "target": _checked_number(path, target_column or "2"),
         }
+        if int(roles["source"]) == int(roles["target"]):
+            raise UsageError(f"{path}: column {roles['source']} cannot be both the source and the target; name another")
         splits = {"train": partial(_read_tabbed, path, reading.encoding, roles)}
         if "\t" not in next(read_lines(path, reading.encoding), (0, ""))[1]:
             raise UsageError(f"{path} is one side only; name the other with --target, or both languages with --pair")
     mark = fingerprint(files, path if path.is_dir() else None, pair, sorted(roles.items()), reading)
-    return Dataset(str(path), splits, mark, columns=roles, left_out=left_out)
+    return Dataset(str(path), splits, mark, columns=roles)
 
 
 def holds_parallel_files(folder: Path) -> bool:
@@ -207,26 +206,6 @@ def _flat(row: Row) -> Row:
     return {name: value for name, value in row.items() if name != _NESTED} | nested
 
 
-def _choose_pair(
-    path: Path,
-    names: list[str],
-    *,
-    pair: str | None,
-    wanted: Mapping[str, str | None],
-    remembered: Mapping[str, str],
-    header: bool,
-) -> dict[str, str]:
-    languages = split_pair(pair) if pair else ("", "")
-    roles = {}
-    for (role, column), language, known in zip(wanted.items(), languages, (SOURCE_NAMES, TARGET_NAMES), strict=True):
-        column = column or (language if language in names else None)  # columns may be called by their language
-        option = f"--{role}-column"
-        roles[role] = choose_column(path, names, column, known, option, remembered.get(role), header=header)
-    if roles["source"] == roles["target"]:
-        raise UsageError(f"{path}: the column {roles['source']!r} cannot be both the source and the target")
-    return roles
-
-
 def _read_columns(files: list[Path], reading: Reading, roles: Mapping[str, str]) -> Iterator[Pair]:
     for file in files:
         for number, row in open_table(file, reading).rows:
@@ -278,7 +257,7 @@ def _checked_languages(path: Path, pair: str | None) -> tuple[str, str]:
     raise UsageError(f"{path} holds {', '.join(has)}; say from which to which with --pair {'-'.join([*has][:2])}")
 
 
-def _read_memory(path: Path, source: str, target: str, left_out: dict[str, int]) -> Iterator[Pair]:
+def _read_memory(path: Path, source: str, target: str) -> Iterator[Pair]:
     missing = 0
     for _, unit in read_tmx(path):
         ours, theirs = sentence(unit, source), sentence(unit, target)
@@ -287,5 +266,4 @@ def _read_memory(path: Path, source: str, target: str, left_out: dict[str, int])
         else:
             missing += 1
     if missing:
-        left_out[WITHOUT_ONE] = missing
         tell_once(f"left out {missing:,} units of {path} that are not in both {source} and {target}")

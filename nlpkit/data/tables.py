@@ -5,7 +5,7 @@ import json
 import re
 import warnings
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
@@ -15,7 +15,8 @@ from typing import Any, NamedTuple
 from nlpkit.data.compression import STDIN, bare_name, inner_suffix, open_bytes
 from nlpkit.data.encoding import read_lines, refuse_unread
 from nlpkit.data.notes import tell_once
-from nlpkit.errors import DataError, UsageError
+from nlpkit.data.values import shown
+from nlpkit.errors import DataError, UsageError, reason
 
 Row = dict[str, Any]
 
@@ -23,6 +24,8 @@ TABLES = (".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".parquet", ".xlsx")
 
 _FASTTEXT = "__label__"
 _AHEAD = 100  # lines in which the end of a quoted cell is looked for, while each of them is a row itself
+_KEPT = 10_000  # values of columns that are known again
+_AS_WRITTEN = re.compile(r"""("([^"]|"")*"|[^"\t\n]*)(\t("([^"]|"")*"|[^"\t\n]*))*[\r\n]*""")  # by Excel and others
 _DELIMITERS = {",": "commas", ";": "semicolons", "|": "bars", "\t": "tabs"}
 
 
@@ -141,7 +144,7 @@ def _csv_records(
             number = before + reader.line_num
             if len(cells) != width:
                 raise DataError(_wrong_width(path, number, len(cells), width))
-            if reader.line_num - ended > 1 and _looks_swallowed(cells, previous, delimiter):
+            if reader.line_num - ended > 1 and _looks_swallowed(cells, {*enumerate(previous)}, delimiter):
                 doubtful.append(number)
             ended, previous = reader.line_num, cells
             yield number, cells
@@ -159,9 +162,9 @@ def _csv_records(
         )
 
 
-def _looks_swallowed(cells: list[str], before: list[str], delimiter: str) -> bool:
-    """Whether each line of a row, its quotes taken literally, is a row, and one has what this or the row before has in
-    the same column, as a label is."""
+def _looks_swallowed(cells: list[str], known: Container[tuple[int, str]], delimiter: str) -> bool:
+    """Whether each line of a row, its quotes taken literally, is a row, and one has what this has in the same column,
+    or what is known from there, as labels are."""
     for place, cell in enumerate(cells):
         if "\n" not in cell:
             continue
@@ -170,7 +173,7 @@ def _looks_swallowed(cells: list[str], before: list[str], delimiter: str) -> boo
         if all(len(line) == len(cells) for line in lines):
             new = [(column, value) for line in lines[:-1] for column, value in enumerate(line[place + 1 :], place + 1)]
             new += [(column, value) for line in lines[1:] for column, value in enumerate(line[:place])]
-            return any(value and value in (cells[column], before[column]) for column, value in new)
+            return any(value and (value == cells[column] or (column, value) in known) for column, value in new)
     return False
 
 
@@ -198,9 +201,17 @@ def _tab_records(
     path: Path, lines: Iterator[tuple[int, str]], delimiter: str, encoding: str | None
 ) -> Iterator[tuple[int, list[str]]]:
     """Rows in which a quotation mark is literal unless two enclose a whole cell, as Excel and pandas write one with a
-    tab, a quotation mark or a line break in it. A line that is a whole row as it stands is one."""
+    tab, a quotation mark or a line break in it.
+
+    Lines that are whole rows as they stand, and in quotes one row together, are rows where the file has marks that
+    such programs do not write, or where a value recurs in them, as labels do, which is told. Raises DataError where
+    nothing tells, so that no row is lost or made of another's text.
+    """
     width = 0
     joined: list[int] = []
+    apart: list[int] = []
+    literal = False  # whether some mark was
+    known: set[tuple[int, str]] = set()  # what columns hold, as far as it was kept
     ahead: deque[tuple[int, str]] = deque()
     while True:
         number, line = ahead.popleft() if ahead else next(lines, (0, ""))
@@ -215,31 +226,53 @@ def _tab_records(
         if line[0] == '"' or '\t"' in line:  # else all quotation marks are literal
             unquoted = [_unquoted(cell) for cell in cells]
             if len(cells) != width or None in unquoted:
-                last, whole = _enclosed(begun, width, lines, ahead)
-                if whole is not None:
+                last, whole, doubtful = _enclosed(begun, width, lines, ahead)
+                if whole is not None and doubtful and not literal:
+                    if not _looks_swallowed(whole, known, "\t"):
+                        raise DataError(
+                            f"{path} line {number}: the quotation mark that opens here is closed on line {last}, and "
+                            "each line between is a row as it stands, so whether they are one row or several is not "
+                            "clear; save the table as .csv or .jsonl, or take the quotation marks out"
+                        )
+                    apart.append(number)
+                elif whole is not None and not doubtful:
+                    for _ in range(last - number):
+                        ahead.popleft()
                     if width == 1 and last > number:
                         joined.append(number)
                     yield last, whole
                     continue
             if len(cells) != width and None in unquoted:
                 raise DataError(_wrong_width(path, number, len(cells), width) + "; is a quotation mark left open?")
+            literal = literal or any(
+                inner is None or ('"' in cell and inner is cell) for cell, inner in zip(cells, unquoted, strict=True)
+            )
             cells = [cell if inner is None else inner for cell, inner in zip(cells, unquoted, strict=True)]
+        elif '"' in line:
+            literal = True
         if len(cells) != width:
             raise DataError(_wrong_width(path, number, len(cells), width))
+        if len(known) < _KEPT:
+            known.update(enumerate(cells))
         yield number, cells
+    if apart:
+        tell_once(
+            f"{path}: the quotation mark that opens on line {apart[0]} is closed on a later one, and each line between "
+            "is a row, so all are read as rows, with their marks; if it encloses one cell, save the table as .csv"
+        )
     if joined:
         tell_once(f'{path}: {len(joined):,} cells in "quotes" go over several lines, the first from line {joined[0]}')
 
 
 def _enclosed(
     begun: tuple[int, str], width: int, lines: Iterator[tuple[int, str]], ahead: deque[tuple[int, str]]
-) -> tuple[int, list[str] | None]:
-    """A row in which quotes enclose tabs or line breaks, and the line that it ends on; None where they do not, or where
-    each of its lines is a row as it stands. Lines looked at and not used are left in `ahead`."""
+) -> tuple[int, list[str] | None, bool]:
+    """A row in which quotes enclose tabs or line breaks, or None where they do not, the line that it ends on, and
+    whether each of its lines is a row as it stands. Lines looked at are left in `ahead`."""
     number, text = begun
     cells = text.count("\t") + 1
     if cells != width and (row := _quoted_cells(text, width)):
-        return number, row
+        return number, row, False
     rows_themselves = cells == width
     seen = 0
     while seen < _AHEAD or not rows_themselves:
@@ -253,12 +286,9 @@ def _enclosed(
         text += line
         rows_themselves = rows_themselves and (line.count("\t") + 1 == width or not line.strip("\r\n"))
         if '"' in line and (row := _quoted_cells(text, width)):
-            if rows_themselves and width > 1:  # of one column, any line is a row itself
-                break
-            for _ in range(seen):
-                ahead.popleft()
-            return last, row
-    return number, None
+            doubtful = rows_themselves and width > 1  # of one column, any line is a row itself
+            return last, row if not doubtful or _AS_WRITTEN.fullmatch(text) else None, doubtful
+    return number, None, False
 
 
 def _quoted_cells(text: str, width: int) -> list[str] | None:
@@ -391,6 +421,8 @@ def _open_parquet(path: Path, reading: Reading) -> Table:
                     for row in batch.to_pylist():
                         number += 1
                         yield number, row
+        except UnicodeDecodeError as error:
+            raise DataError(f"{path}: after row {number:,} the text {shown(error.object)} is not UTF-8") from None
         except (pyarrow.ArrowException, OSError) as error:
             raise unreadable(error) from None
 
@@ -415,7 +447,7 @@ def _open_xlsx(path: Path, reading: Reading) -> Table:
             warnings.simplefilter("ignore")  # of formatting that is not read
             book = openpyxl.load_workbook(_seekable(path), read_only=True, data_only=True)
     except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror or error}") from None
+        raise DataError(f"{path} cannot be read: {reason(error)}") from None
     except Exception as error:  # a damaged file fails in the manner of each of its parts
         raise DataError(f"{path} is not readable as .xlsx: {' '.join(str(error).split())}") from None
     sheet, *others = book.worksheets
@@ -473,7 +505,7 @@ def _table(names: list[str], rows: Iterator[tuple[int, Sequence[Any]]]) -> Table
     keys: list[str] = []
     for name in names:
         key, count = name, 1
-        while key in keys:
+        while key in keys or (count > 1 and key in names):
             count += 1
             key = f"{name}_{count}"
         keys.append(key)

@@ -37,6 +37,8 @@ def read_tmx(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
                         parent.clear()
         except ElementTree.ParseError as error:
             raise DataError(f"{path}: not TMX ({error})") from None
+        except (ValueError, LookupError) as error:  # of encodings, such as GBK, that the parser does not have
+            raise DataError(f"{path}: its encoding is not read ({error}); save it as UTF-8") from None
 
 
 def sentence(unit: dict[str, str], language: str) -> str | None:

@@ -46,6 +46,14 @@ def values(given: Any, what: str) -> Values:
     return found if isinstance(found, Sized) else list(found)
 
 
+def check_lengths(columns: Mapping[str, Values]) -> None:
+    """Raises DataError when columns, by what they are called, are not of one length."""
+    (first, held), *others = columns.items()
+    for name, other in others:
+        if len(other) != len(held):
+            raise DataError(f"there are {len(held):,} {first} but {len(other):,} {name}; give one for each row")
+
+
 def texts(given: Iterable[Any], what: str = "text") -> Iterator[str]:
     """The values, each held to be a text in its turn. Raises DataError, with the row from 0, for one that is none."""
     return (_text(value, f"{what} {row}") for row, value in enumerate(given))
@@ -59,10 +67,17 @@ def one_text(given: Any, what: str) -> str:
 
 
 def plain(value: Any) -> Any:
-    """A value as Python has it: Arrow and NumPy have scalars of their own."""
-    if hasattr(value, "as_py"):
-        return value.as_py()
-    return value.item() if getattr(value, "ndim", None) == 0 and hasattr(value, "item") else value
+    """A value as Python has it: Arrow, NumPy and others have scalars and lists of their own. Raises DataError for a
+    text that is not UTF-8, which Arrow may hold."""
+    if isinstance(value, str):
+        return value
+    for name in ("as_py", "tolist", "to_list"):
+        if callable(convert := getattr(value, name, None)):
+            try:
+                return convert()
+            except UnicodeDecodeError as error:
+                raise DataError(f"the text {shown(error.object)} is not UTF-8; write it anew") from None
+    return value
 
 
 def called(given: Any) -> str:
