@@ -1,6 +1,6 @@
 """Which column of a table is which, and what a cell of it may hold."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,8 @@ from nlpkit.errors import DataError, UsageError, did_you_mean
 
 TEXT_NAMES = ("text", "review", "sentence", "content", "comment", "body", "message", "document", "tweet")
 LABEL_NAMES = ("label", "sentiment", "class", "category", "target", "rating", "stars", "polarity", "topic")
+SOURCE_NAMES = ("source", "src", "input", "from")
+TARGET_NAMES = ("target", "tgt", "trg", "translation", "output", "to")
 
 
 @dataclass(frozen=True)
@@ -99,6 +101,46 @@ def find_column(
     if names.count(likely[0]) > 1:
         raise DataError(f"{path}: two columns have the same name {likely[0]!r}; rename one of them")
     return likely[0]
+
+
+def check_header(
+    path: Path,
+    keys: Sequence[str],
+    rows: Iterable[tuple[int, Row]],
+    guessed: Iterable[str],
+    remembered: Iterable[str] = (),
+) -> None:
+    """Refuses a first row that may be data, from which columns were `guessed` that nobody named.
+
+    A name does not stand again in its own column, as a label does. Where one alone of them is known or `remembered`,
+    a row may hold it by chance: the others, too, should then look like names, and not stand again. `keys` are the
+    names as the `rows` after the first have them; a beginning of these is enough.
+    """
+    every = {*TEXT_NAMES, *LABEL_NAMES, *SOURCE_NAMES, *TARGET_NAMES}
+    earlier = {*remembered}
+    certain = [name for name in guessed if name.strip().lower() in every or name in earlier]
+    looked_at = certain
+    if len(certain) < 2:
+        looked_at = [name for name in keys if name]
+        for name in looked_at:
+            if name not in certain and not _looks_like_a_name(name):
+                raise UsageError(_may_be_data(path, f"{name!r} in it looks like data"))
+    for number, row in rows:
+        for name in looked_at:
+            if str(row.get(name, "")).strip() == name.strip():
+                raise UsageError(_may_be_data(path, f"{name!r} stands in its column again on line {number}"))
+
+
+def _looks_like_a_name(cell: str) -> bool:
+    """Whether a cell is a word or three, with a letter, and no sentence."""
+    return len(cell.split()) <= 3 and len(cell) <= 40 and cell[-1] not in ".!?" and any(map(str.isalpha, cell))
+
+
+def _may_be_data(path: Path, why: str) -> str:
+    return (
+        f"{path}: its first line may be data, since {why}; if it is, add --no-header, else name a column with "
+        "--text-column or the like"
+    )
 
 
 def cell(path: Path, number: int, row: Row, column: str, *, lists: bool = False) -> Any:

@@ -8,6 +8,7 @@ from nlpkit.data.columns import choose_text
 from nlpkit.data.compression import bare_name
 from nlpkit.data.dataset import Dataset
 from nlpkit.data.encoding import read_text
+from nlpkit.data.facts import amount
 from nlpkit.data.files import NONE, WITHOUT_TEXT, read_rows, settled
 from nlpkit.data.folders import SPLITS, fingerprint, split_tables, tell_skipped, visible_files
 from nlpkit.data.notes import tell_once
@@ -31,7 +32,8 @@ def open_documents(
     splits: dict[str, Callable[[], Iterator[str]]]
     if tables := _tables(path, reading):
         files = [file for split in tables.values() for file in split]
-        roles = settled(tables, reading, partial(_choose, wanted=text_column, remembered=remembered.get("text")))
+        choose = partial(_choose, wanted=text_column, remembered=remembered.get("text"))
+        roles = settled(tables, reading, choose, named=(text_column,), remembered=remembered)
         splits = {
             split: partial(_column, files, roles["text"], reading, left_out.setdefault(split, {}))
             for split, files in tables.items()
@@ -90,4 +92,5 @@ def _column(files: list[Path], column: str, reading: Reading, left_out: dict[str
                 empty += 1
     if empty:
         left_out[WITHOUT_TEXT] = empty
-        tell_once(f"left out {empty:,} rows without text in {files[0] if len(files) == 1 else files[0].parent}")
+        place = files[0] if len(files) == 1 else files[0].parent
+        tell_once(f"left out {amount(empty, 'rows')} without text in {place}")

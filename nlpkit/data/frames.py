@@ -5,7 +5,7 @@ from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Se
 from functools import partial
 from typing import Any
 
-from nlpkit.data.columns import LABEL_NAMES, TEXT_NAMES
+from nlpkit.data.columns import LABEL_NAMES, SOURCE_NAMES, TARGET_NAMES, TEXT_NAMES
 from nlpkit.data.dataset import (
     Dataset,
     Example,
@@ -17,7 +17,7 @@ from nlpkit.data.dataset import (
 )
 from nlpkit.data.folders import SPLITS
 from nlpkit.data.labels import read_flags, read_label
-from nlpkit.data.parallel import SOURCE_NAMES, TARGET_NAMES, split_pair
+from nlpkit.data.parallel import split_pair
 from nlpkit.data.values import Values, called, column_names, is_table, iterable, plain, shown, texts, values
 from nlpkit.errors import DataError, UsageError, did_you_mean
 

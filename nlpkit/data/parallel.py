@@ -6,11 +6,12 @@ from functools import partial
 from itertools import zip_longest
 from pathlib import Path
 
-from nlpkit.data.columns import cell, choose_column
+from nlpkit.data.columns import SOURCE_NAMES, TARGET_NAMES, cell, choose_column
 from nlpkit.data.compression import bare_name, inner_suffix
 from nlpkit.data.dataset import Dataset, Pair
 from nlpkit.data.documents import is_text_file
 from nlpkit.data.encoding import read_lines
+from nlpkit.data.facts import amount
 from nlpkit.data.files import NONE, settled
 from nlpkit.data.folders import SPLITS, fingerprint, split_tables, visible
 from nlpkit.data.notes import tell_once
@@ -18,8 +19,6 @@ from nlpkit.data.tables import TABLES, Reading, Row, is_table, open_table
 from nlpkit.data.tmx import read_tmx, sentence
 from nlpkit.errors import DataError, UsageError
 
-SOURCE_NAMES = ("source", "src", "input", "from")
-TARGET_NAMES = ("target", "tgt", "trg", "translation", "output", "to")
 _NESTED = "translation"  # a column that holds a sentence for each language
 WITHOUT_ONE = "without a sentence in both languages"  # why a unit is left out
 
@@ -63,7 +62,8 @@ def open_parallel(
         tables = split_tables(path) if path.is_dir() else {"train": [path]}
         files = [file for split in tables.values() for file in split]
         choose = partial(_choose_pair, pair=pair, wanted=wanted, remembered=remembered)
-        roles = settled(tables, reading, choose, pair_columns)
+        named = (source_column, target_column, pair)
+        roles = settled(tables, reading, choose, pair_columns, named=named, remembered=remembered)
         splits = {split: partial(_read_columns, tables[split], reading, roles) for split in tables}
     else:  # Tatoeba's lines: a sentence, its translation, and whom they are from
         files = [path]
@@ -288,4 +288,5 @@ def _read_memory(path: Path, source: str, target: str, left_out: dict[str, int])
             missing += 1
     if missing:
         left_out[WITHOUT_ONE] = missing
-        tell_once(f"left out {missing:,} units of {path} that are not in both {source} and {target}")
+        verb = "is" if missing == 1 else "are"
+        tell_once(f"left out {amount(missing, 'units')} of {path} that {verb} not in both {source} and {target}")
