@@ -183,7 +183,7 @@ def test_skip_empty_in_folders_of_classes(tmp_path: Path, caplog: pytest.LogCapt
     assert f"{empty}: there is no text" in str(refusal(tmp_path))
     with caplog.at_level(logging.WARNING, logger="nlpkit"):
         assert read(tmp_path, skip_empty=True) == [Example("good", "pos")]
-    assert caplog.messages == [f"left out 1 rows without text in {tmp_path}"]
+    assert caplog.messages == [f"left out 1 row without text in {tmp_path}"]
 
 
 def test_folder_of_split_files(tmp_path: Path) -> None:

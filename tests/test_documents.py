@@ -148,7 +148,7 @@ def test_splits_of_tables(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> N
     dataset = open_documents(str(tmp_path))
     with caplog.at_level(logging.WARNING, logger="nlpkit"):
         assert {split: list(dataset.read(split)) for split in dataset.splits} == {"train": ["one"], "test": ["two"]}
-    assert caplog.messages == [f"left out 1 rows without text in {tmp_path / 'train.csv'}"]
+    assert caplog.messages == [f"left out 1 row without text in {tmp_path / 'train.csv'}"]
     assert dataset.columns == {"text": "body"}
     write_csv(tmp_path / "test.csv", [("x", "two")], ("id", "text"))
     with pytest.raises(UsageError, match=r"test\.csv has no column 'body'"):

@@ -191,7 +191,7 @@ def test_rows_in_two_splits_and_labels_in_one_are_told(nlpkit: Command, tmp_path
     assert "5 texts of both, test, stand in train, too" in before_training
     assert "both, validation, has labels that train has not, so they cannot be learnt: 'mixed'" in before_training
     assert "both, test, has labels that train has not, so they cannot be learnt: 'odd'" in before_training
-    assert "left out 1 texts: the data has labels that the model does not know: 'odd' 1" in done.stderr
+    assert "left out 1 text: the data has labels that the model does not know: 'odd' 1" in done.stderr
     metrics = json.loads(done.stdout)["metrics"]
     assert {split: (one["examples"], one["trained_on"]) for split, one in metrics.items()} == {
         "validation": (16, 14),

@@ -87,8 +87,8 @@ def test_two_files_beside_each_other_and_folders_of_them(tmp_path: Path) -> None
 
 TMX = """<?xml version="1.0" encoding="utf-8"?><!DOCTYPE tmx SYSTEM "tmx14.dtd">
 <tmx version="1.4"><header srclang="en"/><body>
-<tu><tuv xml:lang="en-US"><seg>One <ph>&lt;b></ph>&amp;
- two</seg></tuv><tuv xml:lang="DE"><seg>Eins</seg></tuv></tu>
+<tu><tuv xml:lang="en-US"><seg>One <bpt i="1">&lt;b title="<sub>no</sub>"></bpt>&amp;
+ <hi>two</hi><ept i="1">&lt;/b></ept></seg></tuv><tuv xml:lang="DE"><seg>Eins</seg></tuv></tu>
 <tu><tuv xml:lang="en"><seg>Alone</seg></tuv></tu>
 <tu><tuv lang="de"><seg>Drei</seg></tuv><tuv lang="en"><seg>Three</seg></tuv><tuv lang="fr"><seg/></tuv></tu>
 </body></tmx>"""
@@ -99,8 +99,8 @@ def test_translation_memories(tmp_path: Path, caplog: pytest.LogCaptureFixture) 
     path.write_text(TMX, encoding="utf-8")
     dataset = open_pairs(str(path), pair="en-de")
     with caplog.at_level(logging.WARNING, logger="nlpkit"):
-        assert list(dataset.read("train")) == [Pair("One <b>& two", "Eins"), Pair("Three", "Drei")]
-    assert caplog.messages == [f"left out 1 units of {path} that are not in both en and de"]
+        assert list(dataset.read("train")) == [Pair("One & two", "Eins"), Pair("Three", "Drei")]
+    assert caplog.messages == [f"left out 1 unit of {path} that is not in both en and de"]
     with pytest.raises(UsageError, match=r"holds en-us, de; say from which to which with --pair en-us-de|--pair en-de"):
         open_pairs(str(path))
     with pytest.raises(DataError, match="no unit in both languages of en-fr; it has en-us, de, en, fr"):
@@ -334,9 +334,9 @@ def test_weeding(caplog: pytest.LogCaptureFixture) -> None:
             "validation": {"with an empty side": 1},
         }
         assert "left out 4 pairs of made: with an empty side 2" in caplog.text
-        assert "left out 1 pairs of made: with an empty side 1 (validation)" in caplog.text
+        assert "left out 1 pair of made: with an empty side 1 (validation)" in caplog.text
         assert prepared.facts.repeated == {"validation": 1}
-        assert "1 pairs of made, validation, stand in train, too" in caplog.text
+        assert "1 pair of made, validation, stands in train, too" in caplog.text
         assert [prepared.train.pair(row) for row in range(len(prepared.train))] == good
         assert [prepared.validation.pair(row) for row in range(len(prepared.validation))] == good[:1]
         for row, (source, target) in enumerate(good):

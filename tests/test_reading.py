@@ -11,16 +11,20 @@ import lzma
 import os
 import random
 import threading
+import time
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from nlpkit.cli.options import read_texts
+from nlpkit.data.catalog import open_documents, open_labelled, open_pairs
 from nlpkit.data.columns import Columns
-from nlpkit.data.dataset import Example
+from nlpkit.data.dataset import Example, Pair
 from nlpkit.data.encoding import piped_line, read_lines, read_text
 from nlpkit.data.files import open_local, read_rows
+from nlpkit.data.parallel import open_parallel
 from nlpkit.data.tables import Reading, open_table
 from nlpkit.errors import DataError, NlpkitError, UsageError
 from nlpkit.recipe import recipe_from_toml, recipe_to_toml
@@ -101,11 +105,39 @@ def test_what_is_not_utf8_is_refused_with_what_it_may_be(tmp_path: Path) -> None
     assert "save it as UTF-8" in said
 
 
+@pytest.mark.parametrize(
+    ("text", "codec"),
+    [
+        ("Er sagte: „Das ist schön“ – für 5 € und größer.", "cp1252"),
+        ("Die Tür “klemmt” – 20 €", "cp1252"),
+        ("Een “mooie” film – één van de beste, voor € 5", "cp1252"),
+        ("Le café est “fermé” – à bientôt, 5 €", "cp1252"),
+        ("C’est déjà l’été", "cp1252"),
+        ("It’s “fine” – really", "cp1252"),
+        ("naïve", "cp1252"),
+        ("Le café est fermé, à bientôt. Très loin, mon garçon.", "mac_roman"),
+        ("C'est déjà l'été", "cp850"),
+        ("Zażółć gęślą jaźń, złoty i pięćset książek o życiu w mieście", "cp1250"),
+        ("Привет, как дела? Сегодня хорошая погода", "cp1251"),
+        ("今日はいい天気ですね、散歩に行きましょう", "cp932"),
+    ],
+)
+@pytest.mark.parametrize("count", [1, 30])
+def test_the_likely_encoding_is_told_with_what_is_disputed(tmp_path: Path, text: str, codec: str, count: int) -> None:
+    plain = "nothing but plain words, as most lines have them, before " * 2
+    path = write(tmp_path / "a.txt", "".join(f"{plain}{text}\n" for _ in range(count)).encode(codec))
+    with pytest.raises(DataError, match=f"in {codec} it reads .* say --encoding {codec}") as caught:
+        list(read_lines(path))
+    first = next(place for place, one in enumerate(text) if not one.isascii())
+    assert text[max(0, first - 8) : first + 8].strip() in str(caught.value)
+
+
 def test_encodings_that_there_are_not(tmp_path: Path) -> None:
     path = write(tmp_path / "a.txt", "text")
     for name, said in (("cp12520", "did you mean cp1252"), ("rot13", "no encoding 'rot13'"), ("utf8\0", "no encoding")):
-        with pytest.raises(UsageError, match=said):
+        with pytest.raises(UsageError, match=said) as caught:
             list(read_lines(path, name))
+        assert "mean rot" not in str(caught.value)
 
 
 def test_lines_that_end_in_carriage_returns(tmp_path: Path) -> None:
@@ -308,12 +340,14 @@ def test_many_rows_of_stray_quotation_marks(tmp_path: Path) -> None:
         ('text,label\n"two\nlines",1\n\n"fine","open\nc,0\n', 5),
         ('text,label\n"Hello" she said,1\n', 2),
         ('sep=,\ntext,label\na,1\n"b,1\n', 4),
+        ('text,label,id\na,1,2\nb,"open,1\nc,0\nd",1,2,3\n', 3),
+        ('text,label,id\n\n"two\nlines","open\nc,0"\n', 4),
     ],
 )
 def test_a_stray_quotation_mark_is_reported_where_it_opens(tmp_path: Path, content: str, line: int) -> None:
     said = refusal(write(tmp_path / "a.csv", content))
     assert f"a.csv line {line}: " in said
-    assert "is a quotation mark left open?" in said
+    assert "is a quotation mark left open?" in said or "the quotation mark that opens here closes on line" in said
 
 
 def test_csv_cells_that_look_like_swallowed_rows_are_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -351,6 +385,28 @@ def test_delimiters_are_found_and_told(
         assert read(path, columns) == [Example("a text", f"a {columns.label}")]
         read(path, columns)
     assert caplog.messages == ([f"{path}: read with {said} between its columns"] if said else [])
+
+
+@pytest.mark.parametrize(
+    ("content", "cells", "said"),
+    [
+        ("Gut, wirklich gut;positiv\nNicht gut;negativ\nNein, nein, nein;negativ\n", 2, "semicolons"),
+        ('"Gut; wirklich";positiv\n"Nicht,\ngut";negativ\n', 2, "semicolons"),
+        ("Ja, gut;positiv\nNein, gut;negativ\n", 2, "commas"),  # what is usual, but not unsaid
+        ("good film,1\nbad; film,0\n", 2, ""),
+        ("good film\nbad film\n", 1, ""),
+    ],
+)
+def test_a_delimiter_without_a_header(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, content: str, cells: int, said: str
+) -> None:
+    path = write(tmp_path / "a.csv", content)
+    with caplog.at_level(logging.WARNING, logger="nlpkit"):
+        rows = [row for _, row in open_table(path, Reading(header=False)).rows]
+    assert {len(row) for row in rows} == {cells}
+    told = f"{path}: read with {said} between its columns; if that is wrong, say --delimiter"
+    assert caplog.messages == ([told] if said else [])
+    assert "--delimiter" in refusal(write(tmp_path / "b.csv", "a,b\nc\n"), Columns("1", "2"), Reading(header=False))
 
 
 def test_a_delimiter_that_is_named(tmp_path: Path) -> None:
@@ -422,6 +478,66 @@ def test_a_header_is_not_guessed_from_a_row(tmp_path: Path, first: str) -> None:
     said = refusal(write(tmp_path / "a.csv", f"{first}\nsome words,1\n"))
     assert "--label-column" in said
     assert "--no-header" in said
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "how do I rate this film,rating\nwho are you,about\nhow many stars,rating\n",  # a label stands again
+        "rate,rating\nwho,about\nstars,rating\n",
+        "text,positive\na dull film,negative\na moving film,positive\n",  # so does another column's
+        "a very good film,rating\nwho are you,about\n",  # a sentence is no name
+        "good film!,rating\nwho are you,about\n",
+        "5,text\n3,words\n",
+        "text,rating\nwords,about\nmore words,rating\n",  # even both names may be data
+    ],
+)
+@pytest.mark.parametrize("suffix", [".csv", ".xlsx"])
+def test_a_first_row_that_may_be_data_is_no_header(tmp_path: Path, content: str, suffix: str) -> None:
+    rows = list(csv.reader(content.splitlines()))
+    path = tmp_path / f"a{suffix}"
+    if suffix == ".csv":
+        write(path, content)
+    else:
+        book = pytest.importorskip("openpyxl").Workbook()
+        for row in rows:
+            book.active.append(row)
+        book.save(path)
+    assert "--no-header" in refusal(path)
+    if "text" in rows[0]:
+        with pytest.raises(UsageError, match="--no-header"):
+            next(read_rows(path))
+        with pytest.raises(UsageError, match="--no-header"):  # a model's own column is a chance, too
+            next(read_rows(path, remembered="text"))
+    assert [text for text, _ in read(path, Columns("1", "2"), Reading(header=False))] == [row[0] for row in rows]
+    assert len(read(path, Columns(rows[0][0], rows[0][1]))) == len(rows) - 1  # who names a column has named the header
+
+
+def test_headers_that_are_none_by_chance(tmp_path: Path) -> None:
+    for header, row in (
+        ("text,label", "the text,the label"),
+        ("Review Text,Sentiment", "label,positive"),
+        (",text,label", "0,words,x"),
+        ("text,label,0,1.5", "words,x,0,1.5"),
+        ("text,label,spam", "words,x,spam"),
+    ):
+        path = write(tmp_path / "a.csv", f"{header}\n{row}\n")
+        assert len(read(path)) == 1
+    path = write(tmp_path / "a.csv", "id,text,lang,is spam\n1,words,en,no\n")
+    assert [text for _, text in read_rows(path)] == ["words"]
+    pairs = write(tmp_path / "b.csv", "source,target\nout,aus\nsource,Quelle\n")
+    with pytest.raises(UsageError, match=r"'source' stands in its column again on line 3; .* --no-header"):
+        open_parallel(pairs)
+    assert list(open_parallel(pairs, source_column="source").read("train"))[1:] == [Pair("source", "Quelle")]
+
+
+def test_columns_without_names_take_no_time(tmp_path: Path) -> None:
+    count = 16_384  # as many as Excel has
+    path = write(tmp_path / "a.csv", f"text,label,_3{',' * count}\na,1,x{',' * count}\n")
+    began = time.perf_counter()
+    ((_, row),) = open_table(path).rows
+    assert time.perf_counter() - began < 5
+    assert (len(row), row["_3"], row[""], row["_2"], row["_4"]) == (count + 3, "x", "", "", "")
 
 
 # -- columns are the run's
@@ -504,6 +620,42 @@ def test_ids_are_no_labels_on_the_command_line(nlpkit: Command, tmp_path: Path) 
     assert "21 documents" in shown.stdout
 
 
+@pytest.mark.parametrize(
+    ("name", "reading", "option"),
+    [
+        ("a.jsonl", Reading(delimiter=";"), "--delimiter"),
+        ("a.jsonl", Reading(header=False), "--no-header"),
+        ("a.json", Reading(header=False), "--no-header"),
+        ("a.parquet", Reading(encoding="cp1252"), "--encoding"),
+        ("a.xlsx", Reading(encoding="cp1252"), "--encoding"),
+        ("a.xlsx", Reading(delimiter=";"), "--delimiter"),
+        ("a.txt", Reading(header=False), "--no-header"),
+        ("a.tmx", Reading(encoding="cp1252"), "--encoding"),
+    ],
+)
+def test_ways_to_read_that_say_nothing_are_refused(tmp_path: Path, name: str, reading: Reading, option: str) -> None:
+    write(tmp_path / name, '{"text": "a", "label": 1}\n')
+    for call in (open_labelled, open_documents, open_pairs):
+        with pytest.raises(UsageError, match=rf"{name}: {option} says nothing here"):
+            call(str(tmp_path / name), reading=reading)
+    with pytest.raises(UsageError, match=option):
+        next(read_texts(None, tmp_path / name, reading=reading))
+    write(tmp_path / "set" / "train.csv", "a;1\n")
+    write(tmp_path / "set" / "test.jsonl", '{"1": "a", "2": 1}\n')  # of a folder, what they go with
+    both = open_labelled(str(tmp_path / "set"), text_column="1", label_column="2", reading=Reading(None, ";", False))
+    assert list(both.read("test")) == [Example("a", "1")]
+
+
+def test_pairs_are_told_from_texts(nlpkit: Command, tmp_path: Path) -> None:
+    write(tmp_path / "a.jsonl", '{"translation": {"en": "one", "de": "eins"}}\n')
+    write(tmp_path / "b.csv", "en,de\none,eins\n")
+    for name in ("a.jsonl", "b.csv"):
+        shown = nlpkit("data", "show", name, cwd=tmp_path)
+        assert (shown.returncode, shown.stdout) == (2, "")
+        assert "say --pair en-de or the like, or --source-column and --target-column" in shown.stderr
+        assert "1 pairs" in nlpkit("data", "show", name, "--pair", "en-de", cwd=tmp_path).stdout
+
+
 # -- compression and formats
 
 
@@ -575,6 +727,16 @@ def test_json_arrays(tmp_path: Path) -> None:
         assert said in refusal(write(tmp_path / "d.json", content))
 
 
+def test_other_names_of_formats(tmp_path: Path) -> None:
+    for name, content in (
+        ("a.tab", 'text\tlabel\n"café, très bon"\t1\nmauvais\t0\n'),
+        ("a.psv", "text|label\ncafé, très bon|1\nmauvais|0\n"),
+        ("a.jsonlines", "".join(json.dumps(row._asdict()) + "\n" for row in ROWS)),
+        ("a.jl.gz", gzip.compress("".join(json.dumps(row._asdict()) + "\n" for row in ROWS).encode())),
+    ):
+        assert read(write(tmp_path / name, content)) == ROWS
+
+
 def test_predict_reads_rows_of_json(nlpkit: Command, trained: Path, tmp_path: Path) -> None:
     write(
         tmp_path / "x.json",
@@ -618,6 +780,20 @@ def test_excel(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     assert "is not readable as .xlsx" in refusal(write(tmp_path / "b.xlsx", "no"))
 
 
+def test_excel_of_another_standard(tmp_path: Path) -> None:
+    book = pytest.importorskip("openpyxl").Workbook()
+    book.active.append(["text", "label"])
+    book.save(tmp_path / "usual.xlsx")
+    with zipfile.ZipFile(tmp_path / "usual.xlsx") as usual, zipfile.ZipFile(tmp_path / "a.xlsx", "w") as strict:
+        for name in usual.namelist():
+            content = usual.read(name).replace(
+                b"http://schemas.openxmlformats.org/officeDocument/2006/relationships",
+                b"http://purl.oclc.org/ooxml/officeDocument/relationships",
+            )
+            strict.writestr(name, content)
+    assert "Strict Open XML; save it as usual .xlsx" in refusal(tmp_path / "a.xlsx")
+
+
 def test_shards_of_hugging_face(tmp_path: Path) -> None:
     pyarrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
     (tmp_path / "data").mkdir()
@@ -657,6 +833,12 @@ def test_folders_of_splits_that_hold_tables(tmp_path: Path) -> None:
         "a.PNG",
         "a.tar.gz",
         "a.feather",
+        "a.html",
+        "a.HTM",
+        "a.xml",
+        "a.yaml",
+        "a.yml",
+        "a.toml",
         "a.tmx",
     ],
 )
@@ -693,6 +875,8 @@ def test_standard_input_as_a_table(nlpkit: Command, trained: Path, tmp_path: Pat
         ["1", "a lovely film", "positive"],
         ["2", "a dull film", "negative"],
     ]
+    empty = nlpkit("predict", "--model", trained, "-f", "-", "--delimiter", ",", "--format", "csv", stdin="id,text\n")
+    assert empty.stdout == "id,text,label,score\n"
     lines = nlpkit("predict", "--model", trained, "--file", "-", stdin="a lovely film\n")
     assert lines.stdout.endswith("\ta lovely film\n")
     refused = nlpkit("predict", "--model", trained, "--file", "-", "--text-column", "text", stdin="a lovely film\n")
@@ -727,6 +911,18 @@ def test_labels_are_one_whatever_their_form(tmp_path: Path, caplog: pytest.LogCa
     ]
 
 
+def test_numbers_that_look_alike(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = write(tmp_path / "a.csv", "text,label\na,5\nb,5.0\nc,12345678901234567\nd,12345678901234568\n")
+    with caplog.at_level(logging.WARNING, logger="nlpkit"):
+        assert [label for _, label in read(path)][:2] == ["5", "5.0"]
+        rows = [{"text": "a", "label": 5}, {"text": "b", "label": "5"}, {"text": "c", "label": 5.0}]
+        mixed = write(tmp_path / "a.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
+        assert {label for _, label in read(mixed)} == {"5"}
+    assert caplog.messages == [
+        f"{path}: the labels '5' and '5.0' are taken for different ones; write them alike if they are not"
+    ]
+
+
 def test_rows_left_out_are_counted_for_every_split(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     write(tmp_path / "train.csv", "text,label\na,1\n,1\n \u3000,0\n")
     write(tmp_path / "test.csv", "text,label\n,1\nb,1\n")
@@ -736,7 +932,7 @@ def test_rows_left_out_are_counted_for_every_split(tmp_path: Path, caplog: pytes
             list(dataset.read(split))
     assert caplog.messages == [
         f"left out 2 rows without text in {tmp_path / 'train.csv'}",
-        f"left out 1 rows without text in {tmp_path / 'test.csv'}",
+        f"left out 1 row without text in {tmp_path / 'test.csv'}",
     ]
 
 

@@ -7,20 +7,26 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from decimal import Decimal
+from itertools import chain
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pyarrow
 import pyarrow.parquet
 import pytest
 
-from nlpkit.cli.options import to_json
+from nlpkit.cli.options import read_texts, to_json
 from nlpkit.cli.pipe import bursts
+from nlpkit.cli.predictions import answers
+from nlpkit.cli.predictions import open_writer as label_rows
 from nlpkit.cli.rows import Format, choose_format, open_rows
+from nlpkit.cli.translations import open_writer as translated_rows
 from nlpkit.errors import DataError, UsageError
 from tests.conftest import Command
 from tests.test_cli import refused
@@ -150,6 +156,79 @@ def test_values_keep_their_kind(nlpkit: Command, trained: Path, tmp_path: Path) 
     assert (kept["label"], type(kept["score"])) == ("positive", float)
 
 
+@pytest.mark.parametrize("suffix", ["csv", "tsv", "parquet"])
+def test_tables_without_rows_have_a_header(nlpkit: Command, trained: Path, tmp_path: Path, suffix: str) -> None:
+    (tmp_path / "in.csv").write_text("id,label,text\n")
+    done = nlpkit("predict", "--model", trained, "--file", "in.csv", "--top", "9", "-o", f"a.{suffix}", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    added = ["predicted_label", "score", "label_2", "score_2"]
+    if suffix == "parquet":
+        assert pyarrow.parquet.read_schema(tmp_path / "a.parquet").names == ["id", "label", "text", *added]
+    else:
+        with (tmp_path / f"a.{suffix}").open(newline="") as file:
+            (header,) = csv.reader(file, delimiter="," if suffix == "csv" else "\t")
+        assert header == ["id", "label", "text", *added]
+
+
+def test_headers_without_rows(tmp_path: Path) -> None:
+    (tmp_path / "in.csv").write_text("id,note,note,text\n")
+    pyarrow.parquet.write_table(
+        pyarrow.table({"id": pyarrow.array([], "int8"), "text": pyarrow.array([], "string")}), tmp_path / "in.parquet"
+    )
+    (tmp_path / "in.json").write_text("[]")
+    (tmp_path / "in.txt").write_text("")
+    for name, columns in (
+        ("in.csv", "id,note,note_2,text,"),
+        ("in.parquet", "id,text,"),
+        ("in.json", "text,"),  # of which nothing is known, as of lines
+        ("in.txt", "text,"),
+    ):
+        keys: list[str] = []
+        assert not [*chain.from_iterable(read_texts(None, tmp_path / name, header=keys.extend))]
+        with label_rows(Format.csv, tmp_path / "out.csv", 1, source=tmp_path / name, keys=keys):
+            pass
+        assert (tmp_path / "out.csv").read_text() == f"{columns}label,score\n"
+        with translated_rows(Format.csv, tmp_path / "out.csv", 2, source=tmp_path / name, keys=keys):
+            pass
+        assert (tmp_path / "out.csv").read_text() == (
+            f"{columns.replace('text', 'text' if keys else 'source')}"
+            "translation,log_probability,translation_2,log_probability_2\n"
+        )
+        with label_rows(Format.jsonl, tmp_path / "out.jsonl", 1, source=tmp_path / name, keys=keys):
+            pass
+        assert (tmp_path / "out.jsonl").read_text() == ""
+    with label_rows(Format.parquet, tmp_path / "out.parquet", 1, source=tmp_path / "in.parquet", keys=["id", "text"]):
+        pass
+    schema = pyarrow.parquet.read_schema(tmp_path / "out.parquet")
+    assert (schema.names, schema.field("id").type) == (["id", "text", "label", "score"], pyarrow.int8())
+
+
+def test_a_mark_between_labels_stands_in_none() -> None:
+    for labels, mark in (
+        (("a", "b"), ";"),
+        (("a;b", "c"), "|"),
+        (("a;b|c", "d"), ","),
+        (("a;b|c,d", "e"), ";;"),
+        (("a;;b|c,d", "e"), ";;;"),
+    ):
+        (answer,) = answers(_Several(labels), iter([({}, "x")]), lambda scores: [0, 1], None)  # type: ignore[arg-type]
+        ((told, _),) = answer.cells(1)
+        assert told.split(mark) == list(labels)
+
+
+class _Several:
+    """Answers in place of a classifier of several labels a text: all of them."""
+
+    several = True
+    recipe = SimpleNamespace(data=SimpleNamespace(label_delimiter=None))
+
+    def __init__(self, labels: tuple[str, ...]) -> None:
+        self.labels = labels
+
+    def predict_stream(self, texts: Iterable[str]) -> Iterator[Any]:
+        return (np.ones(len(self.labels), np.float32) for _ in texts)
+
+
 def test_json_for_every_reader() -> None:
     text = to_json({"a": [float("nan"), {"b": float("inf")}, (1.5, "ü")]}, indent=2)
     assert json.loads(text, parse_constant=never) == {"a": [None, {"b": None}, [1.5, "ü"]]}
@@ -170,6 +249,49 @@ def test_a_parquet_file_of_many_rows(tmp_path: Path) -> None:
         pass
     assert read(tmp_path / "empty.parquet") == []
     assert sorted(path.name for path in tmp_path.iterdir()) == ["empty.parquet", "out.parquet"]
+
+
+def test_parquet_stays_as_it_is(tmp_path: Path) -> None:
+    types: dict[str, tuple[pyarrow.DataType, list[Any]]] = {
+        "text": (pyarrow.large_string(), ["a", "b", None]),
+        "ns": (pyarrow.timestamp("ns", "Europe/Zurich"), [1_700_000_000_123_456_789, 1, None]),
+        "time": (pyarrow.time64("ns"), [1_001, 2_002, None]),
+        "span": (pyarrow.duration("ns"), [1_001, 2_002, None]),
+        "day": (pyarrow.date32(), [19_000, 1, None]),
+        "int8": (pyarrow.int8(), [-1, 127, None]),
+        "uint64": (pyarrow.uint64(), [2**64 - 1, 0, None]),
+        "half": (pyarrow.float16(), [np.float16(0.1), np.float16(2), None]),
+        "float": (pyarrow.float32(), [0.1, float("nan"), None]),
+        "price": (pyarrow.decimal128(9, 2), [Decimal("1.50"), Decimal("-3.00"), None]),
+        "kind": (pyarrow.dictionary(pyarrow.int8(), pyarrow.string()), ["x", "y", None]),
+        "map": (pyarrow.map_(pyarrow.string(), pyarrow.int16()), [[("a", 1)], [], None]),
+        "list": (pyarrow.list_(pyarrow.int8()), [[1, 2], [], None]),
+        "pair": (pyarrow.list_(pyarrow.float32(), 2), [[0.1, 2], [3, 4], [5, 6]]),
+        "nested": (pyarrow.struct({"a": pyarrow.uint8(), "b": pyarrow.binary()}), [{"a": 1, "b": b"x"}, {}, None]),
+        "raw": (pyarrow.binary(2), [b"ab", b"cd", None]),
+        "none": (pyarrow.null(), [None, None, None]),
+        "label": (pyarrow.bool_(), [True, False, None]),
+    }
+    table = pyarrow.table({name: pyarrow.array(values, kind) for name, (kind, values) in types.items()})
+    table = table.replace_schema_metadata({"mine": "kept"})
+    source = tmp_path / "in.parquet"
+    pyarrow.parquet.write_table(table, source, row_group_size=2)
+    for output in (tmp_path / "out.parquet", source):  # in place, too
+        with open_rows(Format.parquet, output, source) as write:
+            for i in range(3):
+                write({"text": "not read again", "label": None}, {"label": f"l{i}", "score": i / 2})
+        found = pyarrow.parquet.read_table(output)
+        assert found.schema.metadata == {b"mine": b"kept"}
+        assert found.select(table.column_names).schema.equals(table.schema)
+        for name in table.column_names:
+            assert found[name].equals(table[name]) or name == "float"  # as NaN is not itself
+        assert found["float"].to_pylist()[::2] == table["float"].to_pylist()[::2]
+        assert found.select(["predicted_label", "score"]).to_pydict() == {
+            "predicted_label": ["l0", "l1", "l2"],
+            "score": [0.0, 0.5, 1.0],
+        }
+    with pytest.raises(DataError, match="has changed while it was read"), open_rows(Format.parquet, source, source):
+        pass
 
 
 def write_mixed(out: Path) -> None:
@@ -194,6 +316,10 @@ def test_a_line_a_text(nlpkit: Command, trained: Path) -> None:
         (None, "b.tsv", "a.csv", "tsv"),
         (None, "b.parquet", "a.csv", "parquet"),
         (None, "b.de", None, "plain"),
+        (None, None, "a.psv", "csv"),
+        (None, "b.tab", "a.psv", "tsv"),
+        (None, "b.jl", None, "jsonl"),
+        (None, None, "a.jsonlines.gz", "jsonl"),
         ("csv", "b.txt", "a.jsonl", "csv"),
         ("jsonl", "b.ndjson", None, "jsonl"),
     ],
@@ -207,6 +333,7 @@ def test_formats(said: str | None, output: str | None, file: str | None, expecte
     [
         (None, "b.xlsx", ".xlsx is not written"),
         (None, "b.PDF", ".pdf is not written"),
+        (None, "b.psv", ".psv is not written"),
         (None, "b.csv.gz", ".gz is not written"),
         ("jsonl", "b.csv", "csv file, and jsonl"),
         ("parquet", None, "goes with --output"),
@@ -225,6 +352,9 @@ def test_formats_that_are_not_written(said: str | None, output: str | None, part
         (["predict", "x", "--json", "--output", "a.csv"], ["a.csv", "jsonl"]),
         (["predict", "x", "--text-column", "a"], ["--text-column goes with --file"]),
         (["predict", "x", "--overwrite"], ["--overwrite goes with --output"]),
+        (["predict", "x", "--encoding", "cp1252"], ["--encoding goes with --file"]),
+        (["predict", "x", "--no-header"], ["--no-header goes with --file"]),
+        (["translate", "x", "--delimiter", ";"], ["--delimiter goes with --file"]),
         (["translate", "x", "--output", "a.pdf"], [".pdf is not written"]),
         (["translate", "x", "--attention", "--json"], ["--attention goes without --json"]),
         (["translate", "x", "--attention", "--nbest", "2"], ["--attention goes without --nbest"]),

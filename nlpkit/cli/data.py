@@ -1,6 +1,7 @@
 """`nlpkit data`: what can be trained on."""
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -22,6 +23,7 @@ from nlpkit.cli.options import (
     print_json,
     watched,
 )
+from nlpkit.errors import UsageError
 
 if TYPE_CHECKING:
     from nlpkit.data.summary import DocumentsSummary, PairsSummary, Summary
@@ -85,27 +87,36 @@ def show(
     dataset: Any
     summarized: Callable[[Iterator[Any]], Any]
     present: Callable[[str, Any], None]
+    labels = label_column or label_columns or label_delimiter
     if pair or source_column or target_column:
         task = "translation"
     else:
-        labels = label_column or label_columns or label_delimiter
         task = "classification" if labels else task_of(name, text_column=text_column, reading=reading)
-    if task == "translation":
-        dataset = open_pairs(name, pair=pair, source_column=source_column, target_column=target_column, reading=reading)
-        summarized, present = summarize_pairs, _show_pairs
-    elif task == "generation":
-        dataset = open_documents(name, text_column=text_column, reading=reading)
-        summarized, present = summarize_documents, _show_documents
-    else:
-        dataset = open_labelled(
-            name,
-            text_column=text_column,
-            label_column=label_column,
-            label_columns=column_names(label_columns),
-            label_delimiter=label_delimiter,
-            reading=reading,
-        )
-        summarized, present = summarize, _show_labelled
+    try:
+        if task == "translation":
+            dataset = open_pairs(
+                name, pair=pair, source_column=source_column, target_column=target_column, reading=reading
+            )
+            summarized, present = summarize_pairs, _show_pairs
+        elif task == "generation":
+            dataset = open_documents(name, text_column=text_column, reading=reading)
+            summarized, present = summarize_documents, _show_documents
+        else:
+            dataset = open_labelled(
+                name,
+                text_column=text_column,
+                label_column=label_column,
+                label_columns=column_names(label_columns),
+                label_delimiter=label_delimiter,
+                reading=reading,
+            )
+            summarized, present = summarize, _show_labelled
+    except UsageError as error:
+        named = pair or source_column or target_column or labels or text_column
+        if named or task == "generation" or not Path(name).exists():
+            raise
+        hint = "if it holds pairs of sentences, say --pair en-de or the like, or --source-column and --target-column"
+        raise UsageError(f"{error}; {hint}") from None
     summaries: dict[str, Any] = {
         split: summarized(watched(dataset.read(split), f"reading {split}")) for split in dataset.splits
     }

@@ -114,6 +114,15 @@ def check_texts(texts: list[str] | None, file: Path | None, example: str) -> Non
         raise UsageError(f"give a text, such as {example}, or --file, or pipe lines in")
 
 
+def check_reading_options(
+    texts: list[str] | None, encoding: str | None, delimiter: str | None, no_header: bool
+) -> None:
+    """Refuses ways to read a file or a pipe beside texts."""
+    given = {"--encoding": encoding is not None, "--delimiter": delimiter is not None, "--no-header": no_header}
+    if texts and (idle := next((option for option, is_given in given.items() if is_given), None)):
+        raise UsageError(f"{idle} goes with --file or lines piped in, not with texts; leave one of them out")
+
+
 def reading_of(encoding: str | None, delimiter: str | None = None, no_header: bool = False) -> "Reading | None":
     """How files are read, where an option says so."""
     from nlpkit.data.tables import Reading
@@ -129,18 +138,21 @@ def read_texts(
     *,
     remembered: str | None = None,
     reading: "Reading | None" = None,
+    header: Callable[[list[str]], object] = lambda keys: None,
 ) -> "Iterator[Iterator[tuple[Row, str]]]":
     """Arguments, else the rows of a file, else the lines of standard input, each with its text: in one burst, or, from
-    a pipe that pauses, in one for each time that it goes on."""
+    a pipe that pauses, in one for each time that it goes on. `header` is as `read_rows` calls it."""
     from nlpkit.cli.pipe import bursts
     from nlpkit.data.encoding import piped_line
     from nlpkit.data.files import read_rows
-    from nlpkit.data.tables import Reading
+    from nlpkit.data.tables import Reading, check_reading
 
     if texts:
         yield (({}, utf8(text, "a text")) for text in texts)
     elif file not in (None, Path("-")) or reading is not None:
-        yield read_rows(file or Path("-"), text_column, remembered=remembered, reading=reading or Reading())
+        path, reading = file or Path("-"), reading or Reading()
+        check_reading(path, reading)
+        yield read_rows(path, text_column, remembered=remembered, reading=reading, header=header)
     elif text_column is not None:
         raise UsageError("standard input is read as lines, which have no columns; say --delimiter if it is a table")
     else:

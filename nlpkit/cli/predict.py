@@ -16,6 +16,7 @@ from nlpkit.cli.options import (
     TextColumn,
     answered,
     check_options,
+    check_reading_options,
     check_texts,
     load_model,
     read_texts,
@@ -55,6 +56,7 @@ def predict(
         together={"text_column": ["file"], "overwrite": ["output"]},
     )
     check_texts(texts, file, 'nlpkit predict "I loved every minute"')
+    check_reading_options(texts, encoding, delimiter, no_header)
     check_output_file(output, overwrite=overwrite)
     if top > 1 and min_score is not None:
         raise UsageError("--top gives labels whatever their scores, and --min-score does not; give one of them")
@@ -71,8 +73,10 @@ def predict(
     most = None if chosen is Format.jsonl and top == 1 else top  # JSON tells every score, unless asked for the best
     respond = partial(answers, classifier, choose=choose, most=most)
     reading = reading_of(encoding, delimiter, no_header)
-    given = read_texts(texts, file, text_column, remembered=classifier.columns.get("text"), reading=reading)
+    keys: list[str] = []
+    remembered = classifier.columns.get("text")
+    given = read_texts(texts, file, text_column, remembered=remembered, reading=reading, header=keys.extend)
     found = answered(given, respond, output, "predicting")
-    with open_writer(chosen, output, top) as write:
+    with open_writer(chosen, output, min(top, len(classifier.labels)), source=file, keys=keys) as write:
         for answer in found:
             write(answer)

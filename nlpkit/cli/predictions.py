@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +60,9 @@ def answers(
 
     labels = classifier.labels
     joined = classifier.recipe.data.label_delimiter or next(
-        (mark for mark in (";", "|") if not any(mark in str(label) for label in labels)), ";"
+        mark
+        for mark in chain((";", "|", ","), (";" * length for length in count(2)))
+        if not any(mark in str(label) for label in labels)
     )
     empty = 0
     for scores in classifier.predict_stream(stream()):
@@ -78,18 +81,25 @@ def answers(
 
 
 @contextmanager
-def open_writer(format: Format, output: Path | None, top: int) -> Iterator[Callable[[Answer], object]]:
+def open_writer(
+    format: Format, output: Path | None, top: int, *, source: Path | None = None, keys: Sequence[str] = ()
+) -> Iterator[Callable[[Answer], object]]:
     """A function that writes answers with their `top` labels, to `output`, else to standard output.
 
-    `plain` is a line a text: label, score, text, with tabs between; the others are rows, as `open_rows` writes them.
-    The output appears when all is written. Raises NlpkitError when it cannot be.
+    `plain` is a line a text: label, score, text, with tabs between; the others are rows, as `open_rows` writes them,
+    from the file `source`, whose rows have these `keys`. The output appears when all is written. Raises NlpkitError
+    when it cannot be.
     """
     if format is Format.plain:
         with open_output(output) as file:
             yield lambda answer: file.write(_line(answer, top))
     else:
+
+        def empty() -> tuple[Row, Row]:
+            return dict.fromkeys(keys or ["text"]), _numbered([(None, None)] * top)
+
         columns = {Format.jsonl: _nested, Format.parquet: _flat}.get(format, _cells)
-        with open_rows(format, output) as write:
+        with open_rows(format, output, source, empty) as write:
             yield lambda answer: write(answer.row or {"text": answer.text}, columns(answer, top))
 
 

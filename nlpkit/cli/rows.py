@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import IO, Any
 
 from nlpkit.cli.options import to_json
-from nlpkit.data.tables import Row
+from nlpkit.data.compression import STDIN, inner_suffix
+from nlpkit.data.tables import Row, seekable
 from nlpkit.errors import DataError, NlpkitError, UsageError
 from nlpkit.output import open_output
 
 Write = Callable[[Row, Row], None]
+_Writer = tuple[Callable[[Row, Row], object], Callable[[Row, Row], object]]
 
 
 class Format(StrEnum):
@@ -32,19 +34,22 @@ class Format(StrEnum):
 _NAMED = {
     ".csv": Format.csv,
     ".tsv": Format.tsv,
+    ".tab": Format.tsv,
     ".jsonl": Format.jsonl,
     ".ndjson": Format.jsonl,
+    ".jsonlines": Format.jsonl,
+    ".jl": Format.jsonl,
     ".parquet": Format.parquet,
 }
 # a file of these is read, and its rows are shown as
-_SHOWN = {".parquet": Format.jsonl, ".json": Format.jsonl, ".xlsx": Format.csv}
+_SHOWN = {".parquet": Format.jsonl, ".json": Format.jsonl, ".xlsx": Format.csv, ".psv": Format.csv}
 _PACKED = (".gz", ".bz2", ".xz", ".zst", ".zip")
 # names that stand for what is not written; any other, such as .txt, .de or none, is for plain lines
 _NOT_WRITTEN = (
     *_PACKED,
     *(".7z", ".arrow", ".avro", ".db", ".doc", ".docx", ".feather", ".h5", ".hdf5", ".htm", ".html", ".json", ".npy"),
-    *(".npz", ".ods", ".odt", ".orc", ".pdf", ".pickle", ".pkl", ".ppt", ".pptx", ".rtf", ".sqlite", ".sqlite3"),
-    *(".tar", ".tmx", ".xls", ".xlsm", ".xlsx", ".xml", ".yaml", ".yml"),
+    *(".npz", ".ods", ".odt", ".orc", ".pdf", ".pickle", ".pkl", ".ppt", ".pptx", ".psv", ".rtf", ".sqlite"),
+    *(".sqlite3", ".tar", ".tmx", ".xls", ".xlsm", ".xlsx", ".xml", ".yaml", ".yml"),
 )
 _CHUNK = 2_048  # rows of Parquet that become columns together
 
@@ -77,21 +82,48 @@ def _format_of(file: Path | None) -> Format | None:
 
 
 @contextmanager
-def open_rows(format: Format, output: Path | None) -> Iterator[Write]:
+def open_rows(
+    format: Format, output: Path | None, source: Path | None = None, empty: Callable[[], tuple[Row, Row]] | None = None
+) -> Iterator[Write]:
     """`write(row, added)`: a row's own columns and those that are added to it go to `output`, else to standard output.
 
     Added columns have names that the first row does not have; nothing is written over. A table's header is the first
-    row's. The output appears when all is written. Raises DataError for a row that has a column of a name that was
-    given to an added one, or, in a table, one that the header has not; NlpkitError when it cannot be written.
+    row's, or, where none is written, that of the row that `empty` gives then. Of Parquet from a `source` in Parquet,
+    whose rows then are all written in their order, the own columns are the source's, of its types. The output appears
+    when all is written. Raises DataError for a row that has a column of a name that was given to an added one, or, in
+    a table, one that the header has not; NlpkitError when it cannot be written.
     """
-    with open_output(output) as file:
-        if format is Format.parquet:
-            with _parquet_writer(file) as put:
-                yield _naming(put)
-        elif format is Format.jsonl:
-            yield _naming(lambda row: file.write(to_json(row) + "\n"))
-        else:
-            yield _naming(_table_writer(file, "," if format is Format.csv else "\t"))
+    name = _naming()
+    with open_output(output) as file, _opened(format, file, source) as (begin, put):
+        begun = False
+
+        def write(row: Row, added: Row) -> None:
+            nonlocal begun
+            named = name(row, added)
+            if not begun:
+                begun = True
+                begin(row, named)
+            put(row, named)
+
+        yield write
+        if not begun and empty is not None:
+            row, added = empty()
+            begin(row, name(row, added))
+
+
+@contextmanager
+def _opened(format: Format, file: IO[str], source: Path | None) -> Iterator[_Writer]:
+    """What is called with the first row's own and added columns, and then with those of each row."""
+    if format is Format.jsonl:
+        yield lambda row, added: None, lambda row, added: file.write(to_json(row | added) + "\n")
+    elif format is not Format.parquet:
+        yield _table_writer(file, "," if format is Format.csv else "\t")
+    elif source is not None and source != STDIN and inner_suffix(source) == ".parquet":
+        with _parquet_from(source, file) as writer:
+            yield writer
+    else:
+        with _parquet_writer(file) as writer:
+            yield writer
 
 
 def one_line(text: str) -> str:
@@ -99,11 +131,12 @@ def one_line(text: str) -> str:
     return " ".join(text.split())
 
 
-def _naming(put: Callable[[Row], Any]) -> Write:
+def _naming() -> Callable[[Row, Row], Row]:
+    """A function from a row and what is added to it to that under the names that it has in all rows."""
     names: dict[str, str] = {}  # of the added columns
     numbers = count(1)
 
-    def write(row: Row, added: Row) -> None:
+    def name(row: Row, added: Row) -> Row:
         number = next(numbers)
         for name in [name for name in added if name not in names]:
             free = chain([name, f"predicted_{name}"], (f"predicted_{name}_{n}" for n in count(2)))
@@ -114,30 +147,32 @@ def _naming(put: Callable[[Row], Any]) -> Write:
                     f"row {number} has a column {name!r}, which the first row has not, so that the answers have the "
                     "name; give that column to every row"
                 )
-        put(row | {names[name]: value for name, value in added.items()})
+        return {names[name]: value for name, value in added.items()}
 
-    return write
+    return name
 
 
-def _table_writer(file: IO[str], delimiter: str) -> Callable[[Row], None]:
+def _table_writer(file: IO[str], delimiter: str) -> _Writer:
     # of cells with line breaks, csv quotes those alone that its own line breaks are made of
     table = csv.writer(_Unix(file), delimiter=delimiter, lineterminator="\r\n")
-    header: list[str] = []
+    header: Row = {}
     numbers = count(1)
 
-    def put(row: Row) -> None:
+    def begin(row: Row, added: Row) -> None:
+        header.update(row | added)
+        table.writerow(header)
+
+    def put(row: Row, added: Row) -> None:
         number = next(numbers)
-        if not header:
-            header.extend(row)
-            table.writerow(header)
-        if strange := [name for name in row if name not in header]:
+        whole = row | added
+        if strange := [name for name in whole if name not in header]:
             raise DataError(
                 f"row {number} has a column {strange[0]!r}, which the first row has not, so that the table has no "
                 "place for it; give all rows the same columns, or write .jsonl, where each has its own"
             )
-        table.writerow([_cell(row.get(name)) for name in header])
+        table.writerow([_cell(whole.get(name)) for name in header])
 
-    return put
+    return begin, put
 
 
 class _Unix:
@@ -160,29 +195,56 @@ def _cell(value: Any) -> Any:
 
 
 @contextmanager
-def _parquet_writer(file: IO[str]) -> Iterator[Callable[[Row], None]]:
+def _parquet_writer(file: IO[str]) -> Iterator[_Writer]:
     """Keeps rows as columns until the end, when what types they have is known."""
     import pyarrow
     import pyarrow.parquet
 
     tables: list[Any] = []
+    header: Row = {}
     rows: list[Row] = []
 
     def gather() -> None:
-        names = dict.fromkeys(name for row in rows for name in row)
+        names = dict.fromkeys(name for row in [header, *rows] for name in row)
         tables.append(pyarrow.table({name: [row.get(name) for row in rows] for name in names}))
         rows.clear()
 
-    def put(row: Row) -> None:
-        rows.append(row)
+    def put(row: Row, added: Row) -> None:
+        rows.append(row | added)
         if len(rows) == _CHUNK:
             gather()
 
     try:
-        yield put
+        yield lambda row, added: header.update(row | added), put
         gather()
         whole = pyarrow.concat_tables(tables, promote_options="permissive")
     except (pyarrow.ArrowException, OverflowError) as error:
         reason = " ".join(str(error).split())
         raise DataError(f"the rows do not fit into one Parquet table ({reason}); write .jsonl instead") from None
     pyarrow.parquet.write_table(whole, file.buffer)  # type: ignore[attr-defined]
+
+
+@contextmanager
+def _parquet_from(source: Path, file: IO[str]) -> Iterator[_Writer]:
+    """Keeps what is added until the end, and then puts it beside the source's own columns, a row group at a time: what
+    Arrow has, such as nanoseconds, is not all to be had in Python."""
+    import pyarrow
+    import pyarrow.parquet
+
+    names: Row = {}
+    rows: list[Row] = []
+    yield lambda row, added: names.update(added), lambda row, added: rows.append(added)
+    added = pyarrow.table({name: [row.get(name) for row in rows] for name in names})
+    with pyarrow.parquet.ParquetFile(seekable(source)) as given:
+        if given.metadata.num_rows != len(rows):
+            raise DataError(f"{source} has changed while it was read; try again")
+        schema = given.schema_arrow
+        for field in added.schema:
+            schema = schema.append(field)
+        with pyarrow.parquet.ParquetWriter(file.buffer, schema) as writer:  # type: ignore[attr-defined]
+            begun = 0
+            for group in range(given.num_row_groups):
+                own = given.read_row_group(group)
+                beside = added.slice(begun, own.num_rows)
+                begun += own.num_rows
+                writer.write_table(pyarrow.Table.from_arrays([*own.columns, *beside.columns], schema=schema))

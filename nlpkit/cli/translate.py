@@ -15,6 +15,7 @@ from nlpkit.cli.options import (
     TextColumn,
     answered,
     check_options,
+    check_reading_options,
     check_texts,
     load_model,
     note,
@@ -69,6 +70,7 @@ def translate(
         together={"text_column": ["file"], "overwrite": ["output", "html"]},
     )
     check_texts(texts, file, 'nlpkit translate "5 mars 2024"')
+    check_reading_options(texts, encoding, delimiter, no_header)
     looking = attention or html is not None
     if looking and len(model) > 1:
         raise UsageError(
@@ -92,12 +94,13 @@ def translate(
     translator = first.together(*others) if others else first
     remembered = translator.columns.get("source", "source")
     reading = reading_of(encoding, delimiter, no_header)
-    given = read_texts(texts, file, text_column, remembered=remembered, reading=reading)
+    keys: list[str] = []
+    given = read_texts(texts, file, text_column, remembered=remembered, reading=reading, header=keys.extend)
     if looking:
         _show_attention(translator, (text for _, text in chain.from_iterable(given)), html, attention, beam, ranking)
         return
     found = answered(given, lambda burst: answers(translator, burst, beam, ranking), output, "translating")
-    with open_writer(chosen, output, nbest) as write:
+    with open_writer(chosen, output, nbest, source=file, keys=keys) as write:
         for answer in found:
             write(answer)
 

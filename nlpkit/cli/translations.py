@@ -1,7 +1,7 @@
 """Texts in, translations out: as a stream, in one of the formats of rows."""
 
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
@@ -38,11 +38,14 @@ def answers(
 
 
 @contextmanager
-def open_writer(format: Format, output: Path | None, nbest: int) -> Iterator[Callable[[Answer], object]]:
+def open_writer(
+    format: Format, output: Path | None, nbest: int, *, source: Path | None = None, keys: Sequence[str] = ()
+) -> Iterator[Callable[[Answer], object]]:
     """A function that writes answers with their `nbest` translations, to `output`, else to standard output.
 
     `plain` is a line a text; of several translations, each has a line: the text's number from 1, log p, translation,
-    with tabs between. The others are rows, as `open_rows` writes them. Where fewer translations were found, as of an
+    with tabs between. The others are rows, as `open_rows` writes them, from the file `source`, whose rows have these
+    `keys`. Where fewer translations were found, as of an
     empty text, the places of the others are empty. The output appears when all is written. Raises NlpkitError when it
     cannot be.
     """
@@ -51,8 +54,12 @@ def open_writer(format: Format, output: Path | None, nbest: int) -> Iterator[Cal
         with open_output(output) as file:
             yield lambda answer: file.writelines(_lines(next(numbers), answer, nbest))
     else:
+
+        def empty() -> tuple[Row, Row]:
+            return dict.fromkeys(keys or ["source"]), _flat(Answer({}, "", []), nbest)
+
         columns = _nested if format is Format.jsonl else _flat
-        with open_rows(format, output) as write:
+        with open_rows(format, output, source, empty) as write:
             yield lambda answer: write(answer.row or {"source": answer.text}, columns(answer, nbest))
 
 

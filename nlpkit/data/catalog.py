@@ -24,7 +24,7 @@ from nlpkit.data.parallel import (
     pair_columns,
     split_pair,
 )
-from nlpkit.data.tables import Reading, is_table
+from nlpkit.data.tables import Reading, check_reading, column_names, is_table
 from nlpkit.data.tfds import is_prepared, open_tfds, open_tfds_pairs, open_tfds_texts
 from nlpkit.errors import NlpkitError, UsageError, did_you_mean
 
@@ -104,6 +104,7 @@ def open_labelled(
         raise UsageError("a column for each label goes with neither --label-column nor --label-delimiter; leave it out")
     if path := _existing(source):
         with _shadowing(source):
+            check_reading(path, reading)
             return open_local(path, columns, skip_empty=skip_empty, reading=reading, remembered=remembered)
     _refuse_reading(source, reading)
     if source.startswith("tfds:"):
@@ -126,6 +127,7 @@ def open_documents(
     """The documents that a path or a name means; of labelled data, the texts. Otherwise as `open_labelled`."""
     if path := _existing(source):
         with _shadowing(source):
+            check_reading(path, reading)
             return open_local_documents(path, text_column, reading=reading, remembered=remembered)
     _refuse_reading(source, reading)
     if source.startswith("tfds:"):
@@ -163,6 +165,7 @@ def open_pairs(
         path = Path(source).expanduser()
     if path:
         with _shadowing(source):
+            check_reading(path, reading)
             return open_parallel(
                 path,
                 other,
@@ -202,7 +205,10 @@ def task_of(source: str, *, text_column: str | None = None, reading: Reading = R
         path = tables.get("train", next(iter(tables.values())))[0]
     elif not is_table(path, reading):
         return "generation"
-    names = [name.strip().lower() for name in pair_columns(path, reading)]
+    columns = pair_columns(path, reading)
+    if columns != column_names(path, reading):  # sentences by their language
+        return "translation"
+    names = [name.strip().lower() for name in columns]
     if any(name in LABEL_NAMES for name in names):
         # `target` may be a label, and the translation of a source
         return "translation" if "source" in names and "target" in names else "classification"

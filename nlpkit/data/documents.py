@@ -8,6 +8,7 @@ from nlpkit.data.columns import NONE, Header, choose_column
 from nlpkit.data.compression import bare_name
 from nlpkit.data.dataset import Dataset
 from nlpkit.data.encoding import read_text
+from nlpkit.data.facts import amount
 from nlpkit.data.files import read_rows, settled
 from nlpkit.data.folders import (
     SPLITS,
@@ -39,7 +40,8 @@ def open_documents(
     splits: dict[str, Callable[[], Iterator[str]]]
     if tables := _tables(path, reading):
         files = [file for split in tables.values() for file in split]
-        roles = settled(tables, reading, partial(_choose, wanted=text_column, remembered=remembered.get("text")))
+        choose = partial(_choose, wanted=text_column, remembered=remembered.get("text"))
+        roles = settled(tables, reading, choose, named=(text_column,), remembered=remembered)
         splits = {split: partial(_column, files, roles["text"], reading) for split, files in tables.items()}
     elif text_column is not None:
         raise UsageError(f"{path} is no table, so it has no columns to choose from; leave --text-column out")
@@ -105,4 +107,5 @@ def _column(files: list[Path], column: str, reading: Reading) -> Iterator[str]:
             else:
                 empty += 1
     if empty:
-        tell_once(f"left out {empty:,} rows without text in {files[0] if len(files) == 1 else files[0].parent}")
+        place = files[0] if len(files) == 1 else files[0].parent
+        tell_once(f"left out {amount(empty, 'rows')} without text in {place}")

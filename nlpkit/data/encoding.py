@@ -2,6 +2,8 @@
 
 import codecs
 import io
+import re
+import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +18,8 @@ _MARKS = (  # UTF-32's begins as UTF-16's does, so it comes first
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
+_USUAL = ("cp1252", "mac_roman", "cp850")  # what most people's files are in that are not UTF-8
+_IN_WORDS = "\u2019\u2018\xb4\xb7\xad\u2013\u2014\u2026\xa0"  # signs that may stand between two letters
 _AS_TEXT = "save what is in it as text, or as a table"
 _UNREAD = {
     **dict.fromkeys((".xls", ".xlsb", ".ods", ".numbers"), "save the sheet as .xlsx or .csv"),
@@ -26,6 +30,7 @@ _UNREAD = {
     **dict.fromkeys((".tar", ".tgz", ".tbz2", ".txz", ".7z", ".rar"), "unpack it"),
     **dict.fromkeys((".png", ".jpg", ".jpeg", ".gif", ".bmp", ".tif", ".tiff", ".webp", ".heic"), _AS_TEXT),
     **dict.fromkeys((".mp3", ".wav", ".flac", ".ogg", ".mp4", ".avi", ".mov", ".mkv"), _AS_TEXT),
+    **dict.fromkeys((".html", ".htm", ".xml", ".yaml", ".yml", ".toml"), _AS_TEXT),
     **dict.fromkeys((".onnx", ".keras", ".pt", ".safetensors", ".exe", ".dll", ".so"), "it holds no text"),
 }
 _BEGINNINGS = {
@@ -142,7 +147,8 @@ def _codec(path: Path, head: bytes, encoding: str | None = None) -> tuple[str, i
     """The codec of what begins so, and how many bytes its byte-order mark has."""
     for beginning, kind in _BEGINNINGS.items():
         if head.startswith(beginning):
-            raise DataError(f"{_named(path)} is not text: it begins as {kind} files do; give it the suffix of its kind")
+            advice = "name the file, or unpack it before" if path == STDIN else "give it the suffix of its kind"
+            raise DataError(f"{_named(path)} is not text: it begins as {kind} files do; {advice}")
     for mark, codec in _MARKS:
         if head.startswith(mark):
             return codec, len(mark)
@@ -155,14 +161,24 @@ def checked_encoding(name: str | None) -> str | None:
     if name is None:
         return None
     try:
-        "\n".encode(name)  # not every codec is of text
         codec = codecs.lookup(name).name
+        if not _is_of_text(codec):
+            raise LookupError
         return f"{codec}-le" if codec in ("utf-16", "utf-32") else codec
     except (LookupError, ValueError):
         from encodings.aliases import aliases
 
-        hint = did_you_mean(name.lower().replace("-", "_"), sorted({*aliases, *aliases.values()}))
+        known = sorted(one for one in {*aliases, *aliases.values()} if _is_of_text(one))
+        hint = did_you_mean(name.lower().replace("-", "_"), known)
         raise UsageError(f"there is no encoding {name!r}{hint or '; cp1252, latin-1 and utf-16 are some'}") from None
+
+
+def _is_of_text(codec: str) -> bool:
+    """Whether a codec is of text, and can be had: some are of bytes, and some of Windows alone."""
+    try:
+        return len("\n".encode(codec)) > 0
+    except (LookupError, ValueError):
+        return False
 
 
 def _one_byte_line_breaks(codec: str) -> bool:
@@ -193,14 +209,50 @@ def _way_out(path: Path, line: bytes) -> str:
     if path.is_file():  # no pipe, which gives what it has but once
         with open_bytes(path) as file:
             head = file.read(_HEAD)
-    found = [match for match in from_bytes(line + b"\n" + head) if match.encoding not in ("utf_8", "ascii")]
-    if not found:
+    line = line or head
+    name = next((name for name in _USUAL if _reads_well(line + b"\n" + head, name)), None)
+    if name is None:
+        found = [match.encoding for match in from_bytes(line + b"\n" + head)]
+        name = next((one for one in found if one not in ("utf_8", "ascii")), None)
+    if name is None:
         return "save it as UTF-8, or say what it is in with --encoding"
-    best = [match for match in found if (match.chaos, match.coherence) == (found[0].chaos, found[0].coherence)]
-    # of several that are as likely, the one that most people have
-    name = "cp1252" if any("cp1252" in match.could_be_from_charset for match in best) else found[0].encoding
-    text = line.decode(name, "replace").strip()
-    return f"in {name} it reads {text[:40]!r}: if that is right, say --encoding {name}, else save it as UTF-8"
+    before, text = (part.decode(name, "replace") for part in (line[: _disputed(line)], line))
+    shown = " ".join(text[max(0, len(before) - 20) : len(before) + 30].split())
+    return f"in {name} it reads {shown!r}: if that is right, say --encoding {name}, else save it as UTF-8"
+
+
+def _disputed(line: bytes) -> int:
+    """Where a line is no UTF-8."""
+    try:
+        line.decode()
+    except UnicodeDecodeError as error:
+        return error.start
+    return 0
+
+
+def _reads_well(content: bytes, name: str) -> bool:
+    """Whether bytes are in an encoding of Latin letters, by where it has those that are not ASCII: their words have
+    plain letters, too, they are no capitals after small letters, and few signs stand within a word."""
+    try:
+        text = content.decode(name)
+    except UnicodeDecodeError as error:
+        if error.start < len(content) - 4:  # else the head was cut there
+            return False
+        text = content[: error.start].decode(name)
+    words = "".join(word for word in re.findall(r"[^\W\d_]{2,}", text) if not word.isascii())
+    odd = beyond = 0
+    for before, one, after in zip(f" {text}", text, f"{text[1:]} ", strict=False):
+        if one.isascii():
+            continue
+        beyond += 1
+        if one.isalpha():
+            odd += one.isupper() and before.islower()
+        else:
+            kind = unicodedata.category(one)
+            within, beside = before.isalpha() and after.isalpha(), before.isalpha() or after.isalpha()
+            odd += kind == "Cc" or (kind == "No" and beside) or (within and one not in _IN_WORDS)
+    plain = sum(map(str.isascii, words))
+    return plain * 4 >= len(words) and odd * 10 <= beyond
 
 
 def _zeros(path: Path, number: int, raw: bytes) -> str:

@@ -36,12 +36,19 @@ class Facts:
             tell_once(message)
         for split, reasons in self.left_out.items():
             counts = ", ".join(f"{reason} {count:,}" for reason, count in reasons.items())
-            logger.warning("left out %s %s of %s: %s (%s)", f"{sum(reasons.values()):,}", unit, name, counts, split)
+            logger.warning("left out %s of %s: %s (%s)", amount(sum(reasons.values()), unit), name, counts, split)
         for split, count in self.repeated.items():
-            logger.warning("%s %s of %s, %s, stand in train, too: its figures flatter", f"{count:,}", unit, name, split)
+            stand = "stands" if count == 1 else "stand"
+            rows = amount(count, unit)
+            logger.warning("%s of %s, %s, %s in train, too: its figures flatter", rows, name, split, stand)
         for split, labels in self.unlearnt.items():
             names = ", ".join(map(repr, labels[:5])) + (", …" if len(labels) > 5 else "")
             logger.warning("%s, %s, has labels that train has not, so they cannot be learnt: %s", name, split, names)
+
+
+def amount(count: int, things: str) -> str:
+    """`1 row`, `2,000 rows`: so many of what `things` are called in the plural."""
+    return f"{count:,} {things.removesuffix('s') if count == 1 else things}"
 
 
 def keep_facts(folder: Path, facts: Facts, keys: Mapping[str, np.ndarray]) -> None:

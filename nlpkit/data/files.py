@@ -1,19 +1,32 @@
 """Labelled texts, and texts to be labelled, in the user's own files and folders."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
-from nlpkit.data.columns import NONE, Columns, Header, cell, check_once, choose_column, choose_text_and_label
+from nlpkit.data.columns import (
+    NONE,
+    Columns,
+    Header,
+    cell,
+    check_header,
+    check_once,
+    choose_column,
+    choose_text_and_label,
+)
 from nlpkit.data.dataset import Dataset, Example
 from nlpkit.data.encoding import read_lines
+from nlpkit.data.facts import amount
 from nlpkit.data.folders import class_folders, fingerprint, split_tables
-from nlpkit.data.labels import Label, all_of, read_flags, read_label
+from nlpkit.data.labels import Label, all_of, likeness, read_flags, read_label
 from nlpkit.data.notes import tell_once
-from nlpkit.data.tables import TABLES, Reading, Row, column_names, has_header, is_table, open_table
+from nlpkit.data.tables import TABLES, Reading, Row, column_names, has_header, is_table, open_table, row_keys
 from nlpkit.errors import DataError, UsageError
+
+_AHEAD = 1_000  # rows by which a header is told from data
 
 _Found = tuple[str, Any, Path, int]  # a text, its label as it stands, the file and the line, 0 for a whole file
 
@@ -38,7 +51,9 @@ def open_local(
     readers: dict[str, Callable[[], Iterator[_Found]]]
     if tables := _labelled_tables(path, reading):
         files = [file for split in tables.values() for file in split]
-        roles = settled(tables, reading, partial(choose_text_and_label, columns=columns, remembered=remembered))
+        choose = partial(choose_text_and_label, columns=columns, remembered=remembered)
+        named = (columns.text, columns.label, *columns.labels)
+        roles = settled(tables, reading, choose, named=named, remembered=remembered)
         readers = {split: partial(_table_rows, tables[split], reading, roles) for split in tables}
     else:
         if columns != Columns():
@@ -62,12 +77,14 @@ def read_rows(
     *,
     remembered: str | None = None,
     reading: Reading = Reading(),
+    header: Callable[[list[str]], object] = lambda keys: None,
 ) -> Iterator[tuple[Row, str]]:
     """Each row of a file to be classified, and its text: those of a table, or the lines of plain text; `-` is standard
     input, of lines unless a delimiter is given.
 
     The text is in the column that is named, else in the `remembered` one where it is there, else in the one that is
-    so called. One row is held at a time. An empty text comes out as "". Raises as `open_local` does.
+    so called. One row is held at a time. `header` is called with the keys of a table's rows before the first of them
+    comes, or none does. An empty text comes out as "". Raises as `open_local` does.
     """
     if not is_table(path, reading):
         if text_column is not None:
@@ -76,10 +93,15 @@ def read_rows(
             yield {}, line
         return
     names, rows = open_table(path, reading)
+    header(row_keys(names))
     if not names:
         return
-    header = Header(names, path, has_header(path, reading))
-    column = choose_column(header, "text", text_column, remembered)
+    doubtful = has_header(path, reading)
+    column = choose_column(Header(names, path, doubtful), "text", text_column, remembered)
+    if doubtful and text_column is None:
+        ahead = list(islice(rows, _AHEAD))
+        check_header(path, row_keys(names), ahead, [column], [remembered] if remembered else ())
+        rows = chain(ahead, rows)
     for number, row in rows:
         value = cell(path, number, row, column)
         yield row, "" if value is None else str(value)
@@ -90,12 +112,19 @@ def settled(
     reading: Reading,
     choose: Callable[[Header], dict[str, str]],
     names_of: Callable[[Path, Reading], list[str]] = column_names,
+    *,
+    named: Iterable[str | None] = (),
+    remembered: Mapping[str, str] = NONE,
 ) -> dict[str, str]:
     """The columns of a data set's tables by what they are for, which the train split's first file decides. Each file
-    is begun. Raises UsageError that names one without these columns."""
+    is begun. Raises UsageError that names one without these columns, or one whose first line may be data, unless
+    columns are `named`."""
     ordered = sorted(tables, key=lambda split: split != "train")
     first, *others = [file for split in ordered for file in tables[split]]
     roles = choose(Header(names_of(first, reading), first, has_header(first, reading)))
+    if has_header(first, reading) and not any(named):
+        names, rows = open_table(first, reading)
+        check_header(first, row_keys(names), islice(rows, _AHEAD), roles.values(), remembered.values())
     for file in others:
         names = names_of(file, reading)
         for column in roles.values():
@@ -139,7 +168,8 @@ def _examples(
     rows: Callable[[], Iterator[_Found]], place: str, columns: Columns, skip_empty: bool
 ) -> Iterator[Example]:
     """The rows with a text, the others counted; what is odd about their labels is told at the end."""
-    labels: dict[str, Label] = {}  # as given, as said
+    labels: dict[str, Label] = {}  # as given in text, as said
+    others: set[Label] = set()
     empty = 0
     for text, given, file, number in rows():
         if not text or text.isspace():
@@ -153,22 +183,26 @@ def _examples(
         label = labels.get(given) if type(given) is str else None
         if label is None:
             label = read_label(given, _where(file, number), columns.delimiter)
-            labels[given if type(given) is str else repr(label)] = label
+            if type(given) is str:
+                labels[given] = label
+            else:
+                others.add(label)
         yield Example(text, label)
     if empty:
-        tell_once(f"left out {empty:,} rows without text in {place}")
-    _tell_alike(place, labels)
+        tell_once(f"left out {amount(empty, 'rows')} without text in {place}")
+    _tell_alike(place, labels, others)
 
 
-def _tell_alike(place: str, labels: Mapping[str, Label]) -> None:
-    """Says which labels were made one, since they differed by Unicode form alone, and which look as if they were."""
+def _tell_alike(place: str, labels: Mapping[str, Label], others: Iterable[Label]) -> None:
+    """Says which labels were made one, since they differed by Unicode form alone, and which look as if they were: by
+    letters' case, by spaces, or as numbers, as 5 and 5.0 do. `others` were not given as text."""
     forms: dict[str, set[str]] = defaultdict(set)
-    alike: dict[str, set[str]] = defaultdict(set)
+    alike: dict[Any, set[str]] = defaultdict(set)
     for given, label in labels.items():
         if isinstance(label, str):
             forms[label].add(" ".join(given.split()))
-        for one in all_of(label):
-            alike["".join(one.casefold().split())].add(one)
+    for one in chain.from_iterable(map(all_of, chain(labels.values(), others))):
+        alike[likeness(one)].add(one)
     if composed := sorted(label for label, written in forms.items() if len(written) > 1):
         tell_once(f"{place}: labels that differ only by Unicode's form are one, such as {composed[0]!r}")
     for group in alike.values():

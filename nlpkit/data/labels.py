@@ -2,7 +2,8 @@
 
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from decimal import Decimal
 from numbers import Integral, Real
 from typing import Any, Literal
 
@@ -89,6 +90,12 @@ def is_missing(value: Any) -> bool:
 def all_of(label: Label) -> tuple[str, ...]:
     """A text's labels, of one as of several."""
     return (label,) if isinstance(label, str) else label
+
+
+def likeness(label: str) -> Hashable:
+    """What two labels share that look alike: their value where they are numbers, else their letters, whatever the case
+    and the spaces between."""
+    return Decimal(label) if _NUMBER.fullmatch(label) else "".join(label.casefold().split())
 
 
 def numbers(labels: Iterable[str]) -> list[float] | None:

@@ -11,6 +11,7 @@ from nlpkit.data.compression import bare_name, inner_suffix
 from nlpkit.data.dataset import Dataset, Pair
 from nlpkit.data.documents import is_text_file
 from nlpkit.data.encoding import read_lines
+from nlpkit.data.facts import amount
 from nlpkit.data.files import settled
 from nlpkit.data.folders import SPLITS, fingerprint, split_tables, visible
 from nlpkit.data.notes import tell_once
@@ -60,7 +61,8 @@ def open_parallel(
         files = [file for split in tables.values() for file in split]
         by_language = split_pair(pair) if pair else ()
         choose = partial(choose_pair, languages=by_language, wanted=wanted, remembered=remembered)
-        roles = settled(tables, reading, choose, pair_columns)
+        named = (source_column, target_column, pair)
+        roles = settled(tables, reading, choose, pair_columns, named=named, remembered=remembered)
         splits = {split: partial(_read_columns, tables[split], reading, roles) for split in tables}
     else:  # Tatoeba's lines: a sentence, its translation, and whom they are from
         files = [path]
@@ -266,4 +268,5 @@ def _read_memory(path: Path, source: str, target: str) -> Iterator[Pair]:
         else:
             missing += 1
     if missing:
-        tell_once(f"left out {missing:,} units of {path} that are not in both {source} and {target}")
+        verb = "is" if missing == 1 else "are"
+        tell_once(f"left out {amount(missing, 'units')} of {path} that {verb} not in both {source} and {target}")

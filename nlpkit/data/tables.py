@@ -4,11 +4,11 @@ import csv
 import json
 import re
 import warnings
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,7 +20,8 @@ from nlpkit.errors import DataError, UsageError, reason
 
 Row = dict[str, Any]
 
-TABLES = (".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".parquet", ".xlsx")
+_DELIMITED = (".csv", ".tsv", ".tab", ".psv")
+TABLES = (*_DELIMITED, ".jsonl", ".ndjson", ".jsonlines", ".jl", ".json", ".parquet", ".xlsx")
 
 _FASTTEXT = "__label__"
 _AHEAD = 100  # lines in which the end of a quoted cell is looked for, while each of them is a row itself
@@ -74,7 +75,22 @@ def is_table(path: Path, reading: Reading = Reading()) -> bool:
 
 def has_header(path: Path, reading: Reading) -> bool:
     """Whether the first row of a table names its columns, which then may have been data."""
-    return reading.header and _format(path, reading) in (".csv", ".tsv", ".xlsx")
+    return reading.header and _format(path, reading) in (*_DELIMITED, ".xlsx")
+
+
+def check_reading(path: Path, reading: Reading) -> None:
+    """Raises UsageError for a way of reading that a file's kind has no use for, so that none goes unheeded."""
+    if path == STDIN or path.is_file():
+        kind = ".tmx" if inner_suffix(path) == ".tmx" else _format(path, reading)
+        given = {
+            "--encoding": reading.encoding is not None and kind in (".parquet", ".xlsx", ".tmx"),
+            "--delimiter": reading.delimiter is not None and kind not in _DELIMITED,
+            "--no-header": not reading.header and kind not in (*_DELIMITED, ".xlsx"),
+        }
+        for option, idle in given.items():
+            if idle:
+                what = {"": "it holds lines without columns", "fasttext": "it holds lines with __label__"}
+                raise UsageError(f"{path}: {option} says nothing here, since {what.get(kind, f'it is {kind}')}")
 
 
 def _format(path: Path, reading: Reading) -> str:
@@ -111,9 +127,16 @@ def _open_delimited(path: Path, reading: Reading, usual: str = ",") -> Table:
         first = next(lines, (0, ""))
     if not first[1].strip():
         raise DataError(f"{path} is empty, or its first line is; that line should name the columns")
-    delimiter = _checked_delimiter(reading.delimiter) or (said[1] if said else _found_delimiter(path, first[1], usual))
+    lines = chain([first], lines)
+    delimiter = _checked_delimiter(reading.delimiter) or (said and said[1])
+    if not delimiter and reading.header:
+        delimiter = _found_delimiter(path, first[1], usual)
+    elif not delimiter:
+        ahead = list(islice(lines, _AHEAD))
+        delimiter = _steady_delimiter(path, [line for _, line in ahead], usual)
+        lines = chain(ahead, lines)
     records = _tab_records if delimiter == "\t" else _csv_records
-    rows = records(path, chain([first], lines), delimiter, reading.encoding)
+    rows = records(path, lines, delimiter, reading.encoding)
     number, cells = next(rows)
     if reading.header:
         return _table([cell.strip() for cell in cells], rows)
@@ -143,7 +166,12 @@ def _csv_records(
             width, previous = width or len(cells), previous or cells
             number = before + reader.line_num
             if len(cells) != width:
-                raise DataError(_wrong_width(path, number, len(cells), width))
+                begun = before + ended + 1
+                if number > begun and path.is_file():  # where a quotation mark opens, and not where the next one is
+                    taken = (line for at, line in read_lines(path, encoding) if begun <= at <= number)
+                    begun += _opening(taken, delimiter) - 1
+                closed = f"; the quotation mark that opens here closes on line {number}" if number > begun else ""
+                raise DataError(_wrong_width(path, begun, len(cells), width) + closed)
             if reader.line_num - ended > 1 and _looks_swallowed(cells, {*enumerate(previous)}, delimiter):
                 doubtful.append(number)
             ended, previous = reader.line_num, cells
@@ -322,6 +350,36 @@ def _found_delimiter(path: Path, header: str, usual: str) -> str:
     return likely
 
 
+def _steady_delimiter(path: Path, lines: list[str], usual: str) -> str:
+    """The delimiter of a table's first lines, without a header: one that gives each row as many cells; of several the
+    usual one of the file's kind, which is told, and else that which gives most. Prose has commas, but not as many in
+    every line."""
+    widths = {delimiter: _steady_width(lines, delimiter) for delimiter in _DELIMITERS}
+    steady = [delimiter for delimiter, width in widths.items() if width > 1]
+    if not steady:
+        return _found_delimiter(path, lines[0], usual)
+    found = usual if usual in steady else max(steady, key=lambda delimiter: widths[delimiter])
+    if found != usual or len(steady) > 1:
+        tell_once(f"{path}: read with {_DELIMITERS[found]} between its columns; if that is wrong, say --delimiter")
+    return found
+
+
+def _steady_width(lines: list[str], delimiter: str) -> int:
+    """How many cells each row has, 0 where they differ."""
+    csv.field_size_limit(2**31 - 1)
+    try:
+        if delimiter == "\t":
+            rows = [line.split("\t") for line in lines if line.strip()]
+        else:
+            rows = [row for row in csv.reader(lines, delimiter=delimiter) if row]
+    except csv.Error:
+        return 0
+    if len(lines) == _AHEAD and len(rows) > 1:
+        rows.pop()  # it may go on
+    widths = {len(row) for row in rows}
+    return widths.pop() if len(widths) == 1 else 0
+
+
 def _checked_delimiter(given: str | None) -> str | None:
     delimiter = {"tab": "\t", "\\t": "\t"}.get(given or "", given)
     if delimiter is not None and (len(delimiter) != 1 or delimiter in '"\r\n'):
@@ -333,7 +391,8 @@ def _wrong_width(path: Path, number: int, found: int, width: int) -> str:
     values, columns = "value" if found == 1 else "values", "column" if width == 1 else "columns"
     return (
         f"{path} line {number}: {found} {values} for {width} {columns}; "
-        'put texts with a delimiter or a line break in them in "quotes"'
+        'put texts with a delimiter or a line break in them in "quotes", or name what is between columns with '
+        "--delimiter"
     )
 
 
@@ -430,7 +489,7 @@ def _open_parquet(path: Path, reading: Reading) -> Table:
         return DataError(f"{path} is not readable as Parquet: {' '.join(str(error).split())}")
 
     try:
-        file = pyarrow.parquet.ParquetFile(_seekable(path))
+        file = pyarrow.parquet.ParquetFile(seekable(path))
         return Table(list(file.schema_arrow.names), rows(file))
     except (pyarrow.ArrowException, OSError) as error:
         raise unreadable(error) from None
@@ -445,11 +504,13 @@ def _open_xlsx(path: Path, reading: Reading) -> Table:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of formatting that is not read
-            book = openpyxl.load_workbook(_seekable(path), read_only=True, data_only=True)
+            book = openpyxl.load_workbook(seekable(path), read_only=True, data_only=True)
     except OSError as error:
         raise DataError(f"{path} cannot be read: {reason(error)}") from None
     except Exception as error:  # a damaged file fails in the manner of each of its parts
         raise DataError(f"{path} is not readable as .xlsx: {' '.join(str(error).split())}") from None
+    if not book.worksheets:
+        raise DataError(f"{path} has no sheet that is read, as in Strict Open XML; save it as usual .xlsx, or .csv")
     sheet, *others = book.worksheets
     if others:
         tell_once(f"{path}: read its first sheet, {sheet.title!r}, of {1 + len(others)}")
@@ -488,7 +549,7 @@ def _padded(path: Path, rows: Iterator[tuple[int, list[Any]]], width: int) -> It
         yield number, cells + [None] * (width - len(cells))
 
 
-def _seekable(path: Path) -> Any:
+def seekable(path: Path) -> Any:
     """A file that can be read from its end: itself, or, of a compressed one, all its bytes."""
     if bare_name(path) == path.name:
         return path
@@ -501,14 +562,23 @@ def _seekable(path: Path) -> Any:
 # -- what they share
 
 
-def _table(names: list[str], rows: Iterator[tuple[int, Sequence[Any]]]) -> Table:
-    keys: list[str] = []
+def row_keys(names: Sequence[str]) -> list[str]:
+    """What a row's cells go by: its columns' names, the second of a name as `name_2`, or the next that is free."""
+    taken, counts = set(names), Counter[str]()
+    keys = []
     for name in names:
-        key, count = name, 1
-        while key in keys or (count > 1 and key in names):
-            count += 1
-            key = f"{name}_{count}"
+        key = name
+        counts[name] += 1
+        if counts[name] > 1:
+            while (key := f"{name}_{counts[name]}") in taken:
+                counts[name] += 1
+            taken.add(key)
         keys.append(key)
+    return keys
+
+
+def _table(names: list[str], rows: Iterator[tuple[int, Sequence[Any]]]) -> Table:
+    keys = row_keys(names)
     return Table(names, ((number, dict(zip(keys, cells, strict=True))) for number, cells in rows))
 
 
@@ -524,8 +594,12 @@ def _numbers(count: int) -> list[str]:
 _READERS: dict[str, Callable[[Path, Reading], Table]] = {
     ".csv": _open_delimited,
     ".tsv": partial(_open_delimited, usual="\t"),
+    ".tab": partial(_open_delimited, usual="\t"),
+    ".psv": partial(_open_delimited, usual="|"),
     ".jsonl": _open_jsonl,
     ".ndjson": _open_jsonl,
+    ".jsonlines": _open_jsonl,
+    ".jl": _open_jsonl,
     ".json": _open_json,
     ".parquet": _open_parquet,
     ".xlsx": _open_xlsx,

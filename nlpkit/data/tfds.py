@@ -10,6 +10,7 @@ from typing import Any
 
 from nlpkit.data.columns import Columns
 from nlpkit.data.dataset import Dataset, Example, Pair, Row
+from nlpkit.data.facts import amount
 from nlpkit.data.folders import SPLITS, add_files
 from nlpkit.data.notes import tell_once
 from nlpkit.data.parallel import split_pair
@@ -55,7 +56,7 @@ def open_tfds(
                 continue
             yield Example(content, (rename or {}).get(said, said))
         if left_out:
-            tell_once(f"left out {left_out} rows without text in {name}, {split}")
+            tell_once(f"left out {amount(left_out, 'rows')} without text in {name}, {split}")
 
     return _dataset(name, builder, reader, repr((columns, rename, skip_empty)))
 

@@ -8,6 +8,7 @@ from nlpkit.data.compression import open_bytes
 from nlpkit.errors import DataError
 
 _LANG = "{http://www.w3.org/XML/1998/namespace}lang"
+_CODES = ("bpt", "ept", "it", "ph", "ut")  # what they hold is another format's markup
 
 
 def read_tmx(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
@@ -49,4 +50,13 @@ def sentence(unit: dict[str, str], language: str) -> str | None:
 
 def _text(variant: ElementTree.Element) -> str:
     segment = variant.find("seg")
-    return "" if segment is None else " ".join("".join(segment.itertext()).split())
+    return "" if segment is None else " ".join("".join(_words(segment)).split())
+
+
+def _words(element: ElementTree.Element) -> Iterator[str]:
+    """What is said in an element, without the markup that TMX has as text in elements of its own."""
+    if element.tag not in _CODES:
+        yield element.text or ""
+        for inner in element:
+            yield from _words(inner)
+            yield inner.tail or ""

@@ -13,6 +13,7 @@ from nlpkit.data.cache import Report
 from nlpkit.data.catalog import open_labelled
 from nlpkit.data.corpus import PreparedData, prepare
 from nlpkit.data.dataset import IN_MEMORY, Dataset, Example, dataset_from_lists
+from nlpkit.data.facts import amount
 from nlpkit.data.frames import Table, Texts, is_held, labelled_table, texts_of
 from nlpkit.data.judged import JudgedRows
 from nlpkit.data.labels import all_of, listed
@@ -231,7 +232,7 @@ class TextClassifier(RowTask[ClassificationRecipe]):
             told = f"the data has labels that the model does not know: {most}"
             if not truth:
                 raise DataError(f"{told}; it knows {listed(names)}")
-            logger.warning("left out %s texts: %s", f"{unknown.total():,}", told)
+            logger.warning("left out %s: %s", amount(unknown.total(), "texts"), told)
         if not truth:
             raise DataError("there is nothing to evaluate on: the data is empty")
         if self.several:
