@@ -194,8 +194,9 @@ def test_columns_of_training_are_remembered(model: TextClassifier) -> None:
     with pytest.raises(UsageError, match="label_column='gone'"):
         labelled_table(table, "text", "gone")
     assert list(texts_of(table, "gone", "text")) == TEXTS
+    assert model.predict(table) == model.predict(TEXTS)  # it was trained on a column `text`
     with pytest.raises(UsageError, match="text_column"):
-        model.predict(table)
+        list(texts_of(table))
 
 
 def test_one_splits_columns_bind_the_other() -> None:

@@ -173,7 +173,8 @@ class TrainedTask(ABC, Generic[R]):
 
     def _is_own(self, dataset: Dataset[Any]) -> bool:
         """Whether a data set is, to the byte, what the model was trained on, however it is named."""
-        return bool(dataset.fingerprint == self.metadata["data"]["fingerprint"])
+        known = None if self._bundle is None else self.metadata["data"]["fingerprint"]
+        return bool(dataset.fingerprint == known)
 
     def _is_source(self, name: str) -> bool:
         """Whether a name or a path, however it is spelt, is that of the recipe's data."""
@@ -181,8 +182,8 @@ class TrainedTask(ABC, Generic[R]):
         return source != IN_MEMORY and (name == source or Path(name).resolve() == Path(source).resolve())
 
     def _seen(self) -> Seen | None:
-        """What the model was trained on; None for one that was exported, or made by an older nlpkit."""
-        files = self._trained().files
+        """What the model was trained on; None for one that was exported, or made by an older nlpkit, or not trained."""
+        files = {} if self._bundle is None else self._bundle.files
         return seen_from_bytes(files[SEEN]) if SEEN in files else None
 
     @abstractmethod
