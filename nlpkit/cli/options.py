@@ -152,7 +152,7 @@ def read_texts(
     elif file not in (None, Path("-")) or reading is not None:
         path, reading = file or Path("-"), reading or Reading()
         check_reading(path, reading)
-        yield read_rows(path, text_column, remembered=remembered, reading=reading, header=header)
+        yield read_rows(path, text_column, remembered=remembered, reading=reading, told=header)
     elif text_column is not None:
         raise UsageError("standard input is read as lines, which have no columns; say --delimiter if it is a table")
     else:

@@ -6,7 +6,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from nlpkit.data.tables import Row
+from nlpkit.data.tables import Row, row_keys
 from nlpkit.errors import DataError, UsageError, did_you_mean
 
 TEXT_NAMES = ("text", "review", "sentence", "content", "comment", "body", "message", "document", "tweet")
@@ -125,6 +125,42 @@ def _found(
     return likely[0]
 
 
+def check_header(
+    header: Header, rows: Iterable[tuple[int, Row]], guessed: Iterable[str], remembered: Iterable[str] = ()
+) -> None:
+    """Refuses a first row that may be data, from which columns were `guessed` that nobody named.
+
+    A name does not stand again in its own column, as a label does. Where one alone of them is known or `remembered`,
+    a row may hold it by chance: the others, too, should then look like names, and not stand again. A beginning
+    of the `rows` is enough.
+    """
+    every = {name for names in _KNOWN.values() for name in names}
+    earlier = {*remembered}
+    certain = [name for name in guessed if name.strip().lower() in every or name in earlier]
+    looked_at = certain
+    if len(certain) < 2:
+        looked_at = [name for name in row_keys(header.names) if name]
+        for name in looked_at:
+            if name not in certain and not _looks_like_a_name(name):
+                raise UsageError(_may_be_data(header, f"{name!r} in it looks like data"))
+    for number, row in rows:
+        for name in looked_at:
+            if str(row.get(name, "")).strip() == name.strip():
+                raise UsageError(_may_be_data(header, f"{name!r} stands in its column again on line {number}"))
+
+
+def _looks_like_a_name(cell: str) -> bool:
+    """Whether a cell is a word or three, with a letter, and no sentence."""
+    return len(cell.split()) <= 3 and len(cell) <= 40 and cell[-1] not in ".!?" and any(map(str.isalpha, cell))
+
+
+def _may_be_data(header: Header, why: str) -> str:
+    return (
+        f"{header.place}its first line may be data, since {why}; if it is, add --no-header, else name a column with "
+        "--text-column or the like"
+    )
+
+
 def says(name: str, role: str) -> bool:
     """Whether a column's name says that it has a role."""
     return name.strip().lower() in _KNOWN.get(role, ())
@@ -134,46 +170,6 @@ def check_once(header: Header, name: str) -> None:
     """Raises DataError for a column that is there twice."""
     if header.names.count(name) > 1:
         raise DataError(f"{header.place}two columns have the same name {name!r}; rename one of them")
-
-
-def check_header(
-    path: Path,
-    keys: Sequence[str],
-    rows: Iterable[tuple[int, Row]],
-    guessed: Iterable[str],
-    remembered: Iterable[str] = (),
-) -> None:
-    """Refuses a first row that may be data, from which columns were `guessed` that nobody named.
-
-    A name does not stand again in its own column, as a label does. Where one alone of them is known or `remembered`,
-    a row may hold it by chance: the others, too, should then look like names, and not stand again. `keys` are the
-    names as the `rows` after the first have them; a beginning of these is enough.
-    """
-    every = {*TEXT_NAMES, *LABEL_NAMES, *SOURCE_NAMES, *TARGET_NAMES}
-    earlier = {*remembered}
-    certain = [name for name in guessed if name.strip().lower() in every or name in earlier]
-    looked_at = certain
-    if len(certain) < 2:
-        looked_at = [name for name in keys if name]
-        for name in looked_at:
-            if name not in certain and not _looks_like_a_name(name):
-                raise UsageError(_may_be_data(path, f"{name!r} in it looks like data"))
-    for number, row in rows:
-        for name in looked_at:
-            if str(row.get(name, "")).strip() == name.strip():
-                raise UsageError(_may_be_data(path, f"{name!r} stands in its column again on line {number}"))
-
-
-def _looks_like_a_name(cell: str) -> bool:
-    """Whether a cell is a word or three, with a letter, and no sentence."""
-    return len(cell.split()) <= 3 and len(cell) <= 40 and cell[-1] not in ".!?" and any(map(str.isalpha, cell))
-
-
-def _may_be_data(path: Path, why: str) -> str:
-    return (
-        f"{path}: its first line may be data, since {why}; if it is, add --no-header, else name a column with "
-        "--text-column or the like"
-    )
 
 
 def cell(path: Path, number: int, row: Row, column: str, *, lists: bool = False) -> Any:

@@ -77,13 +77,13 @@ def read_rows(
     *,
     remembered: str | None = None,
     reading: Reading = Reading(),
-    header: Callable[[list[str]], object] = lambda keys: None,
+    told: Callable[[list[str]], object] = lambda keys: None,
 ) -> Iterator[tuple[Row, str]]:
     """Each row of a file to be classified, and its text: those of a table, or the lines of plain text; `-` is standard
     input, of lines unless a delimiter is given.
 
     The text is in the column that is named, else in the `remembered` one where it is there, else in the one that is
-    so called. One row is held at a time. `header` is called with the keys of a table's rows before the first of them
+    so called. One row is held at a time. `told` is called with the keys of a table's rows before the first of them
     comes, or none does. An empty text comes out as "". Raises as `open_local` does.
     """
     if not is_table(path, reading):
@@ -93,14 +93,14 @@ def read_rows(
             yield {}, line
         return
     names, rows = open_table(path, reading)
-    header(row_keys(names))
+    told(row_keys(names))
     if not names:
         return
-    doubtful = has_header(path, reading)
-    column = choose_column(Header(names, path, doubtful), "text", text_column, remembered)
-    if doubtful and text_column is None:
+    header = Header(names, path, has_header(path, reading))
+    column = choose_column(header, "text", text_column, remembered)
+    if header.doubtful and text_column is None:
         ahead = list(islice(rows, _AHEAD))
-        check_header(path, row_keys(names), ahead, [column], [remembered] if remembered else ())
+        check_header(header, ahead, [column], [remembered] if remembered else ())
         rows = chain(ahead, rows)
     for number, row in rows:
         value = cell(path, number, row, column)
@@ -121,10 +121,10 @@ def settled(
     columns are `named`."""
     ordered = sorted(tables, key=lambda split: split != "train")
     first, *others = [file for split in ordered for file in tables[split]]
-    roles = choose(Header(names_of(first, reading), first, has_header(first, reading)))
-    if has_header(first, reading) and not any(named):
-        names, rows = open_table(first, reading)
-        check_header(first, row_keys(names), islice(rows, _AHEAD), roles.values(), remembered.values())
+    header = Header(names_of(first, reading), first, has_header(first, reading))
+    roles = choose(header)
+    if header.doubtful and not any(named):
+        check_header(header, islice(open_table(first, reading).rows, _AHEAD), roles.values(), remembered.values())
     for file in others:
         names = names_of(file, reading)
         for column in roles.values():
