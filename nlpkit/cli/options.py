@@ -257,7 +257,7 @@ def print_report(
 
     console = Console(highlight=False)
     if trained_on:
-        title += f" ({trained_on:,} of it trained on)"
+        title += f" ({trained_on:,} trained on)"
     if isinstance(report, TranslationReport):
         console.print(
             f"[bold]{title}[/]: {report.sentences:,} sentences  BLEU [bold]{report.bleu:.2f}[/] "
