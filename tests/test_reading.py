@@ -708,6 +708,18 @@ def test_zip_files_of_none_or_several(tmp_path: Path) -> None:
     assert read(write(tmp_path / "a.zip", zipped(b"text,label\na,1\n", "mails.csv"))) == [Example("a", "1")]
 
 
+def test_no_file_stays_open_when_a_table_is_left(tmp_path: Path) -> None:
+    book = pytest.importorskip("openpyxl").Workbook()
+    for cells in [("text", "label"), ("one", "a"), ("two", "b")]:
+        book.active.append(cells)
+    book.save(tmp_path / "a.xlsx")
+    if not Path("/proc/self/fd").is_dir():
+        pytest.skip("needs a system that tells of open files")
+    names, rows = open_table(tmp_path / "a.xlsx")
+    assert (names, next(rows)[1]) == (["text", "label"], {"text": "one", "label": "a"})
+    assert not [path for path in Path("/proc/self/fd").iterdir() if path.resolve() == tmp_path / "a.xlsx"]
+
+
 def test_json_arrays(tmp_path: Path) -> None:
     rows = [{"text": text, "label": int(str(label))} for text, label in ROWS]
     for content in (json.dumps(rows), json.dumps(rows, indent=2), "\n".join(map(json.dumps, rows))):

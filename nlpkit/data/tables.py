@@ -1,6 +1,7 @@
 """Tables as streams of rows: a reader for each format. Columns are chosen elsewhere."""
 
 import csv
+import io
 import json
 import re
 import warnings
@@ -502,9 +503,11 @@ def _open_xlsx(path: Path, reading: Reading) -> Table:
     except ImportError:
         raise DataError(f'{path}: Excel needs openpyxl; pip install "nlpkit-lstm[excel]" brings it') from None
     try:
+        with open_bytes(path) as file:  # all of it, so that no file stays open when not all rows are taken
+            content = io.BytesIO(file.read())
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of formatting that is not read
-            book = openpyxl.load_workbook(seekable(path), read_only=True, data_only=True)
+            book = openpyxl.load_workbook(content, read_only=True, data_only=True)
     except OSError as error:
         raise DataError(f"{path} cannot be read: {reason(error)}") from None
     except Exception as error:  # a damaged file fails in the manner of each of its parts
@@ -553,10 +556,8 @@ def seekable(path: Path) -> Any:
     """A file that can be read from its end: itself, or, of a compressed one, all its bytes."""
     if bare_name(path) == path.name:
         return path
-    from io import BytesIO
-
     with open_bytes(path) as file:
-        return BytesIO(file.read())
+        return io.BytesIO(file.read())
 
 
 # -- what they share
