@@ -124,7 +124,8 @@ def settled(
     header = Header(names_of(first, reading), first, has_header(first, reading))
     roles = choose(header)
     if header.doubtful and not any(named):
-        check_header(header, islice(open_table(first, reading).rows, _AHEAD), roles.values(), remembered.values())
+        ahead = list(islice(open_table(first, reading).rows, _AHEAD))  # so that the file is closed when this raises
+        check_header(header, ahead, roles.values(), remembered.values())
     for file in others:
         names = names_of(file, reading)
         for column in roles.values():
