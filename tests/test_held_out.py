@@ -343,6 +343,15 @@ def test_a_run_s_encoding_and_columns_are_remembered(tmp_path: Path, monkeypatch
     assert model.predict(pandas.DataFrame(frame)) == model.predict(frame["remark"])
 
 
+def test_a_name_that_no_path_can_have_is_refused_in_a_line() -> None:
+    texts, labels = zip(*made_reviews(60), strict=True)
+    model = classifier().fit(texts, labels)
+    model._with_source("a\0b")  # as a damaged recipe has it
+    for data in (None, "a\0b", "\0"):
+        with pytest.raises(UsageError, match="no data set and no file"):
+            model.evaluate(data=data)
+
+
 def test_a_model_may_be_fitted_again_on_labels_of_another_kind() -> None:
     texts, labels = zip(*made_reviews(60), strict=True)
     model = classifier().fit(texts, labels)

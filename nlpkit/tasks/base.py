@@ -37,6 +37,13 @@ CHANGED = (
 _OF_TRAINING = (_WEIGHTS, "history.csv", SEEN)
 
 
+def same_place(one: str, other: str) -> bool:
+    """Whether two names or paths, however they are spelt, are of the same data."""
+    if "\0" in one + other:  # which no path has
+        return False
+    return one == other or Path(one).resolve() == Path(other).resolve()
+
+
 class TrainedTask(ABC, Generic[R]):
     """A recipe, and, once trained or loaded, the bundle and its open session."""
 
@@ -179,7 +186,7 @@ class TrainedTask(ABC, Generic[R]):
     def _is_source(self, name: str) -> bool:
         """Whether a name or a path, however it is spelt, is that of the recipe's data."""
         source = self.recipe.data.source
-        return source != IN_MEMORY and (name == source or Path(name).resolve() == Path(source).resolve())
+        return source != IN_MEMORY and same_place(name, source)
 
     def _seen(self) -> Seen | None:
         """What the model was trained on; None for one that was exported, or made by an older nlpkit, or not trained."""

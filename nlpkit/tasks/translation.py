@@ -34,7 +34,7 @@ from nlpkit.runtime.translate import (
     spaces_behind,
     translate_rows,
 )
-from nlpkit.tasks.base import RowTask
+from nlpkit.tasks.base import RowTask, same_place
 from nlpkit.tokenizer import BOS, EOS
 from nlpkit.training.randomness import own_random_state
 from nlpkit.training.run import Run, check_run
@@ -425,7 +425,7 @@ class Translator(RowTask[TranslationRecipe]):
         section = self.recipe.data
         columns = {name: value for name, value in columns.items() if value is not None}
         target = columns.get("target")
-        if self._is_source(source) and (target is None or _alike(target, section.target)):
+        if self._is_source(source) and (target is None or same_place(target, section.target or "")):
             known = section.model_dump(include={"target", "pair", "source_column", "target_column"})
             known["reading"] = section.reading
         else:
@@ -444,7 +444,3 @@ class Translator(RowTask[TranslationRecipe]):
         names = self.columns if remembered else self.recipe.data.columns
         columns = names.get("source"), names.get("target")
         return paired_table(data, pair or self.recipe.data.pair, *columns, remembered=remembered)
-
-
-def _alike(one: str, other: str | None) -> bool:
-    return other is not None and Path(one).resolve() == Path(other).resolve()
