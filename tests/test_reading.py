@@ -974,21 +974,21 @@ def test_class_folders_tell_what_they_skip(tmp_path: Path, caplog: pytest.LogCap
 
 
 def test_a_fingerprint_is_of_what_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    root = tmp_path / "root"
-    write(root / "pos" / "1.txt", "good")
+    folder = tmp_path / "folder"
+    write(folder / "pos" / "1.txt", "good")
     write(tmp_path / "elsewhere" / "1.txt", "bad")
-    (root / "neg").symlink_to(tmp_path / "elsewhere")
-    first = open_local(root).fingerprint
-    write(root / ".DS_Store", "x")
-    write(root / "neg" / ".hidden.txt", "x")
-    write(root / "notes.md", "x")
-    os.utime(root / "pos" / "1.txt", (1, 1))
+    (folder / "neg").symlink_to(tmp_path / "elsewhere")
+    first = open_local(folder).fingerprint
+    write(folder / ".DS_Store", "x")
+    write(folder / "neg" / ".hidden.txt", "x")
+    write(folder / "notes.md", "x")
+    os.utime(folder / "pos" / "1.txt", (1, 1))
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "link").symlink_to(root)
-    for spelling in ("root", "./root/", "link", str(root), "elsewhere/../root"):
+    (tmp_path / "link").symlink_to(folder)
+    for spelling in ("folder", "./folder/", "link", str(folder), "elsewhere/../folder"):
         assert open_local(Path(spelling)).fingerprint == first
     write(tmp_path / "elsewhere" / "1.txt", "worse")
-    assert open_local(root).fingerprint != first
+    assert open_local(folder).fingerprint != first
 
 
 def test_the_name_of_a_file_is_not_in_its_fingerprint(tmp_path: Path) -> None:

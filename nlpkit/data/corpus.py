@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from nlpkit.data.cache import TOKENIZER, Report, cached
+from nlpkit.data.cache import TOKENIZER, Report
 from nlpkit.data.dataset import Dataset, Example
-from nlpkit.data.facts import Facts, count_repeated, keep_facts, kept_facts
+from nlpkit.data.facts import Facts, count_repeated, keep_facts, prepared_folder
 from nlpkit.data.labels import all_of, in_order, one_label
 from nlpkit.data.notes import recorded
 from nlpkit.data.seen import Seen, row_key
@@ -59,14 +59,13 @@ def prepare(
     """
     shape = {
         "layout": _LAYOUT,
-        "fingerprint": dataset.fingerprint,
         "data": recipe.data.model_dump(exclude={"source"}),
         "tokenizer": recipe.tokenizer.model_dump(exclude={"max_length", "truncation", "sampling"}),
         "seed": recipe.training.seed,
     }
-    folder = cached(shape, lambda work: _fill(work, dataset, recipe, report, tokenizer), tokenizer)
-    facts, seen = kept_facts(folder)
-    facts.tell(dataset.name, "texts")
+    folder, facts, seen = prepared_folder(
+        dataset, "texts", shape, lambda work: _fill(work, dataset, recipe, report, tokenizer), tokenizer
+    )
     labels = tuple(json.loads((folder / "labels.json").read_text(encoding="utf-8")))
     corpora = {name: _open_corpus(folder, name) for name in ("train", "validation")}
     if recipe.model.labels is not None:

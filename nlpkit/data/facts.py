@@ -2,12 +2,15 @@
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from nlpkit.data.cache import cached
+from nlpkit.data.dataset import Dataset
 from nlpkit.data.notes import tell_once
 from nlpkit.data.seen import SEEN, Seen, seen_from, seen_from_bytes
 
@@ -57,10 +60,15 @@ def keep_facts(folder: Path, facts: Facts, keys: Mapping[str, np.ndarray]) -> No
     (folder / SEEN).write_bytes(seen_from(keys["train"], keys["validation"]).to_bytes())
 
 
-def kept_facts(folder: Path) -> tuple[Facts, Seen]:
-    """What `keep_facts` wrote."""
+def prepared_folder(
+    dataset: Dataset[Any], unit: str, shape: Mapping[str, Any], fill: Callable[[Path], None], tokenizer: bytes | None
+) -> tuple[Path, Facts, Seen]:
+    """The folder with a data set's rows, called `unit`, as `cached` gives it, the content of the data being part of the
+    `shape`; and what `fill` kept with `keep_facts`, which is told."""
+    folder = cached({**shape, "fingerprint": dataset.fingerprint}, fill, tokenizer)
     facts = Facts(**json.loads((folder / _FILE).read_text(encoding="utf-8")))
-    return facts, seen_from_bytes((folder / SEEN).read_bytes())
+    facts.tell(dataset.name, unit)
+    return folder, facts, seen_from_bytes((folder / SEEN).read_bytes())
 
 
 def count_repeated(keys: Mapping[str, np.ndarray]) -> dict[str, int]:

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from nlpkit.data.cache import TOKENIZER, Report, cached
+from nlpkit.data.cache import TOKENIZER, Report
 from nlpkit.data.dataset import Dataset, Pair
-from nlpkit.data.facts import Facts, count_repeated, keep_facts, kept_facts
+from nlpkit.data.facts import Facts, count_repeated, keep_facts, prepared_folder
 from nlpkit.data.notes import recorded
 from nlpkit.data.seen import Seen, row_key
 from nlpkit.data.texts import StoredTexts, Texts, counted, open_texts, store_texts, write_texts
@@ -64,14 +64,13 @@ def prepare_pairs(
     """
     shape = {
         "pairs": _LAYOUT,
-        "fingerprint": dataset.fingerprint,
         "data": recipe.data.model_dump(exclude={"source", "target"}),
         "tokenizer": recipe.tokenizer.model_dump(exclude={"sampling"}),
         "seed": recipe.training.seed,
     }
-    folder = cached(shape, lambda work: _fill(work, dataset, recipe, report, tokenizer), tokenizer)
-    facts, seen = kept_facts(folder)
-    facts.tell(dataset.name, "pairs")
+    folder, facts, seen = prepared_folder(
+        dataset, "pairs", shape, lambda work: _fill(work, dataset, recipe, report, tokenizer), tokenizer
+    )
     train, validation = (
         Sides(open_texts(folder, f"{split}.source"), open_texts(folder, f"{split}.target"))
         for split in ("train", "validation")

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from nlpkit.cores import cores
-from nlpkit.data.cache import TOKENIZER, Report, cached, id_type, map_file
+from nlpkit.data.cache import TOKENIZER, Report, id_type, map_file
 from nlpkit.data.dataset import Dataset
-from nlpkit.data.facts import Facts, keep_facts, kept_facts
+from nlpkit.data.facts import Facts, keep_facts, prepared_folder
 from nlpkit.data.notes import recorded
 from nlpkit.data.seen import Seen, document_keys, part_keys
 from nlpkit.errors import DataError
@@ -57,14 +57,13 @@ def prepare_stream(
     """
     shape = {
         "stream": _LAYOUT,
-        "fingerprint": dataset.fingerprint,
         "data": recipe.data.model_dump(exclude={"source"}),
         "tokenizer": recipe.tokenizer.model_dump(),
         "seed": recipe.training.seed,
     }
-    folder = cached(shape, lambda work: _fill(work, dataset, recipe, report, tokenizer), tokenizer)
-    facts, seen = kept_facts(folder)
-    facts.tell(dataset.name, "characters")
+    folder, facts, seen = prepared_folder(
+        dataset, "characters", shape, lambda work: _fill(work, dataset, recipe, report, tokenizer), tokenizer
+    )
     characters = json.loads((folder / _CHARACTERS).read_text(encoding="utf-8"))
     model = Tokenizer(
         (folder / TOKENIZER).read_bytes(), leading_space=False, normalization=recipe.tokenizer.normalization
