@@ -12,7 +12,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check 
 
 help:
 	@echo "make demo         train on real reviews and classify three sentences of yours (7 minutes)"
-	@echo "make test         check lint, format and types, and run every test (11 minutes)"
+	@echo "make test         check lint, format and types, and run every test (13 minutes)"
 	@echo "make lint         lint, format and types only"
 	@echo "make soak         kills, damaged bundles, full disks and odd tables by the thousand (an hour)"
 	@echo "make wheel-check  build the wheel and try it in an empty environment"

@@ -97,7 +97,7 @@ def model_card(name: str, metadata: dict[str, Any], recipe: Recipe) -> str:
         *rows,
         "",
         *(
-            f"Of the {split} split {scores['trained_on']:,} {unit} were trained on, too, so that its figures flatter.\n"
+            f"Of the {split} split {scores['trained_on']:,} {unit} were trained on, too.\n"
             for split, scores in metadata["metrics"].items()
             if scores.get("trained_on")
         ),

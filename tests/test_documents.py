@@ -12,7 +12,7 @@ import pytest
 
 from nlpkit.data.builtin import open_python_docs
 from nlpkit.data.catalog import open_documents, task_of
-from nlpkit.data.dataset import dataset_from_texts
+from nlpkit.data.dataset import Dataset, dataset_from_texts
 from nlpkit.data.stream import prepare_stream, token_ids
 from nlpkit.data.tables import Reading
 from nlpkit.errors import DataError, NlpkitError, UsageError
@@ -232,3 +232,15 @@ def test_validation_is_the_end_of_one_text(tfds_data: Path) -> None:
     text = next(open_documents("tiny_shakespeare").read("train"))
     prepared = prepare_stream(dataset_from_texts([text]), recipe())
     assert prepared.tokenizer.decode(prepared.validation.ids) == text[round(len(text) * 0.9) :]
+
+
+def test_common_phrases_are_counted_and_not_told(caplog: pytest.LogCaptureFixture) -> None:
+    train = "".join(f"Line {i} tells of the {i * 7919 % 1000} days that it took to come here. " for i in range(400))
+    other = "".join(f"Row {i} is of another book, of {i * 104_729 % 997} pages in all. " for i in range(400))
+    for part, told in ((train[2_000:2_250], False), (train[2_000:4_000], True)):
+        caplog.clear()
+        splits = {"train": lambda: iter([train]), "test": lambda part=part: iter([other + part])}
+        facts = prepare_stream(Dataset("made", splits, f"repeats {len(part)}"), recipe()).facts
+        assert 0 < facts.repeated["test"] <= len(part)
+        assert facts.characters["test"] == len(other) + len(part)
+        assert ("stand in train, too" in caplog.text) == told

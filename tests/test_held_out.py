@@ -376,6 +376,7 @@ def test_a_generator_knows_what_it_has_read(
     monkeypatch.chdir(tmp_path)
     model = fitted_generator(Path("novel.txt"))
     held_out = model.evaluate()
+    assert model.metadata["metrics"]["validation"] == {**held_out.to_dict(), "trained_on": model.documents().trained_on}
     assert held_out.characters == len(PROSE) - round(len(PROSE) * 0.9)
     assert model.documents().trained_on == 0
     for name in ("./novel.txt", str(tmp_path / "novel.txt")):

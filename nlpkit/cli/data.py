@@ -18,9 +18,9 @@ from nlpkit.cli.options import (
     SourceColumn,
     TargetColumn,
     TextColumn,
-    column_names,
     plain_table,
     print_json,
+    split_names,
     watched,
 )
 from nlpkit.errors import UsageError
@@ -106,7 +106,7 @@ def show(
                 name,
                 text_column=text_column,
                 label_column=label_column,
-                label_columns=column_names(label_columns),
+                label_columns=split_names(label_columns),
                 label_delimiter=label_delimiter,
                 reading=reading,
             )

@@ -18,11 +18,11 @@ from nlpkit.cli.options import (
     SourceColumn,
     TargetColumn,
     TextColumn,
-    column_names,
     load_model,
     print_json,
     print_report,
     reading_of,
+    split_names,
     waiting,
     watched,
 )
@@ -99,7 +99,7 @@ def evaluate(
             split,
             text_column=text_column,
             label_column=label_column,
-            label_columns=column_names(label_columns),
+            label_columns=split_names(label_columns),
             label_delimiter=label_delimiter,
             reading=reading,
         )

@@ -59,7 +59,7 @@ def note(message: str) -> None:
     print(message, file=sys.stderr)
 
 
-def column_names(names: str | None) -> list[str] | None:
+def split_names(names: str | None) -> list[str] | None:
     """The columns that --label-columns names, with commas between them."""
     return None if names is None else [name.strip() for name in names.split(",")]
 

@@ -17,11 +17,11 @@ from nlpkit.cli.options import (
     SourceColumn,
     TargetColumn,
     TextColumn,
-    column_names,
     note,
     plain_table,
     print_json,
     print_report,
+    split_names,
     waiting,
 )
 from nlpkit.errors import Interrupted, UsageError
@@ -89,7 +89,7 @@ def train(
             "data.target_column": target_column,
             "data.text_column": text_column,
             "data.label_column": label_column,
-            "data.label_columns": column_names(label_columns),
+            "data.label_columns": split_names(label_columns),
             "data.label_delimiter": label_delimiter,
             "data.encoding": encoding,
             "data.delimiter": delimiter,

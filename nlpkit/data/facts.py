@@ -16,6 +16,7 @@ from nlpkit.data.seen import SEEN, Seen, seen_from, seen_from_bytes
 
 logger = logging.getLogger("nlpkit")
 
+FLATTERS = 0.02  # of a text's characters, trained on; fewer are common phrases
 _FILE = "facts.json"
 
 
@@ -25,13 +26,14 @@ class Facts:
 
     left_out: rows that are of no use to training, by split and reason; repeated: how many rows of a split that judges
     stand in the one trained on, too; unlearnt: the labels of such a split that the one trained on does not have; said:
-    what the readers had to tell.
+    what the readers had to tell; characters: of each split, where these are what is counted.
     """
 
     left_out: dict[str, dict[str, int]] = field(default_factory=dict)
     repeated: dict[str, int] = field(default_factory=dict)
     unlearnt: dict[str, list[str]] = field(default_factory=dict)
     said: list[str] = field(default_factory=list)
+    characters: dict[str, int] = field(default_factory=dict)
 
     def tell(self, name: str, unit: str) -> None:
         """Says so, of the data set `name` with rows called `unit`."""
@@ -41,6 +43,8 @@ class Facts:
             counts = ", ".join(f"{reason} {count:,}" for reason, count in reasons.items())
             logger.warning("left out %s of %s: %s (%s)", amount(sum(reasons.values()), unit), name, counts, split)
         for split, count in self.repeated.items():
+            if count <= FLATTERS * self.characters.get(split, 0):
+                continue
             stand = "stands" if count == 1 else "stand"
             rows = amount(count, unit)
             logger.warning("%s of %s, %s, %s in train, too: its figures flatter", rows, name, split, stand)

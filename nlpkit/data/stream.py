@@ -1,6 +1,5 @@
 """Documents made ready to learn to write from: held out, tokenized, and run together into one long row of ids."""
 
-import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,10 +17,8 @@ from nlpkit.normalization import normalize
 from nlpkit.recipe import GenerationRecipe
 from nlpkit.tokenizer import BOS, EOS, Tokenizer, train_tokenizer
 
-_LAYOUT = 2  # raise when the files below change, so that older caches are left alone
+_LAYOUT = 3  # raise when the files below change, so that older caches are left alone
 _STRETCH = 100_000  # characters tokenized at a time
-_CHARACTERS = "characters.json"
-FLATTERS = 0.02  # of a split's characters; fewer are common phrases
 _FEW = 20  # documents, below which each gives its end to validation
 
 
@@ -64,12 +61,11 @@ def prepare_stream(
     folder, facts, seen = prepared_folder(
         dataset, "characters", shape, lambda work: _fill(work, dataset, recipe, report, tokenizer), tokenizer
     )
-    characters = json.loads((folder / _CHARACTERS).read_text(encoding="utf-8"))
     model = Tokenizer(
         (folder / TOKENIZER).read_bytes(), leading_space=False, normalization=recipe.tokenizer.normalization
     )
     train, validation = (
-        Stream(map_file(folder / f"{name}.ids.bin", id_type(len(model))), characters[name])
+        Stream(map_file(folder / f"{name}.ids.bin", id_type(len(model))), facts.characters[name])
         for name in ("train", "validation")
     )
     return PreparedStream(model, train, validation, facts, seen)
@@ -127,18 +123,15 @@ def _fill(work: Path, dataset: Dataset[str], recipe: GenerationRecipe, report: R
         else train_tokenizer(found["train"], recipe.tokenizer, leading_space=False)
     )
     (work / TOKENIZER).write_bytes(tokenizer.model)
-    characters = {}
     for name in ("train", "validation"):
         report(f"tokenizing {name}", 0, None)
         with (work / f"{name}.ids.bin").open("wb") as file:
             for ids in token_ids(tokenizer, found[name], apart=recipe.data.documents == "apart"):
                 file.write(ids.tobytes())
-        characters[name] = sum(map(len, found[name]))
-    (work / _CHARACTERS).write_text(json.dumps(characters), encoding="utf-8")
     keys = {name: np.fromiter(document_keys(found[name]), np.uint64) for name in ("train", "validation")}
     repeated = {name: repeated_characters(texts, keys["train"]) for name, texts in found.items() if name != "train"}
-    flattering = {name: count for name, count in repeated.items() if count > FLATTERS * sum(map(len, found[name]))}
-    keep_facts(work, Facts(repeated=flattering, said=said), keys)
+    characters = {name: sum(map(len, texts)) for name, texts in found.items()}
+    keep_facts(work, Facts(repeated=repeated, said=said, characters=characters), keys)
 
 
 def repeated_characters(documents: Iterable[str], trained: np.ndarray) -> int:

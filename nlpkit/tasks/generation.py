@@ -12,10 +12,11 @@ from nlpkit.bundle import Bundle
 from nlpkit.data.cache import Report
 from nlpkit.data.catalog import open_documents
 from nlpkit.data.dataset import IN_MEMORY, Dataset, dataset_from_texts
+from nlpkit.data.facts import FLATTERS
 from nlpkit.data.frames import Table, document_table, is_held
 from nlpkit.data.judged import UNKNOWN
 from nlpkit.data.seen import Seen
-from nlpkit.data.stream import FLATTERS, PreparedStream, prepare_stream, repeated_characters, token_ids
+from nlpkit.data.stream import PreparedStream, prepare_stream, repeated_characters, token_ids
 from nlpkit.data.values import one_text
 from nlpkit.decoding.sampling import Sampling
 from nlpkit.decoding.writing import write, write_likeliest
