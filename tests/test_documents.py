@@ -4,6 +4,7 @@ import errno
 import gzip
 import logging
 import os
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -239,7 +240,7 @@ def test_common_phrases_are_counted_and_not_told(caplog: pytest.LogCaptureFixtur
     other = "".join(f"Row {i} is of another book, of {i * 104_729 % 997} pages in all. " for i in range(400))
     for part, told in ((train[2_000:2_250], False), (train[2_000:4_000], True)):
         caplog.clear()
-        splits = {"train": lambda: iter([train]), "test": lambda part=part: iter([other + part])}
+        splits = {"train": partial(iter, [train]), "test": partial(iter, [other + part])}
         facts = prepare_stream(Dataset("made", splits, f"repeats {len(part)}"), recipe()).facts
         assert 0 < facts.repeated["test"] <= len(part)
         assert facts.characters["test"] == len(other) + len(part)
