@@ -134,8 +134,16 @@ class TranslatorSection(StackSection):
     input_feeding: bool = True
 
 
+Passes = Annotated[int, Field(ge=1, le=100_000)]
+Updates = Annotated[int, Field(ge=1, le=100_000_000)]
+
+
 class TrainingSection(Section):
-    epochs: Annotated[int, Field(ge=1, le=100_000)] = 6
+    epochs: Passes | None = None
+    min_epochs: Passes = 6
+    max_epochs: Passes = 30
+    updates: Updates = 600
+    max_updates: Updates = 12_000
     batch_size: Annotated[int, Field(ge=1, le=100_000)] = 64
     learning_rate: Annotated[float, Field(gt=0, le=10)] = 0.004
     weight_decay: Annotated[float, Field(ge=0, le=10)] = 0.0
@@ -148,6 +156,14 @@ class TrainingSection(Section):
     checkpoint_minutes: Annotated[float, Field(gt=0)] = 2.0
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 1
 
+    @model_validator(mode="after")
+    def _check_length(self) -> Self:
+        if self.min_epochs > self.max_epochs:
+            raise ValueError(f"min_epochs = {self.min_epochs} is more than max_epochs = {self.max_epochs}")
+        if self.updates > self.max_updates:
+            raise ValueError(f"updates = {self.updates} is more than max_updates = {self.max_updates}")
+        return self
+
 
 class ClassifierTraining(TrainingSection):
     batch_tokens: Annotated[int, Field(ge=16, le=10_000_000)] = 32_768
@@ -157,6 +173,8 @@ class ClassifierTraining(TrainingSection):
 
 
 class GeneratorTraining(TrainingSection):
+    min_epochs: Passes = 2
+    updates: Updates = 900
     segment_length: Annotated[int, Field(ge=2, le=100_000)] = 64
     restarts: Fraction = 0.02
     activation_penalty: Annotated[float, Field(ge=0)] = 0.0

@@ -56,7 +56,7 @@ def train(
     encoding: Encoding = None,
     delimiter: Delimiter = None,
     no_header: NoHeader = False,
-    epochs: int = typer.Option(None, help="At most so many passes over the data.", show_default="the recipe's"),
+    epochs: int = typer.Option(None, help="Exactly so many passes over the data.", show_default="as its size needs"),
     seed: int = typer.Option(None, help="What every random draw follows from.", show_default="the recipe's"),
     settings: list[str] = typer.Option(
         [], "--set", metavar="SECTION.KEY=VALUE", help="Any key of the recipe, such as model.units=64."
@@ -200,6 +200,6 @@ def _print_plan(recipe: "Recipe", as_json: bool) -> None:
     table.add_row("tokens", f"{plan.tokens_per_epoch:,} an epoch of {plan.vocabulary:,} different ones")
     table.add_row("padding", f"{plan.padding:.1%} of the computed steps")
     table.add_row("parameters", f"{plan.parameters:,}")
-    table.add_row("steps", f"{plan.steps_per_epoch:,} an epoch, {plan.epochs} epochs")
+    table.add_row("length", plan.length)
     table.add_row("expected time", f"{plan.seconds / 60:.1f} min of training on this machine")
     Console(highlight=False).print(table)
