@@ -254,7 +254,8 @@ class TextClassifier(RowTask[ClassificationRecipe]):
         from nlpkit.networks.bundling import network_from_weights
         from nlpkit.networks.classifier import build_classifier
 
-        network = build_classifier(self.recipe.model, len(self._tokenizer), len(self.labels))
+        buckets = self.metadata["ngrams"]["buckets"] if "ngrams" in self.metadata else 0
+        network = build_classifier(self.recipe.model, len(self._tokenizer), len(self.labels), buckets)
         return network_from_weights(network, self._keras_weights())
 
     def check(self) -> None:
