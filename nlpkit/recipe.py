@@ -154,6 +154,7 @@ class TrainingSection(Section):
     ema_momentum: Fraction = 0.995
     average_epochs: Annotated[int, Field(ge=0)] = 0
     patience: Annotated[int, Field(ge=0)] = 0
+    yardstick: bool = True
     checkpoint_minutes: Annotated[float, Field(gt=0)] = 2.0
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 1
 

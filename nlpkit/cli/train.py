@@ -21,6 +21,7 @@ from nlpkit.cli.options import (
     plain_table,
     print_json,
     print_report,
+    print_yardstick,
     split_names,
     waiting,
 )
@@ -138,12 +139,14 @@ def train(
             {
                 "bundle": str(folder),
                 "metrics": model.metadata["metrics"],
+                "yardstick": model.metadata.get("yardstick"),
                 **({"baseline": {split: report.to_dict() for split, report in linear.items()}} if baseline else {}),
             }
         )
     else:
         for split, report in model.reports.items():
             print_report(split, report, model.metadata["metrics"][split]["trained_on"])
+            print_yardstick(model, split)
         if baseline:
             _print_comparison(model.reports, linear)
     size = sum(file.stat().st_size for file in folder.iterdir())

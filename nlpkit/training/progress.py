@@ -15,6 +15,8 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 
+MARGIN = "_margin"
+"""What ends the name of a figure that is half the width of another's interval of 95 %."""
 _FIRST_STEPS = 5
 
 Row = dict[str, float]
@@ -118,8 +120,10 @@ class TrainingDisplay:
 
 
 def _figures(row: Row) -> str:
-    figures = {name: value for name, value in row.items() if name not in ("epoch", "seconds")}
-    return "  ".join(f"{name.replace('_', ' ')} {value:.4f}" for name, value in figures.items())
+    figures = {name: f"{value:.4f}" for name, value in row.items() if name not in ("epoch", "seconds")}
+    margins = {name.removesuffix(MARGIN): figures.pop(name) for name in row if name.endswith(MARGIN)}
+    figures |= {name: f"{figures[name]} ± {margin}" for name, margin in margins.items()}
+    return "  ".join(f"{name.replace('_', ' ')} {figure}" for name, figure in figures.items())
 
 
 def _roughly(seconds: float) -> str:
