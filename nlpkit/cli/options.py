@@ -324,6 +324,14 @@ def print_yardstick(model: "TrainedTask[Any]", split: str) -> None:
         Console(highlight=False, markup=False).print(f"yardstick, {told}", soft_wrap=True)
 
 
+def print_parts(model: "TrainedTask[Any]") -> None:
+    """What each part of a model reaches alone, where it has several."""
+    from rich.console import Console
+
+    if told := model.parts_told():
+        Console(highlight=False, markup=False).print(told, soft_wrap=True)
+
+
 def _print_classes(
     console: "Console", classes: "Sequence[ClassScores]", thresholds: Sequence[float] | None = None
 ) -> None:

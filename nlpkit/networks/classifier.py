@@ -26,7 +26,8 @@ from nlpkit.runtime.graph import classifier_graph
 from nlpkit.runtime.session import Session
 from nlpkit.training.fit import fit
 from nlpkit.training.length import run_length
-from nlpkit.training.ngrams import best_weights, column_count, fit_ngrams
+from nlpkit.training.linear import column_count
+from nlpkit.training.ngrams import best_weights, fit_ngrams
 from nlpkit.training.progress import Row
 from nlpkit.training.run import Run
 from nlpkit.training.schedule import make_optimizer

@@ -26,6 +26,7 @@ from nlpkit.runtime.classify import predict_texts
 from nlpkit.tasks.base import RowTask
 from nlpkit.training.randomness import own_random_state
 from nlpkit.training.run import Run, check_run
+from nlpkit.yardstick import Yardstick
 
 if TYPE_CHECKING:
     import keras
@@ -258,6 +259,16 @@ class TextClassifier(RowTask[ClassificationRecipe]):
         network = build_classifier(self.recipe.model, len(self._tokenizer), len(self.labels), buckets)
         return network_from_weights(network, self._keras_weights())
 
+    def parts_told(self) -> str | None:
+        if "ngrams" not in self.metadata:
+            return None
+        reached = self.metadata["ngrams"]["validation"]
+        figure = "micro F1" if self.several else "accuracy"
+        sequence, ngrams, together = (f"{reached[part]:.4f}" for part in ("sequence", "ngrams", "together"))
+        return (
+            f"on validation: {figure} {sequence} by the sequence alone, {ngrams} by n-grams alone, {together} by both"
+        )
+
     def check(self) -> None:
         self._session.expect(ids=(None, None), lengths=(None,), probabilities=(None, len(self.labels)))
 
@@ -306,6 +317,13 @@ class TextClassifier(RowTask[ClassificationRecipe]):
 
     def _judge(self, rows: Iterable[Example]) -> ClassificationReport | LabelsReport:
         return self.compare(rows)
+
+    def _yardstick(self, dataset: Dataset[Example], prepared: PreparedData) -> Yardstick | None:
+        from nlpkit.yardsticks.linear import linear_yardstick
+
+        held_out = {"validation": self._prepared_rows(prepared, "validation")}
+        judged = {split: held_out[split] if split in held_out else dataset.read(split) for split in self.reports}
+        return linear_yardstick(prepared, judged, self.recipe.training.seed)
 
     def _named(self, source: str, **columns: Any) -> Dataset[Example]:
         section = self.recipe.data

@@ -5,7 +5,6 @@ others (NB-SVM; Wang & Manning, 2012), is hard to beat where labelled texts are 
 n-grams; the recurrent network does, and their sum is better than either (wide and deep; Cheng et al., 2016).
 """
 
-import warnings
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,12 +12,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nlpkit.cores import on_all_cores
 from nlpkit.data.batching import pad, truncate
 from nlpkit.data.corpus import Corpus, PreparedData
 from nlpkit.recipe import ClassificationRecipe
 from nlpkit.runtime.ngrams import NgramWeights, ngram_buckets, piece_codes
 from nlpkit.tokenizer import Tokenizer
+from nlpkit.training.linear import column_count, fit_linear, logits_from, targets_of
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
@@ -61,8 +60,8 @@ def fit_ngrams(recipe: ClassificationRecipe, data: PreparedData) -> NgramModel:
     codes = piece_codes(alike, recipe.model.ngrams, buckets)
     counts = _counts(rows, codes, buckets)
     labels = np.asarray(data.train.labels[chosen])
-    targets = _targets(labels, columns)
-    spread = np.array([[-0.5, 0.5]], np.float32) if columns < classes else np.eye(columns, dtype=np.float32)
+    targets = targets_of(labels, columns)
+    spread = logits_from(columns, classes)
     balanced = recipe.training.class_weights == "balanced"
     strength, scale = _STRENGTHS[0], 1.0
     if tokens <= _FEW_TOKENS:
@@ -72,17 +71,12 @@ def fit_ngrams(recipe: ClassificationRecipe, data: PreparedData) -> NgramModel:
             (weight,), loss = best_weights([held_out], labels, [0.0], several=data.several)
             judged.append((loss, candidate, weight))
         _, strength, scale = min(judged)
-    weights, bias = _solve(counts, targets, strength, balanced)
+    weights, bias = fit_linear(counts, targets, strength, ratios=True, balanced=balanced)
     grid = np.maximum(np.abs(weights).max(0), 1e-12) / 127
     table = np.rint(weights / grid).astype(np.int8)
     fitted = NgramWeights(codes, table, (scale * grid[:, None] * spread).astype(np.float32))
     heaviest = _heaviest(fitted, rows, alike, data)
     return NgramModel(fitted, (scale * bias @ spread).astype(np.float32), heaviest)
-
-
-def column_count(classes: int, *, several: bool) -> int:
-    """How many scores tell the classes apart: one is enough for two, of which a text has one."""
-    return 1 if classes == 2 and not several else classes
 
 
 def bucket_count(tokens: int, columns: int) -> int:
@@ -162,38 +156,6 @@ def _without_capitals(tokenizer: Tokenizer) -> np.ndarray:
     return np.array([place.get(piece.lower(), number) for number, piece in enumerate(pieces)])
 
 
-def _targets(labels: np.ndarray, columns: int) -> np.ndarray:
-    """What each column is to tell: bool [texts, columns]."""
-    if labels.ndim == 2:
-        return labels
-    targets: np.ndarray = labels[:, None] == (np.arange(columns) if columns > 1 else np.ones(1))
-    return targets
-
-
-def _solve(counts: "csr_matrix", targets: np.ndarray, strength: float, balanced: bool) -> tuple[np.ndarray, np.ndarray]:
-    """Weights [buckets, columns] and biases [columns], each column fitted for itself."""
-    solved = on_all_cores(lambda target: _solve_one(counts, target, strength, balanced), list(targets.T))
-    return np.stack([weights for weights, _ in solved], axis=1), np.array([bias for _, bias in solved])
-
-
-def _solve_one(counts: "csr_matrix", target: np.ndarray, strength: float, balanced: bool) -> tuple[np.ndarray, float]:
-    from scipy.sparse import diags_array
-    from sklearn.linear_model import LogisticRegression
-
-    if target.all() or not target.any():  # nothing to tell apart
-        yes = target.sum() + 0.5
-        return np.zeros(counts.shape[1]), float(np.log(yes / (len(target) + 1 - yes)))
-    with_it, without = (np.asarray(counts[rows].sum(0)).ravel() + 1 for rows in (target, ~target))
-    ratio = np.log(with_it / with_it.sum()) - np.log(without / without.sum())
-    model = LogisticRegression(
-        C=strength, solver="liblinear", max_iter=1_000, class_weight="balanced" if balanced else None, random_state=0
-    )
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that it might have gone on for longer
-        model.fit(counts @ diags_array(ratio), target)
-    return model.coef_[0] * ratio, float(model.intercept_[0])
-
-
 def _out_of_fold(counts: "csr_matrix", targets: np.ndarray, strength: float, balanced: bool, seed: int) -> np.ndarray:
     """The scores [texts, columns] that models give the texts which they were not fitted on."""
     fold = np.random.default_rng(seed).permutation(len(targets)) % _FOLDS
@@ -201,7 +163,7 @@ def _out_of_fold(counts: "csr_matrix", targets: np.ndarray, strength: float, bal
     for number in range(_FOLDS):
         rest, held_out = np.flatnonzero(fold != number), np.flatnonzero(fold == number)
         if len(rest) and len(held_out):
-            weights, bias = _solve(counts[rest], targets[rest], strength, balanced)
+            weights, bias = fit_linear(counts[rest], targets[rest], strength, ratios=True, balanced=balanced)
             scores[held_out] = counts[held_out] @ weights + bias
     return scores
 
