@@ -101,6 +101,7 @@ class _Metadata(_Part):
     metrics: dict[str, dict[str, Any]]
     yardstick: _Yardstick | None = None
     ngrams: _Ngrams | None = None
+    rare_weights: dict[str, Annotated[float, Field(gt=0, allow_inf_nan=False)]] | None = None
     versions: dict[str, str]
     sha256: dict[str, str]
 

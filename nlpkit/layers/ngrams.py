@@ -5,7 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from nlpkit.runtime.ngrams import NgramWeights
+from nlpkit.runtime.ngrams import MARKS, NgramWeights
 
 
 @keras.saving.register_keras_serializable("nlpkit")
@@ -22,6 +22,7 @@ class Ngrams(keras.layers.Layer):
     def build(self, *_: Any, **__: Any) -> None:
         shapes = {
             "codes": ((self.vocabulary, self.n), "int32"),
+            "marks": ((self.buckets,), "uint8"),
             "table": ((self.buckets, self.columns), "int8"),
             "kernel": ((self.columns, self.classes), "float32"),
         }
@@ -37,14 +38,16 @@ class Ngrams(keras.layers.Layer):
         total, scores = 0, 0.0
         for place in range(self.n):
             total = total + codes[:, place : place + steps, place]
-            rows = ops.cast(ops.take(self.table, total % self.buckets, axis=0), "float32")
-            whole = ops.cast(position + place < lengths[:, None], "float32")
-            scores = scores + ops.sum(rows * whole[:, :, None], axis=1)
+            bucket, mark = total % self.buckets, total // self.buckets % MARKS
+            own = ops.equal(ops.cast(ops.take(self.marks, bucket, axis=0), "int32"), mark)
+            own = ops.logical_and(own, position + place < lengths[:, None])
+            rows = ops.cast(ops.take(self.table, bucket, axis=0), "float32")
+            scores = scores + ops.sum(rows * ops.cast(own, "float32")[:, :, None], axis=1)
         return ops.matmul(scores, self.kernel)
 
     def assign(self, weights: NgramWeights) -> None:
         """Takes the weights of a model that was fitted."""
-        self.set_weights([weights.codes, weights.table, weights.kernel])
+        self.set_weights([weights.codes, weights.marks, weights.table, weights.kernel])
 
     def ngram_weights(self) -> NgramWeights:
         """The weights as NumPy arrays."""

@@ -18,7 +18,7 @@ from nlpkit.layers.embedding import Embedding
 from nlpkit.layers.ngrams import Ngrams
 from nlpkit.layers.pooling import Pooling
 from nlpkit.layers.stack import LSTMStack
-from nlpkit.metrics import best_thresholds, classification_report, labels_report, least_score
+from nlpkit.metrics import any_rare, best_thresholds, classification_report, labels_report, least_score, rare_weights
 from nlpkit.networks.bundling import bundle_network, hold_to_network
 from nlpkit.recipe import ClassificationRecipe, ClassifierSection
 from nlpkit.runtime.classify import predict_corpus
@@ -217,12 +217,15 @@ def _figure(logits: np.ndarray, truth: np.ndarray, *, several: bool) -> float:
 
 def _operating_points(graph: bytes, recipe: ClassificationRecipe, data: PreparedData) -> dict[str, Any]:
     """From which score on a label is given, found on the validation split: for each of several labels where its F1 is
-    highest; else where the answers reach the recipe's selective accuracy."""
+    highest; else where the answers reach the recipe's selective accuracy, and how much more readily rare labels are."""
     probabilities = predict_corpus(Session(graph), data.validation, recipe.tokenizer)
     if data.several:
         thresholds = best_thresholds(probabilities, data.validation.labels).tolist()
         return {"thresholds": dict(zip(data.labels, thresholds, strict=True))}
-    return {"min_score": least_score(probabilities, data.validation.labels, recipe.training.selective_accuracy)}
+    truth = data.validation.labels
+    weights = rare_weights(probabilities, truth, data.shares())
+    told = {} if weights is None else {"rare_weights": dict(zip(data.labels, weights.tolist(), strict=True))}
+    return {"min_score": least_score(probabilities, truth, recipe.training.selective_accuracy, weights), **told}
 
 
 def _hold_to_network(graph: bytes, network: keras.Model, recipe: ClassificationRecipe, data: PreparedData) -> None:
@@ -307,6 +310,8 @@ class TrainingBatches:
             }
         report = classification_report(probabilities, truth, names)
         score = np.mean([scores.recall for scores in report.classes]) if balanced else report.accuracy
+        if not balanced and any_rare(self.data.shares()):
+            score = -report.log_loss  # a network that never gives a rare label has a high accuracy
         return {
             "val_loss": report.log_loss,
             "val_accuracy": report.accuracy,

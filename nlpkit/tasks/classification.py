@@ -164,10 +164,16 @@ class TextClassifier(RowTask[ClassificationRecipe]):
                 )
 
         def likeliest(scores: np.ndarray) -> list[int]:
-            best = int(scores.argmax())
+            best = int(self.ranked(scores)[0])
             return [best] if least is None or scores[best] >= least else []
 
         return likeliest
+
+    def ranked(self, scores: np.ndarray) -> np.ndarray:
+        """The numbers of the labels by a text's scores, float32 [labels], the one to give first: the likeliest, but
+        that a rare label may stand before a likelier one, as training found best for what was held out."""
+        weights = self._rare_weights()
+        return np.argsort(-scores if weights is None else -scores * weights, kind="stable")
 
     def predict_proba(self, texts: Texts) -> np.ndarray:
         """Each label's probability for each text: float32 [texts, labels]; of several a text, each by itself."""
@@ -238,7 +244,9 @@ class TextClassifier(RowTask[ClassificationRecipe]):
             raise DataError("there is nothing to evaluate on: the data is empty")
         if self.several:
             return labels_report(probabilities, _matrix(truth, len(names)), names, self._thresholds())
-        return classification_report(probabilities, np.array(truth)[:, 0], names, self._own_min_score())
+        return classification_report(
+            probabilities, np.array(truth)[:, 0], names, self._own_min_score(), self._rare_weights()
+        )
 
     def examples(
         self, data: str | Path | None = None, split: str | None = None, **columns: Any
@@ -309,11 +317,19 @@ class TextClassifier(RowTask[ClassificationRecipe]):
 
     def _thresholds(self) -> np.ndarray:
         """From which score on each of several labels is given: float32 [labels]."""
+        return self._by_label("thresholds", "threshold")
+
+    def _rare_weights(self) -> np.ndarray | None:
+        """With what to multiply scores so that rare labels are given more readily: float32 [labels]; None for labels
+        of which none is rare."""
+        return self._by_label("rare_weights", "weight") if "rare_weights" in self.metadata else None
+
+    def _by_label(self, key: str, what: str) -> np.ndarray:
         try:
-            known = self.metadata["thresholds"]
+            known = self.metadata[key]
             return np.array([known[label] for label in self.metadata["labels"]], np.float32)
         except (KeyError, TypeError, ValueError):
-            raise BundleError("the bundle's metadata.json has no threshold for each label; train it again") from None
+            raise BundleError(f"the bundle's metadata.json has no {what} for each label; train it again") from None
 
     def _judge(self, rows: Iterable[Example]) -> ClassificationReport | LabelsReport:
         return self.compare(rows)

@@ -36,7 +36,8 @@ def fit_linear(
     and biases [columns].
 
     With `ratios` a feature is scaled by how much larger its share is in the texts that are it than in all others, in
-    the logarithm (NB-SVM; Wang & Manning, 2012). `balanced` has both sides of a column weigh as much.
+    the logarithm (NB-SVM; Wang & Manning, 2012). With `balanced` both sides of a column weigh as much, and the bias is
+    then put right for how common they are (King & Zeng, 2001): of a rare class more is learned so.
     """
     solved = on_all_cores(lambda target: _fit_one(features, target, strength, ratios, balanced), list(targets.T))
     return np.stack([weights for weights, _ in solved], axis=1), np.array([bias for _, bias in solved])
@@ -48,16 +49,20 @@ def _fit_one(
     from scipy.sparse import diags_array
     from sklearn.linear_model import LogisticRegression
 
-    if target.all() or not target.any():  # nothing to tell apart
-        yes = target.sum() + 0.5
-        return np.zeros(features.shape[1]), float(np.log(yes / (len(target) + 1 - yes)))
+    yes = int(target.sum())
+    if yes in (0, len(target)) or not features.shape[1]:  # nothing to tell apart, or nothing to tell it by
+        return np.zeros(features.shape[1]), float(np.log((yes + 0.5) / (len(target) - yes + 0.5)))
     scale = np.ones(features.shape[1])
     if ratios:
         inside, outside = (np.asarray(features[rows].sum(0)).ravel() + 1 for rows in (target, ~target))
         scale = np.log(inside / inside.sum()) - np.log(outside / outside.sum())
     weight = "balanced" if balanced else None
-    model = LogisticRegression(C=strength, solver="liblinear", max_iter=1_000, class_weight=weight, random_state=0)
+    # the dual takes a tenth of the time, where there are more features than texts
+    model = LogisticRegression(
+        C=strength, solver="liblinear", dual=True, max_iter=1_000, class_weight=weight, random_state=0
+    )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that it might have gone on for longer
         model.fit(features @ diags_array(scale), target)
-    return model.coef_[0] * scale, float(model.intercept_[0])
+    prior = float(np.log(yes / (len(target) - yes))) if balanced else 0.0
+    return model.coef_[0] * scale, float(model.intercept_[0]) + prior

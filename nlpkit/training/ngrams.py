@@ -5,7 +5,6 @@ others (NB-SVM; Wang & Manning, 2012), is hard to beat where labelled texts are 
 n-grams; the recurrent network does, and their sum is better than either (wide and deep; Cheng et al., 2016).
 """
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -15,18 +14,18 @@ import numpy as np
 from nlpkit.data.batching import pad, truncate
 from nlpkit.data.corpus import Corpus, PreparedData
 from nlpkit.recipe import ClassificationRecipe
-from nlpkit.runtime.ngrams import NgramWeights, ngram_buckets, piece_codes
+from nlpkit.runtime.ngrams import NgramWeights, ngram_keys, piece_codes, place_of
 from nlpkit.tokenizer import Tokenizer
 from nlpkit.training.linear import column_count, fit_linear, logits_from, targets_of
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
-_MOST_TOKENS = 20_000_000  # of as many texts as hold them the model is fitted
-_FEW_TOKENS = 2_000_000  # up to so many there is time for folds
+_MOST_TOKENS = 10_000_000  # of as many texts as hold them the model is fitted; of many labels of fewer
+_FEW_TOKENS = 500_000  # up to so many there is time for folds
 _FOLDS = 5
-_STRENGTHS = (0.1, 1.0)  # C of logistic regression; the first without folds
-_LEAST_BUCKETS, _MOST_CELLS = 1 << 14, 1 << 19  # of the table
+_STRENGTH = 0.1  # C of logistic regression
+_LEAST_BUCKETS, _MOST_BYTES = 1 << 12, 1_500_000  # of the table
 _HEAVIEST = 15  # n-grams that are named for a label
 
 
@@ -40,53 +39,54 @@ class NgramModel:
 
     def scores(self, corpus: Corpus, recipe: ClassificationRecipe) -> np.ndarray:
         """The scores of a corpus' texts: float32 [texts, classes]."""
-        buckets = len(self.weights.table)
-        counts = _counts(_rows(corpus, np.arange(len(corpus)), recipe), self.weights.codes, buckets)
-        scores: np.ndarray = (counts @ self.weights.table.astype(np.float32)) @ self.weights.kernel + self.bias
+        rows = _rows(corpus, np.arange(len(corpus)), recipe)
+        scores: np.ndarray = np.stack([self.weights.scores(row) for row in rows]) + self.bias
         return scores
 
 
 def fit_ngrams(recipe: ClassificationRecipe, data: PreparedData) -> NgramModel:
     """A model of n-grams of up to the recipe's `model.ngrams` pieces, fitted on the train split, the same every time.
 
-    Where the data are few, its strength and its scale are those that answer best for texts that it was not fitted on.
+    Where the data are few, its scale is the one that suits texts that it was not fitted on.
     """
-    classes, columns = len(data.labels), column_count(len(data.labels), several=data.several)
-    chosen = _sample(data.train.lengths(), recipe.training.seed)
+    columns = column_count(len(data.labels), several=data.several)
+    spread = logits_from(columns, len(data.labels))
+    chosen = _sample(data.train.lengths(), columns, recipe.training.seed)
     rows = _rows(data.train, chosen, recipe)
-    tokens = sum(map(len, rows))
-    buckets = bucket_count(tokens, columns)
     alike = _without_capitals(data.tokenizer)
-    codes = piece_codes(alike, recipe.model.ngrams, buckets)
-    counts = _counts(rows, codes, buckets)
+    codes = piece_codes(alike, recipe.model.ngrams)
+    keys, counts = _counts(rows, codes)
     labels = np.asarray(data.train.labels[chosen])
     targets = targets_of(labels, columns)
-    spread = logits_from(columns, classes)
-    balanced = recipe.training.class_weights == "balanced"
-    strength, scale = _STRENGTHS[0], 1.0
-    if tokens <= _FEW_TOKENS:
-        judged = []
-        for candidate in _STRENGTHS:
-            held_out = _out_of_fold(counts, targets, candidate, balanced, recipe.training.seed) @ spread
-            (weight,), loss = best_weights([held_out], labels, [0.0], several=data.several)
-            judged.append((loss, candidate, weight))
-        _, strength, scale = min(judged)
-    weights, bias = fit_linear(counts, targets, strength, ratios=True, balanced=balanced)
-    grid = np.maximum(np.abs(weights).max(0), 1e-12) / 127
-    table = np.rint(weights / grid).astype(np.int8)
-    fitted = NgramWeights(codes, table, (scale * grid[:, None] * spread).astype(np.float32))
-    heaviest = _heaviest(fitted, rows, alike, data)
-    return NgramModel(fitted, (scale * bias @ spread).astype(np.float32), heaviest)
+    scale = 1.0
+    if sum(map(len, rows)) <= _FEW_TOKENS:
+        held_out = _out_of_fold(counts, targets, recipe.training.seed) @ spread
+        (scale,), _ = best_weights([held_out], labels, [1.0], several=data.several)
+    weights, bias = fit_linear(counts, targets, _STRENGTH, ratios=True, balanced=True)
+    if recipe.training.class_weights == "balanced":
+        bias -= np.log((targets.sum(0) + 0.5) / ((~targets).sum(0) + 0.5))  # all classes are as likely as each other
+    grid = np.maximum(np.abs(weights).max(0, initial=0), 1e-12) / 127
+    buckets = bucket_count(len(keys), columns)
+    marks, table = np.zeros(buckets, np.uint8), np.zeros((buckets, columns), np.int8)
+    # what is written last owns the bucket
+    order = np.argsort(np.abs(weights).max(1, initial=0) * np.sqrt(counts.getnnz(0)), kind="stable")
+    bucket, mark = place_of(keys[order], buckets)
+    marks[bucket], table[bucket] = mark, np.rint(weights[order] / grid)
+    return NgramModel(
+        weights=NgramWeights(codes, marks, table, (scale * grid[:, None] * spread).astype(np.float32)),
+        bias=(scale * bias @ spread).astype(np.float32),
+        heaviest=_heaviest(keys, weights @ spread, rows, codes, alike, data),
+    )
 
 
-def bucket_count(tokens: int, columns: int) -> int:
-    """Buckets for so many tokens to learn from: a power of two, eight times as many where the table may be so large."""
-    most = max(_LEAST_BUCKETS, _MOST_CELLS // columns)
-    return 1 << (min(max(8 * tokens, _LEAST_BUCKETS), most).bit_length() - 1)
+def bucket_count(ngrams: int, columns: int) -> int:
+    """Buckets for so many n-grams: a power of two, twice as many, where the table may be so large."""
+    most = max(_LEAST_BUCKETS, _MOST_BYTES // (columns + 1))
+    return 1 << (min(max(2 * ngrams, _LEAST_BUCKETS), most).bit_length() - 1)
 
 
 def best_weights(
-    parts: Sequence[np.ndarray], truth: np.ndarray, prior: Sequence[float], *, several: bool, ridge: float = 1.0
+    parts: Sequence[np.ndarray], truth: np.ndarray, prior: Sequence[float], *, several: bool, ridge: float = 10.0
 ) -> tuple[list[float], float]:
     """The weights, none below zero, with which the sum of the parts' logits [texts, classes] has the least log loss on
     texts that no part was fitted on, and that mean loss.
@@ -123,10 +123,12 @@ def best_weights(
     return found.x.tolist(), float(found.fun) / len(truth)
 
 
-def _sample(lengths: np.ndarray, seed: int) -> np.ndarray:
-    """The rows to fit on, ascending: all, or as many, drawn, as hold no more than `_MOST_TOKENS`."""
+def _sample(lengths: np.ndarray, columns: int, seed: int) -> np.ndarray:
+    """The rows to fit on, ascending: all, or as many, drawn, as hold no more than `_MOST_TOKENS`; of more than ten
+    columns, each of which is fitted for itself, fewer."""
     order = np.random.default_rng(seed).permutation(len(lengths))
-    return np.sort(order[lengths[order].cumsum() <= _MOST_TOKENS])
+    most = _MOST_TOKENS * 10 // max(10, columns)
+    return np.sort(order[lengths[order].cumsum() <= max(most, int(lengths.max()))])
 
 
 def _rows(corpus: Corpus, chosen: np.ndarray, recipe: ClassificationRecipe) -> list[np.ndarray]:
@@ -137,16 +139,21 @@ def _rows(corpus: Corpus, chosen: np.ndarray, recipe: ClassificationRecipe) -> l
     return [row if len(row) else nothing for row in rows]
 
 
-def _counts(rows: Sequence[np.ndarray], codes: np.ndarray, buckets: int) -> "csr_matrix":
-    """How often each text has an n-gram of each bucket: float32 [texts, buckets]."""
+def _counts(rows: Sequence[np.ndarray], codes: np.ndarray) -> tuple[np.ndarray, "csr_matrix"]:
+    """The keys of the n-grams that two texts have, and how often each text has them: float32 [texts, n-grams].
+
+    What a single text has says more of that text than of its label.
+    """
     from scipy.sparse import csr_matrix
 
-    found = [np.concatenate(ngram_buckets(row, codes, buckets)) for row in rows]
+    found = [np.concatenate(ngram_keys(row, codes)) for row in rows]
+    keys, places = np.unique(np.concatenate(found), return_inverse=True)
     ends = np.cumsum([0, *map(len, found)])
-    flat = np.concatenate(found)
-    counts = csr_matrix((np.ones(len(flat), np.float32), flat, ends), shape=(len(rows), buckets))
+    ones = np.ones(len(places), np.float32)
+    counts = csr_matrix((ones, places.astype(np.int32), ends), shape=(len(rows), len(keys)))
     counts.sum_duplicates()
-    return counts
+    common = np.flatnonzero(counts.getnnz(0) > 1)
+    return keys[common], counts[:, common]
 
 
 def _without_capitals(tokenizer: Tokenizer) -> np.ndarray:
@@ -156,36 +163,39 @@ def _without_capitals(tokenizer: Tokenizer) -> np.ndarray:
     return np.array([place.get(piece.lower(), number) for number, piece in enumerate(pieces)])
 
 
-def _out_of_fold(counts: "csr_matrix", targets: np.ndarray, strength: float, balanced: bool, seed: int) -> np.ndarray:
+def _out_of_fold(counts: "csr_matrix", targets: np.ndarray, seed: int) -> np.ndarray:
     """The scores [texts, columns] that models give the texts which they were not fitted on."""
     fold = np.random.default_rng(seed).permutation(len(targets)) % _FOLDS
     scores = np.zeros(targets.shape)
-    for number in range(_FOLDS):
+    for number in range(min(_FOLDS, len(targets))):
         rest, held_out = np.flatnonzero(fold != number), np.flatnonzero(fold == number)
-        if len(rest) and len(held_out):
-            weights, bias = fit_linear(counts[rest], targets[rest], strength, ratios=True, balanced=balanced)
-            scores[held_out] = counts[held_out] @ weights + bias
+        weights, bias = fit_linear(counts[rest], targets[rest], _STRENGTH, ratios=True, balanced=True)
+        scores[held_out] = counts[held_out] @ weights + bias
     return scores
 
 
 def _heaviest(
-    weights: NgramWeights, rows: Sequence[np.ndarray], alike: np.ndarray, data: PreparedData
+    keys: np.ndarray,
+    scores: np.ndarray,
+    rows: Sequence[np.ndarray],
+    codes: np.ndarray,
+    alike: np.ndarray,
+    data: PreparedData,
 ) -> dict[str, list[str]]:
-    """The n-grams that speak most for each label, heaviest first, spelled; one for each bucket, its commonest."""
-    buckets = len(weights.table)
-    scores = weights.table.astype(np.float32) @ weights.kernel
-    best = {label: np.argsort(-scores[:, i], kind="stable")[:_HEAVIEST] for i, label in enumerate(data.labels)}
-    wanted = np.zeros(buckets, bool)
-    wanted[np.concatenate([*best.values()])] = True
-    found: dict[int, Counter[tuple[int, ...]]] = {}
-    for row in rows:
-        for place, numbers in enumerate(ngram_buckets(row, weights.codes, buckets)):
-            for start in np.flatnonzero(wanted[numbers]).tolist():
-                ngram = tuple(alike[row[start : start + place + 1]].tolist())
-                found.setdefault(int(numbers[start]), Counter())[ngram] += 1
-    return {
-        label: [
-            data.tokenizer.decode(found[one].most_common(1)[0][0]).strip() for one in chosen.tolist() if one in found
-        ]
-        for label, chosen in best.items()
+    """The n-grams, of keys [n-grams] and scores [n-grams, classes], that speak most for each label, heaviest first,
+    spelled."""
+    best = {
+        label: [key for place, key in enumerate(keys[order].tolist()) if scores[order[place], number] > 0]
+        for number, label in enumerate(data.labels)
+        for order in [np.argsort(-scores[:, number], kind="stable")[:_HEAVIEST]]
     }
+    wanted = np.unique([key for chosen in best.values() for key in chosen])
+    spelled: dict[int, str] = {}
+    for row in rows:
+        if len(spelled) == len(wanted):
+            break
+        for place, found in enumerate(ngram_keys(row, codes)):
+            for start in np.flatnonzero(np.isin(found, wanted)).tolist():
+                ngram = alike[row[start : start + place + 1]]
+                spelled.setdefault(int(found[start]), data.tokenizer.decode(ngram).strip())
+    return {label: [spelled[key] for key in chosen] for label, chosen in best.items()}

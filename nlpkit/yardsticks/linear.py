@@ -10,7 +10,14 @@ from nlpkit.data.batching import windows
 from nlpkit.data.corpus import PreparedData
 from nlpkit.data.dataset import Example
 from nlpkit.data.labels import all_of
-from nlpkit.metrics import ClassificationReport, LabelsReport, best_thresholds, classification_report, labels_report
+from nlpkit.metrics import (
+    ClassificationReport,
+    LabelsReport,
+    best_thresholds,
+    classification_report,
+    labels_report,
+    rare_weights,
+)
 from nlpkit.training.linear import column_count, fit_linear, logits_from, targets_of
 from nlpkit.yardstick import Yardstick
 
@@ -38,8 +45,9 @@ def linear_yardstick(data: PreparedData, judged: Mapping[str, Iterable[Example]]
     """The better, on all rows of `judged` together, of TF-IDF of words and word pairs, and of 1- to 3-grams of words
     and punctuation weighted by naive Bayes' log-ratios (Wang & Manning, 2012), each under logistic regression.
 
-    Both are fitted on whole texts of the train split, of which they take `_MOST_TEXTS`. Of several labels a text each
-    has a threshold from the validation split, as the network's have. None where no word is in two texts.
+    Both are fitted on whole texts of the train split, of which they take `_MOST_TEXTS`. As the network's, the threshold
+    of each of several labels, or how readily a rare one is given, is from the validation split. None where no word is
+    in two texts.
     """
     models = _fit(data, seed)
     reports: dict[str, dict[str, ClassificationReport | LabelsReport]] = {name: {} for name in models}
@@ -47,11 +55,13 @@ def linear_yardstick(data: PreparedData, judged: Mapping[str, Iterable[Example]]
     for split, rows in judged.items():
         probabilities, truth = _answers(rows, models, data)
         for name, model in models.items():
+            own, wanted = model.probabilities(held_out), np.asarray(data.validation.labels)
             if data.several:
-                thresholds = best_thresholds(model.probabilities(held_out), np.asarray(data.validation.labels))
+                thresholds = best_thresholds(own, wanted)
                 reports[name][split] = labels_report(probabilities[name], truth, data.labels, thresholds)
             else:
-                reports[name][split] = classification_report(probabilities[name], truth, data.labels)
+                weights = rare_weights(own, wanted, data.shares())
+                reports[name][split] = classification_report(probabilities[name], truth, data.labels, weights=weights)
     best = max(models, key=lambda name: sum(map(_right, reports[name].values())), default=None)
     return None if best is None else Yardstick(best, reports[best])
 
@@ -107,5 +117,7 @@ def _answers(
 
 
 def _right(report: ClassificationReport | LabelsReport) -> float:
-    figure = report.micro_f1 if isinstance(report, LabelsReport) else report.accuracy
-    return figure * report.examples
+    """How many answers are right; where a label is rare, as many as its F1, and those of the others, are worth."""
+    if isinstance(report, LabelsReport):
+        return report.micro_f1 * report.examples
+    return (report.accuracy if report.weights is None else report.macro_f1) * report.examples
