@@ -40,6 +40,7 @@ FILES = frozenset(
         "history.csv",
         CARD,
         "seen.npz",
+        "counts.npz",
     )
 )
 """What a model is written as, besides its metadata: a file of such a name is not to be anybody else's."""

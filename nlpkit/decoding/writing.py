@@ -7,8 +7,7 @@ import numpy as np
 
 from nlpkit.decoding.beam import Step, beam_search
 from nlpkit.decoding.sampling import Sampling, draw, probabilities
-from nlpkit.runtime.generate import read, zero_state
-from nlpkit.runtime.session import Session
+from nlpkit.runtime.generate import LanguageModel
 from nlpkit.tokenizer import BOS, EOS, PAD, UNK, Tokenizer
 
 RECENT = 64  # tokens that the repetition penalty looks back on
@@ -16,7 +15,7 @@ _NEVER = [PAD, UNK, BOS]
 
 
 def write(
-    session: Session,
+    model: LanguageModel,
     tokenizer: Tokenizer,
     prompt: str,
     options: Sampling,
@@ -33,15 +32,15 @@ def write(
     model ends the document. The same seed gives the same text, sample by sample, however many there are.
     """
     ids = np.array([[BOS, *tokenizer.encode([prompt])[0]]], np.int32)
-    logits, state = read(session, ids, zero_state(session, 1))
-    logits, state = np.repeat(logits, samples, 0), np.repeat(state, samples, 1)
+    scores, state = model.read(ids, model.begin(1))
+    scores, state = np.repeat(scores, samples, 0), state.take(np.zeros(samples, np.int64))
     recent = np.repeat(ids[:, -RECENT:], samples, 0)
     spellings = tokenizer.spellings()
     streams = [np.random.default_rng([seed, sample]) for sample in range(samples)]
     texts = [_Growing(length, stop) for _ in range(samples)]
     while True:
-        _forbid(logits, ends)
-        chances = probabilities(logits, options, recent)
+        _forbid(scores, ends)
+        chances = probabilities(scores, options, recent)
         tokens = draw(chances, np.array([stream.random() for stream in streams]))
         yield [
             text.finish() if token == EOS else text.add(spellings[token])
@@ -51,12 +50,11 @@ def write(
             return
         if options.repetition_penalty != 1:
             recent = np.concatenate([recent, tokens[:, None]], axis=1)[:, -RECENT:]
-        answers, state = session.run(tokens[:, None].astype(np.int32), state)
-        logits = answers[:, 0]
+        scores, state = model.read(tokens[:, None], state)
 
 
 def write_likeliest(
-    session: Session,
+    model: LanguageModel,
     tokenizer: Tokenizer,
     prompt: str,
     *,
@@ -68,17 +66,15 @@ def write_likeliest(
     """The likeliest text after the prompt that beam search of a `width` finds: `length` tokens, or characters if
     fewer, up to the first of the `stop` strings."""
     *before, last = [BOS, *tokenizer.encode([prompt])[0]]
-    state = zero_state(session, 1)
+    state = model.begin(1)
     if before:
-        _, state = read(session, np.array([before]), state)
+        _, state = model.read(np.array([before]), state)
 
     def step(_: np.ndarray, parents: np.ndarray, tokens: np.ndarray) -> Step:
         nonlocal state
-        rows = tokens.reshape(-1, 1).astype(np.int32)
-        answers, state = session.run(rows, np.ascontiguousarray(state[:, parents.reshape(-1)]))
-        logits = answers[:, 0]
-        _forbid(logits, ends)
-        shifted = logits - logits.max(-1, keepdims=True)
+        scores, state = model.read(tokens.reshape(-1, 1), state.take(parents.reshape(-1)))
+        _forbid(scores, ends)
+        shifted = scores - scores.max(-1, keepdims=True)
         return Step(shifted - np.log(np.exp(shifted).sum(-1, keepdims=True)))
 
     found = beam_search(step, 1, width=width, limits=np.array([length]), begin=last, ends=[EOS] if ends else [])
@@ -87,8 +83,8 @@ def write_likeliest(
     return "".join(text.add(spellings[token]) for token in best.ids) + text.finish()
 
 
-def _forbid(logits: np.ndarray, ends: bool) -> None:
-    logits[:, _NEVER if ends else [*_NEVER, EOS]] = -np.inf
+def _forbid(scores: np.ndarray, ends: bool) -> None:
+    scores[:, _NEVER if ends else [*_NEVER, EOS]] = -np.inf
 
 
 class _Growing:

@@ -1,7 +1,10 @@
-"""Reading with a generator's ONNX session: the state that it carries, and the loss along a text."""
+"""Reading with a generator: its ONNX session, counts beside it, the state that they carry, and the loss along a text."""
+
+from dataclasses import dataclass
 
 import numpy as np
 
+from nlpkit.counts import WeightedCounts
 from nlpkit.runtime.session import Session
 from nlpkit.tokenizer import BOS, PAD
 
@@ -10,6 +13,58 @@ _ROWS = 64  # a long text is scored in so many rows at most,
 _ROW = 4_096  # each of so many tokens at least,
 _WARM_UP = 1_024  # after reading on from so many tokens before its own
 _LOGITS = 1 << 22  # held in memory at a time
+
+
+@dataclass(frozen=True)
+class State:
+    """How far some rows were read: the session's state [states, rows, units], and the counts' contexts
+    [rows, order]."""
+
+    network: np.ndarray
+    contexts: np.ndarray | None
+
+    def take(self, rows: np.ndarray) -> "State":
+        """The states of some of the rows, int64 [taken]."""
+        contexts = None if self.contexts is None else self.contexts[rows]
+        return State(np.ascontiguousarray(self.network[:, rows]), contexts)
+
+
+@dataclass(frozen=True)
+class LanguageModel:
+    """What comes next, by a network's session and, where there are any, by counts: what all writing and judging asks.
+
+    The two are mixed, p = (1 - w) p(network) + w p(counts).
+    """
+
+    session: Session
+    counts: WeightedCounts | None = None
+
+    def begin(self, rows: int) -> State:
+        """Where nothing was read."""
+        return State(zero_state(self.session, rows), None if self.counts is None else self.counts.ngrams.begin(rows))
+
+    def read(self, ids: np.ndarray, state: State) -> tuple[np.ndarray, State]:
+        """Scores [rows, vocabulary] for the token after ids [rows, steps], read on from a state; and the state then.
+
+        Their softmax is the next token's distribution; without counts they are the network's logits.
+        """
+        logits, network = read(self.session, ids, state.network)
+        if self.counts is None or state.contexts is None:
+            return logits, State(network, None)
+        contexts = state.contexts
+        for tokens in ids.T:
+            contexts = self.counts.ngrams.advance(contexts, tokens)
+        highest = logits.max(-1, keepdims=True)
+        powers = np.exp(logits - highest, dtype=np.float64)
+        total = powers.sum(-1, keepdims=True)
+        weight = self.counts.weight(self.counts.ngrams.matched(contexts))[:, None]
+        mixed = (1 - weight) * powers + weight * total * self.counts.ngrams.distribution(contexts)
+        return np.log(mixed) + highest, State(network, contexts)
+
+    def nats(self, ids: np.ndarray) -> np.ndarray:
+        """The surprise of each token of a text given all before it, -log p in nats: float64 [tokens]."""
+        nats = token_nats(self.session, ids)
+        return nats if self.counts is None else self.counts.mixed(nats, ids)
 
 
 def zero_state(session: Session, rows: int) -> np.ndarray:

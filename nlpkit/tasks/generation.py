@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from nlpkit.bundle import Bundle
+from nlpkit.counts import COUNTS, counts_from_bytes, count_ngrams, weigh_counts
 from nlpkit.data.cache import Report
 from nlpkit.data.catalog import open_documents
 from nlpkit.data.dataset import IN_MEMORY, Dataset, dataset_from_texts
@@ -20,12 +21,13 @@ from nlpkit.data.stream import PreparedStream, prepare_stream, repeated_characte
 from nlpkit.data.values import one_text
 from nlpkit.decoding.sampling import Sampling
 from nlpkit.decoding.writing import write, write_likeliest
-from nlpkit.errors import DataError, UsageError
+from nlpkit.errors import BundleError, DataError, UsageError
 from nlpkit.metrics import GenerationReport, generation_report
 from nlpkit.quiet import import_keras
 from nlpkit.recipe import GenerationRecipe
-from nlpkit.runtime.generate import token_nats
+from nlpkit.runtime.generate import LanguageModel, token_nats
 from nlpkit.runtime.graph import STATES
+from nlpkit.runtime.session import Session
 from nlpkit.tasks.base import CHANGED, TrainedTask
 from nlpkit.training.randomness import own_random_state
 from nlpkit.training.run import Run, check_run
@@ -152,7 +154,7 @@ class TextGenerator(TrainedTask[GenerationRecipe]):
             raise UsageError("beam is 1 or more, and goes without sampling options: it draws nothing")
         self._check(prompt, length)
         return write_likeliest(
-            self._session, self._tokenizer, prompt, width=beam, length=length, stop=_words(stop), ends=self._ends()
+            self._language(), self._tokenizer, prompt, width=beam, length=length, stop=_words(stop), ends=self._ends()
         )
 
     def generate_many(
@@ -190,7 +192,7 @@ class TextGenerator(TrainedTask[GenerationRecipe]):
         if not one_text(text, "text to score"):
             raise DataError("there is no text to score")
         ids = self._tokenizer.encode([text])[0]
-        nats = token_nats(self._session, np.array(ids))
+        nats = self._language().nats(np.array(ids))
         spellings = self._tokenizer.spellings()
         found: list[Surprise] = []
         begun, cost = b"", 0.0
@@ -239,7 +241,7 @@ class TextGenerator(TrainedTask[GenerationRecipe]):
     def compare(self, ids: np.ndarray, characters: int) -> GenerationReport:
         """How well the model foretells token ids that spell so many characters."""
         self._trained()
-        return generation_report(token_nats(self._session, ids), characters)
+        return generation_report(self._language().nats(ids), characters)
 
     @own_random_state()
     def network(self) -> "keras.Model":
@@ -254,6 +256,8 @@ class TextGenerator(TrainedTask[GenerationRecipe]):
         state = (model.layers * STATES[model.cell], None, model.units)
         logits = (None, None, len(self._tokenizer))
         self._session.expect(ids=(None, None), state=state, logits=logits, next_state=state)
+        if (model.counts > 0) != (COUNTS in self._trained().files):
+            raise BundleError(f"the recipe has counts = {model.counts}, which does not go with the bundle's files")
 
     # -- within
 
@@ -264,7 +268,31 @@ class TextGenerator(TrainedTask[GenerationRecipe]):
         from nlpkit.networks.generator import bundle_generator, train_generator
 
         core, history = train_generator(self.recipe, prepared, run)
-        return bundle_generator(core, self.recipe, dataset, prepared, history)
+        bundle = bundle_generator(core, self.recipe, dataset, prepared, history)
+        if self.recipe.model.counts:
+            self._count(bundle, prepared, run)
+        return bundle
+
+    def _count(self, bundle: Bundle, prepared: PreparedStream, run: Run) -> None:
+        """Puts counts beside the network of a bundle, weighed on the validation split."""
+        run.display.report("counting", 0, None)
+        ids, characters = prepared.validation.ids, prepared.validation.characters
+        ngrams = count_ngrams(prepared.train.ids, len(prepared.tokenizer), self.recipe.model.counts)
+        nats = token_nats(Session(bundle.files["model.onnx"], threads=self.threads), ids)
+        counts = weigh_counts(ngrams, nats, ids)
+        bundle.files[COUNTS] = counts.to_bytes()
+        parts = {"network": nats, "counts": ngrams.nats(ids), "both": counts.mixed(nats, ids)}
+        bundle.metadata["parts"] = {name: float(one.sum()) / characters for name, one in parts.items()}
+        run.display.parts_judged(bundle.metadata["parts"])
+
+    def _open(self, bundle: Bundle) -> None:
+        super()._open(bundle)
+        content = bundle.files.get(COUNTS)
+        self._counts = None if content is None else counts_from_bytes(content, len(self._tokenizer))
+
+    def _language(self) -> LanguageModel:
+        """What all writing and judging asks."""
+        return LanguageModel(self._session, self._counts)
 
     def _judge_held_out(self, prepared: PreparedStream) -> GenerationReport:
         return self.compare(prepared.validation.ids, prepared.validation.characters)
@@ -339,7 +367,7 @@ class TextGenerator(TrainedTask[GenerationRecipe]):
         except TypeError as error:
             raise UsageError(f"generate takes no option {str(error).rpartition(' ')[2]}") from None
         return write(
-            self._session,
+            self._language(),
             self._tokenizer,
             prompt,
             options,
