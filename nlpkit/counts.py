@@ -16,8 +16,11 @@ COUNTS = "counts.npz"  # their file in a bundle
 MOST = 2_000_000  # n-grams that are kept, at two bytes each or a little more
 _READ = 16_000_000  # tokens that are counted: what more would tell is hardly kept
 _LEAST = 2.0**-24  # the smallest number above zero that is kept
-_LONGEST = 100  # n-gram in a file, in tokens
-_PRIOR, _ROUNDS = 50, 100
+_STRETCH = 1 << 16  # tokens judged at a time
+_STEPS, _ENOUGH = 20, 1e-3  # of Newton's method at most, and nats below which a further one is not worth while
+_HEAVIEST = 100.0  # weight
+
+FEATURES = 3  # that tell how far a context is to be trusted
 
 
 @dataclass(frozen=True)
@@ -71,6 +74,13 @@ class NgramModel:
         found[1:] *= (1 - self._left[self._parents]) / totals
         return np.append(found, 0.0)
 
+    @cached_property
+    def _first(self) -> np.ndarray:
+        """The distribution after nothing, float64 [vocabulary]."""
+        found = np.full(self.vocabulary, self._left[0] / self.vocabulary)
+        found[self.tokens[1 : self._starts[1]]] += self._given[1 : self._starts[1]]
+        return found
+
     def is_ordered(self) -> bool:
         """Whether the nodes lie as they have to."""
         return bool((np.diff(self._keys) > 0).all())
@@ -85,45 +95,58 @@ class NgramModel:
         followed[:, 1:] = self._child(contexts[:, :-1], tokens[:, None])
         return followed
 
-    def matched(self, contexts: np.ndarray) -> np.ndarray:
-        """How many of the last tokens were met before with something after them: int64 [rows], below the order."""
+    def along(self, ids: np.ndarray, contexts: np.ndarray) -> np.ndarray:
+        """The contexts after each token of ids [rows, steps], read on from others: int64 [rows, steps, order]."""
+        found = np.zeros((*ids.shape, self.order), np.int64)
+        for length in range(1, self.order):
+            before = np.concatenate([contexts[:, None, length - 1], found[:, :-1, length - 1]], 1)
+            found[..., length] = self._child(before, ids)
+        return found
+
+    def confidence(self, contexts: np.ndarray) -> np.ndarray:
+        """What tells how far to trust what is known of contexts [..., order], float64 [..., features]: a one, and of
+        the longest that was met with something after it log backoff and log of how many tokens followed."""
         known = self._starts[contexts + 1] > self._starts[contexts]
-        matched: np.ndarray = self.order - 1 - known[..., ::-1].argmax(-1)
-        return matched
+        longest = self.order - 1 - known[..., ::-1].argmax(-1)
+        node = np.take_along_axis(contexts, longest[..., None], -1)[..., 0]
+        followed = np.maximum(self._starts[node + 1] - self._starts[node], 1)
+        return np.stack([np.ones(node.shape), np.log(self._left[node]), np.log(followed)], -1)
 
     def distribution(self, contexts: np.ndarray) -> np.ndarray:
-        """Each token's chance of being the next: float64 [rows, vocabulary]."""
-        rows = len(contexts)
-        scale, rest = self._scale(contexts)
-        first = self._starts[contexts].reshape(-1)
-        counts = self._starts[contexts + 1].reshape(-1) - first
-        ends = np.cumsum(counts)
-        nodes = np.arange(ends[-1]) + np.repeat(first - ends + counts, counts)
-        cells = np.repeat(np.arange(rows), counts.reshape(rows, -1).sum(1)) * self.vocabulary + self.tokens[nodes]
-        shares = self._given[nodes] * np.repeat(scale.reshape(-1), counts)
+        """Each token's chance of being the next after contexts [..., order]: float64 [..., vocabulary]."""
+        longer = contexts.reshape(-1, self.order)[:, 1:]
+        rows = len(longer)
+        left = np.cumprod(self._left[longer][:, ::-1], 1)[:, ::-1]
+        left = np.concatenate([left, np.ones((rows, 1))], 1)  # when this context and all longer ones have given
+        first = self._starts[longer]
+        counts = self._starts[longer + 1] - first
+        ends = counts.cumsum().reshape(counts.shape)
+        nodes = np.arange(counts.sum()) + np.repeat(first - ends + counts, counts.reshape(-1))
+        cells = np.repeat(np.arange(rows) * self.vocabulary, counts.sum(1)) + self.tokens[nodes]
+        shares = self._given[nodes] * np.repeat(left[:, 1:], counts.reshape(-1))
         found = np.bincount(cells, shares, rows * self.vocabulary).reshape(rows, -1)
-        found += rest[:, None] / self.vocabulary
-        return found
+        found += left[:, :1] * self._first
+        distribution: np.ndarray = found.reshape(*contexts.shape[:-1], -1)
+        return distribution
 
     def nats(self, ids: np.ndarray) -> np.ndarray:
         """The surprise of each token of a text given all before it, -log p in nats: float64 [tokens]."""
-        nats: np.ndarray = -np.log(self.along(ids)[0])
+        nats = np.empty(len(ids))
+        contexts = self.begin(1)
+        for start in range(0, len(ids), _STRETCH):
+            part = ids[None, start : start + _STRETCH].astype(np.int64)
+            after = self.along(part, contexts)
+            before = np.concatenate([contexts[:, None], after[:, :-1]], 1)[0]
+            nats[start : start + _STRETCH] = -np.log(self._chance(before, part[0]))
+            contexts = after[:, -1]
         return nats
 
-    def along(self, ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The chance of each token of a text after those before it, float64 [tokens], and how many of these `matched`,
-        int64 [tokens]."""
-        ids = ids.astype(np.int64)
-        contexts = np.full((len(ids), self.order), self.none)
-        contexts[:, 0] = 0
-        given = np.zeros(contexts.shape)
-        for length in range(self.order):
-            node = self._child(contexts[:, length], ids)
-            given[:, length] = self._given[node]
-            if length + 1 < self.order:
-                contexts[1:, length + 1] = node[:-1]
-        scale, rest = self._scale(contexts)
-        return (given * scale).sum(1) + rest / self.vocabulary, self.matched(contexts)
+    def _chance(self, contexts: np.ndarray, tokens: np.ndarray) -> np.ndarray:
+        """That of a token [rows] after each of contexts [rows, order]; as `distribution` has it, without the others."""
+        chance: np.ndarray = self._first[tokens]
+        for nodes in contexts[:, 1:].T:
+            chance = self._given[self._child(nodes, tokens)] + self._left[nodes] * chance
+        return chance
 
     def _child(self, nodes: np.ndarray, tokens: np.ndarray) -> np.ndarray:
         wanted = nodes * self.vocabulary + tokens
@@ -131,58 +154,52 @@ class NgramModel:
         found = self._keys[np.minimum(places, len(self._keys) - 1)] == wanted
         return np.where(found, places + 1, self.none)
 
-    def _scale(self, contexts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """What a chance after each context counts, [rows, order], and what is left when all have counted, [rows]."""
-        left = np.cumprod(self._left[contexts][:, ::-1], 1)[:, ::-1]
-        return np.concatenate([left[:, 1:], np.ones((len(left), 1))], 1), left[:, 0]
-
 
 @dataclass(frozen=True)
 class WeightedCounts:
-    """Counts, and how much they weigh beside a network after so many `matched` tokens: weights, float64 [order]."""
+    """Counts, and what they and a network beside them weigh: weights, float64 [2, features], the network's before the
+    counts', each to be multiplied with the `confidence` of a context.
+
+    The next token's distribution is softmax(a log p(network) + b log p(counts)): a product of experts (Hinton, 1999),
+    whose weights a and b follow the context (as in maximum entropy mixing; Klakow, 1998).
+    """
 
     ngrams: NgramModel
     weights: np.ndarray
 
-    def weight(self, matched: np.ndarray) -> np.ndarray:
-        """The share that the counts have: float64 [rows]."""
-        found: np.ndarray = self.weights[matched]
-        return found
-
-    def mixed(self, nats: np.ndarray, ids: np.ndarray) -> np.ndarray:
-        """The surprise of each token of a text, where the network's is `nats` [tokens]: float64 [tokens]."""
-        chances, matched = self.ngrams.along(ids)
-        weight = self.weight(matched)
-        mixed: np.ndarray = -np.log((1 - weight) * np.exp(-nats) + weight * chances)
-        return mixed
+    def scores(self, logits: np.ndarray, contexts: np.ndarray) -> np.ndarray:
+        """Scores of what is next, float64 [..., vocabulary], from a network's logits [..., vocabulary] and contexts
+        [..., order]."""
+        network, counts = np.moveaxis(self.ngrams.confidence(contexts) @ self.weights.T, -1, 0)[..., None]
+        scores: np.ndarray = network * logits + counts * np.log(self.ngrams.distribution(contexts))
+        return scores
 
     def to_bytes(self) -> bytes:
         """The file that a bundle keeps."""
-        file, ngrams = io.BytesIO(), self.ngrams
-        np.savez_compressed(
-            file,
-            weights=self.weights,
-            **{name: getattr(ngrams, name) for name in ("tokens", "children", "chances", "backoff")},
-        )
+        arrays = {name: getattr(self.ngrams, name) for name in ("tokens", "children", "chances", "backoff")}
+        file = io.BytesIO()
+        np.savez_compressed(file, weights=self.weights, **arrays)
         return file.getvalue()
 
 
-def counts_from_bytes(content: bytes, vocabulary: int) -> WeightedCounts:
+def counts_from_bytes(content: bytes, vocabulary: int, order: int) -> WeightedCounts:
     """Reads back what `to_bytes` wrote. Raises BundleError for anything else."""
     try:
         with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
             weights = arrays["weights"]
             tokens, children = (_whole(arrays[name]) for name in ("tokens", "children"))
             chances, backoff = (_shares(arrays[name]) for name in ("chances", "backoff"))
-        if weights.dtype != np.float64 or weights.ndim != 1 or not 1 <= len(weights) <= _LONGEST:
+        if weights.dtype != np.float64 or weights.shape != (2, FEATURES) or not (np.abs(weights) <= _HEAVIEST).all():
             raise ValueError("no weights")
-        if not ((weights >= 0) & (weights <= 1)).all():
-            raise ValueError("weights out of range")
-        if {len(children), len(chances), len(backoff)} != {len(tokens)} or children.sum(dtype=np.int64) + 1 != len(tokens):
-            raise ValueError("parts of several tries")
+        nodes = len(tokens)
+        if (
+            any(len(array) != nodes for array in (children, chances, backoff))
+            or children.sum(dtype=np.int64) != nodes - 1
+        ):
+            raise ValueError("parts that do not go together")
         if tokens.max() >= vocabulary:
             raise ValueError("tokens that the tokenizer does not have")
-        ngrams = NgramModel(vocabulary, len(weights), tokens, children, chances, backoff)
+        ngrams = NgramModel(vocabulary, order, tokens, children, chances, backoff)
         if not ngrams.is_ordered():
             raise ValueError("no ascending n-grams")
         return WeightedCounts(ngrams, weights)
@@ -205,23 +222,47 @@ def _shares(array: np.ndarray) -> np.ndarray:
     return array
 
 
-def weigh_counts(ngrams: NgramModel, nats: np.ndarray, ids: np.ndarray) -> WeightedCounts:
-    """Counts with the weights that foretell a text best beside a network whose surprise there is `nats` [tokens]; of a
-    text that neither was trained on.
+def weigh(network: np.ndarray, counts: np.ndarray, confidence: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """The weights of `WeightedCounts` that foretell best what came, of text that neither part was fitted on.
 
-    Each weight is that of a mixture found by expectation maximization (Jelinek & Mercer, 1980), drawn to that of all as
-    if these had been met `_PRIOR` times.
+    network, counts: scores [places, vocabulary]; confidence [places, features]; wanted, int64 [places]. What is
+    minimized, by Newton's method, is convex: surprise in nats, and the squared distance from the geometric mean.
     """
-    chances, matched = ngrams.along(ids)
-    network = np.exp(-nats)
-    weights, prior = np.full(ngrams.order, 0.5), 0.5
-    met = np.bincount(matched, minlength=ngrams.order)
-    for _ in range(_ROUNDS):
-        counted = weights[matched] * chances
-        shares = np.bincount(matched, counted / (counted + (1 - weights[matched]) * network), ngrams.order)
-        prior = (shares.sum() + 0.5) / (met.sum() + 1)
-        weights = (shares + _PRIOR * prior) / (met + _PRIOR)
-    return WeightedCounts(ngrams, weights)
+    parts = np.stack([network - network.max(-1, keepdims=True), counts])
+    came = np.take_along_axis(parts, wanted[None, :, None], -1)[..., 0]  # [2, places]
+    start = np.zeros((2, FEATURES))
+    start[:, 0] = 0.5
+
+    def loss(weights: np.ndarray) -> tuple[float, np.ndarray]:
+        """And the chances [places, vocabulary]."""
+        own = weights @ confidence.T
+        scores = own[0, :, None] * parts[0] + own[1, :, None] * parts[1]
+        highest = scores.max(-1, keepdims=True)
+        powers = np.exp(scores - highest)
+        total = powers.sum(-1, keepdims=True)
+        surprise = (np.log(total) + highest)[:, 0] - (own * came).sum(0)
+        return float(surprise.sum() + ((weights - start) ** 2).sum() / 2), powers / total
+
+    weights, (least, chances) = start, loss(start)
+    for _ in range(_STEPS):
+        mean = np.einsum("pv,ipv->ip", chances, parts)
+        gradient = (mean - came) @ confidence + weights - start
+        spread = np.stack([[np.einsum("pv,pv,pv->p", chances, one, other) for one in parts] for other in parts])
+        spread -= mean[:, None] * mean[None]
+        curvature = np.einsum("ijp,pf,pg->ifjg", spread, confidence, confidence).reshape(2 * FEATURES, -1)
+        step = np.linalg.solve(curvature + np.eye(2 * FEATURES), gradient.reshape(-1)).reshape(weights.shape)
+        for _ in range(_STEPS):
+            value, found = loss(weights - step)
+            if value <= least:
+                break
+            step /= 2
+        else:
+            break
+        weights, gained, least, chances = weights - step, least - value, value, found
+        if gained < _ENOUGH:
+            break
+    clipped: np.ndarray = np.clip(weights, -_HEAVIEST, _HEAVIEST)
+    return clipped
 
 
 @dataclass(frozen=True)
@@ -278,7 +319,8 @@ def _discounts(counts: np.ndarray) -> np.ndarray:
         return np.array([0, 0.5, 0.75, 0.75])
     y = n[1] / (n[1] + 2 * n[2])
     found = np.array([0, *(i - (i + 1) * y * n[i + 1] / n[i] for i in (1, 2, 3))])
-    return np.clip(found, [0, 0.1, 0.1, 0.1], [0, 0.95, 1.95, 2.95])
+    discounts: np.ndarray = np.clip(found, [0, 0.1, 0.1, 0.1], [0, 0.95, 1.95, 2.95])
+    return discounts
 
 
 def _kept(levels: list[_Level], gains: list[np.ndarray], most: int) -> list[np.ndarray]:

@@ -17,7 +17,7 @@ from nlpkit.layers.penalty import ActivationPenalty
 from nlpkit.layers.stack import LSTMStack
 from nlpkit.networks.bundling import bundle_network, hold_to_network
 from nlpkit.recipe import GenerationRecipe, GeneratorSection
-from nlpkit.runtime.generate import token_nats, zero_state
+from nlpkit.runtime.generate import LanguageModel, zero_state
 from nlpkit.runtime.graph import STATES, generator_graph
 from nlpkit.runtime.session import Session
 from nlpkit.tokenizer import BOS
@@ -192,8 +192,8 @@ class StreamBatches:
         return self.rows * self.steps
 
     def validate(self, network: keras.Model) -> Row:
-        session = Session(export_generator(network.core, self.recipe.model), threads=0)
-        nats = float(token_nats(session, self.data.validation.ids).sum()) / max(1, self.data.validation.characters)
+        model = LanguageModel(Session(export_generator(network.core, self.recipe.model), threads=0))
+        nats = float(model.nats(self.data.validation.ids).sum()) / max(1, self.data.validation.characters)
         return {"val_nats": nats, "score": -nats}
 
     def _first(self, epoch: int) -> int:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from nlpkit.bundle import Bundle
-from nlpkit.counts import COUNTS, counts_from_bytes, count_ngrams, weigh_counts
+from nlpkit.counts import COUNTS, count_ngrams, counts_from_bytes
 from nlpkit.data.cache import Report
 from nlpkit.data.catalog import open_documents
 from nlpkit.data.dataset import IN_MEMORY, Dataset, dataset_from_texts
@@ -25,7 +25,7 @@ from nlpkit.errors import BundleError, DataError, UsageError
 from nlpkit.metrics import GenerationReport, generation_report
 from nlpkit.quiet import import_keras
 from nlpkit.recipe import GenerationRecipe
-from nlpkit.runtime.generate import LanguageModel, token_nats
+from nlpkit.runtime.generate import LanguageModel
 from nlpkit.runtime.graph import STATES
 from nlpkit.runtime.session import Session
 from nlpkit.tasks.base import CHANGED, TrainedTask
@@ -278,17 +278,20 @@ class TextGenerator(TrainedTask[GenerationRecipe]):
         run.display.report("counting", 0, None)
         ids, characters = prepared.validation.ids, prepared.validation.characters
         ngrams = count_ngrams(prepared.train.ids, len(prepared.tokenizer), self.recipe.model.counts)
-        nats = token_nats(Session(bundle.files["model.onnx"], threads=self.threads), ids)
-        counts = weigh_counts(ngrams, nats, ids)
+        network = LanguageModel(Session(bundle.files["model.onnx"], threads=self.threads))
+        counts = network.weighed(ngrams, ids)
         bundle.files[COUNTS] = counts.to_bytes()
-        parts = {"network": nats, "counts": ngrams.nats(ids), "both": counts.mixed(nats, ids)}
-        bundle.metadata["parts"] = {name: float(one.sum()) / characters for name, one in parts.items()}
+        both = LanguageModel(network.session, counts)
+        nats = {"network": network.nats(ids), "counts": ngrams.nats(ids), "both": both.nats(ids)}
+        bundle.metadata["parts"] = {name: float(one.sum()) / characters for name, one in nats.items()}
         run.display.parts_judged(bundle.metadata["parts"])
 
     def _open(self, bundle: Bundle) -> None:
         super()._open(bundle)
         content = bundle.files.get(COUNTS)
-        self._counts = None if content is None else counts_from_bytes(content, len(self._tokenizer))
+        self._counts = (
+            None if content is None else counts_from_bytes(content, len(self._tokenizer), self.recipe.model.counts)
+        )
 
     def _language(self) -> LanguageModel:
         """What all writing and judging asks."""
