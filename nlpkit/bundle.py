@@ -72,6 +72,7 @@ class _Metadata(_Part):
     labels: Annotated[list[str], Field(min_length=1)] | None = None
     pair: str | None = None
     weights: str = "float32"
+    spelt_in_bytes: str = ""
     data: _Data
     vocabulary: _Count
     parameters: _Count

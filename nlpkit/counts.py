@@ -15,6 +15,7 @@ from nlpkit.errors import BundleError
 COUNTS = "counts.npz"  # their file in a bundle
 MOST = 2_000_000  # n-grams that are kept, at two bytes each or a little more
 _READ = 16_000_000  # tokens that are counted: what more would tell is hardly kept
+_NONE = -1  # the node of a context that tells nothing
 _LEAST = 2.0**-24  # the smallest number above zero that is kept
 _STRETCH = 1 << 16  # tokens judged at a time
 _STEPS, _ENOUGH = 20, 1e-3  # of Newton's method at most, and nats below which a further one is not worth while
@@ -40,15 +41,17 @@ class NgramModel:
     chances: np.ndarray
     backoff: np.ndarray
 
-    @property
-    def none(self) -> int:
-        """The node of a context that was not met, from which nothing goes on."""
-        return len(self.tokens)
+    # what is told of nodes has one more at its end, for _NONE
 
     @cached_property
     def _starts(self) -> np.ndarray:
-        """Where the children of each node begin, and those of none."""
-        return np.concatenate([[1], 1 + np.cumsum(self.children, dtype=np.int64), [len(self.tokens)]])
+        """Where the children of each node begin."""
+        return np.append(1 + np.cumsum(self.children, dtype=np.int64) - self.children, 0).astype(np.int32)
+
+    @cached_property
+    def _counts(self) -> np.ndarray:
+        """How many children each node has."""
+        return np.append(self.children, np.uint8(0)).astype(np.int32)
 
     @cached_property
     def _parents(self) -> np.ndarray:
@@ -57,18 +60,22 @@ class NgramModel:
 
     @cached_property
     def _keys(self) -> np.ndarray:
-        """Parent and token of each node but the first, as one number, ascending."""
-        keys: np.ndarray = self._parents * self.vocabulary + self.tokens[1:]
-        return keys
+        """Parent and token of each node but the first, as one number, ascending, and a last one above them."""
+        return np.append(self._parents * self.vocabulary + self.tokens[1:], np.iinfo(np.int64).max)
+
+    @cached_property
+    def _contexts(self) -> np.ndarray:
+        """For each key the node, if anything goes on from it, else _NONE."""
+        return np.append(np.where(self.children > 0, np.arange(len(self.tokens)), _NONE)[1:], _NONE)
 
     @cached_property
     def _left(self) -> np.ndarray:
-        """What is left after each node and none, float64."""
+        """What is left after each node, float64."""
         return np.append(np.where(self.children > 0, self.backoff, 1).astype(np.float64), 1.0)
 
     @cached_property
     def _given(self) -> np.ndarray:
-        """The chance of each node, and of none, float64: as it was kept, but that with what is left they are one."""
+        """The chance of each node, float64: as it was kept, but that with what is left they are one."""
         found = self.chances.astype(np.float64)
         totals = np.bincount(self._parents, found[1:], len(found))[self._parents]
         found[1:] *= (1 - self._left[self._parents]) / totals
@@ -78,21 +85,31 @@ class NgramModel:
     def _first(self) -> np.ndarray:
         """The distribution after nothing, float64 [vocabulary]."""
         found = np.full(self.vocabulary, self._left[0] / self.vocabulary)
-        found[self.tokens[1 : self._starts[1]]] += self._given[1 : self._starts[1]]
+        known = slice(1, 1 + self._counts[0])
+        found[self.tokens[known]] += self._given[known]
         return found
+
+    @cached_property
+    def confidence(self) -> np.ndarray:
+        """What tells how far to trust what is known after each node, float64 [nodes + 1, features]: a one, and the
+        logarithms of what is left and of how many tokens are known."""
+        return np.stack([np.ones(len(self._left)), np.log(self._left), np.log(np.maximum(self._counts, 1))], 1)
 
     def is_ordered(self) -> bool:
         """Whether the nodes lie as they have to."""
         return bool((np.diff(self._keys) > 0).all())
 
     def begin(self, rows: int) -> np.ndarray:
-        """Where nothing was read yet: the nodes of the last 0, 1, ... order - 1 tokens, int64 [rows, order]."""
-        return np.where(np.arange(self.order) == 0, 0, np.full((rows, 1), self.none))
+        """Where nothing was read yet: the nodes of the last 0, 1, ... order - 1 tokens, int64 [rows, order]. Longer
+        ones have higher numbers, and those from which nothing is known to go on are _NONE, the lowest."""
+        contexts = np.full((rows, self.order), _NONE)
+        contexts[:, 0] = 0
+        return contexts
 
     def advance(self, contexts: np.ndarray, tokens: np.ndarray) -> np.ndarray:
         """The contexts after a further token each, [rows]."""
-        followed = contexts.copy()
-        followed[:, 1:] = self._child(contexts[:, :-1], tokens[:, None])
+        followed = np.zeros_like(contexts)
+        followed[:, 1:] = self._follow(contexts[:, :-1], tokens[:, None])
         return followed
 
     def along(self, ids: np.ndarray, contexts: np.ndarray) -> np.ndarray:
@@ -100,34 +117,21 @@ class NgramModel:
         found = np.zeros((*ids.shape, self.order), np.int64)
         for length in range(1, self.order):
             before = np.concatenate([contexts[:, None, length - 1], found[:, :-1, length - 1]], 1)
-            found[..., length] = self._child(before, ids)
+            found[..., length] = self._follow(before, ids)
         return found
 
-    def confidence(self, contexts: np.ndarray) -> np.ndarray:
-        """What tells how far to trust what is known of contexts [..., order], float64 [..., features]: a one, and of
-        the longest that was met with something after it log backoff and log of how many tokens followed."""
-        known = self._starts[contexts + 1] > self._starts[contexts]
-        longest = self.order - 1 - known[..., ::-1].argmax(-1)
-        node = np.take_along_axis(contexts, longest[..., None], -1)[..., 0]
-        followed = np.maximum(self._starts[node + 1] - self._starts[node], 1)
-        return np.stack([np.ones(node.shape), np.log(self._left[node]), np.log(followed)], -1)
-
     def distribution(self, contexts: np.ndarray) -> np.ndarray:
-        """Each token's chance of being the next after contexts [..., order]: float64 [..., vocabulary]."""
-        longer = contexts.reshape(-1, self.order)[:, 1:]
-        rows = len(longer)
-        left = np.cumprod(self._left[longer][:, ::-1], 1)[:, ::-1]
-        left = np.concatenate([left, np.ones((rows, 1))], 1)  # when this context and all longer ones have given
-        first = self._starts[longer]
-        counts = self._starts[longer + 1] - first
-        ends = counts.cumsum().reshape(counts.shape)
-        nodes = np.arange(counts.sum()) + np.repeat(first - ends + counts, counts.reshape(-1))
-        cells = np.repeat(np.arange(rows) * self.vocabulary, counts.sum(1)) + self.tokens[nodes]
-        shares = self._given[nodes] * np.repeat(left[:, 1:], counts.reshape(-1))
-        found = np.bincount(cells, shares, rows * self.vocabulary).reshape(rows, -1)
-        found += left[:, :1] * self._first
-        distribution: np.ndarray = found.reshape(*contexts.shape[:-1], -1)
-        return distribution
+        """Each token's chance of being the next after contexts [rows, order]: float64 [rows, vocabulary]."""
+        longer, rows = contexts[:, 1:], len(contexts)
+        left, counts = self._left[longer], self._counts[longer].reshape(-1)
+        rest = left[:, ::-1].cumprod(1)[:, ::-1]  # when a context and all longer ones have given
+        which = np.repeat(np.arange(len(counts)), counts)
+        nodes = np.arange(len(which)) + (self._starts[longer].reshape(-1) - counts.cumsum() + counts)[which]
+        cells = self.tokens[nodes] + (which // longer.shape[1] * self.vocabulary if rows > 1 else 0)
+        shares = self._given[nodes] * (rest / left).reshape(-1)[which]
+        found: np.ndarray = rest[:, :1] * self._first
+        found += np.bincount(cells, shares, rows * self.vocabulary).reshape(rows, -1)
+        return found
 
     def nats(self, ids: np.ndarray) -> np.ndarray:
         """The surprise of each token of a text given all before it, -log p in nats: float64 [tokens]."""
@@ -145,20 +149,25 @@ class NgramModel:
         """That of a token [rows] after each of contexts [rows, order]; as `distribution` has it, without the others."""
         chance: np.ndarray = self._first[tokens]
         for nodes in contexts[:, 1:].T:
-            chance = self._given[self._child(nodes, tokens)] + self._left[nodes] * chance
+            place, found = self._find(nodes, tokens)
+            chance = np.where(found, self._given[place + 1], 0) + self._left[nodes] * chance
         return chance
 
-    def _child(self, nodes: np.ndarray, tokens: np.ndarray) -> np.ndarray:
+    def _follow(self, nodes: np.ndarray, tokens: np.ndarray) -> np.ndarray:
+        place, found = self._find(nodes, tokens)
+        return np.where(found, self._contexts[place], _NONE)
+
+    def _find(self, nodes: np.ndarray, tokens: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The place among the keys of each node's child by a token, and whether there is one."""
         wanted = nodes * self.vocabulary + tokens
-        places = np.searchsorted(self._keys, wanted)
-        found = self._keys[np.minimum(places, len(self._keys) - 1)] == wanted
-        return np.where(found, places + 1, self.none)
+        place = self._keys.searchsorted(wanted)
+        return place, self._keys[place] == wanted
 
 
 @dataclass(frozen=True)
 class WeightedCounts:
     """Counts, and what they and a network beside them weigh: weights, float64 [2, features], the network's before the
-    counts', each to be multiplied with the `confidence` of a context.
+    counts', each to be multiplied with the `confidence` of the longest context that is known.
 
     The next token's distribution is softmax(a log p(network) + b log p(counts)): a product of experts (Hinton, 1999),
     whose weights a and b follow the context (as in maximum entropy mixing; Klakow, 1998).
@@ -167,11 +176,18 @@ class WeightedCounts:
     ngrams: NgramModel
     weights: np.ndarray
 
+    @cached_property
+    def _own(self) -> np.ndarray:
+        """The weights of the two after each node, float64 [2, nodes + 1, 1]."""
+        own: np.ndarray = (self.weights @ self.ngrams.confidence.T)[..., None]
+        return own
+
     def scores(self, logits: np.ndarray, contexts: np.ndarray) -> np.ndarray:
-        """Scores of what is next, float64 [..., vocabulary], from a network's logits [..., vocabulary] and contexts
-        [..., order]."""
-        network, counts = np.moveaxis(self.ngrams.confidence(contexts) @ self.weights.T, -1, 0)[..., None]
-        scores: np.ndarray = network * logits + counts * np.log(self.ngrams.distribution(contexts))
+        """Scores of what is next, float64 [rows, vocabulary], from a network's logits [rows, vocabulary] and contexts
+        [rows, order]."""
+        longest = contexts.max(-1)
+        counts = np.log(self.ngrams.distribution(contexts))
+        scores: np.ndarray = self._own[0, longest] * logits + self._own[1, longest] * counts
         return scores
 
     def to_bytes(self) -> bytes:

@@ -140,7 +140,8 @@ def bundle_generator(
             "fingerprint": dataset.fingerprint,
             "train": data.train.characters,
             "validation": data.validation.characters,
-        }
+        },
+        "spelt_in_bytes": data.tokenizer.spelt_in_bytes(data.train.ids),
     }
     return bundle_network(core, {"model.onnx": graph}, recipe, data.tokenizer, history, facts)
 

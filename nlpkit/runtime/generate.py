@@ -73,7 +73,7 @@ class LanguageModel:
             found.append((logits[taken], contexts[taken], ids[places[taken]].astype(np.int64)))
         network, contexts, wanted = map(np.concatenate, zip(*found, strict=True))
         counts = np.log(ngrams.distribution(contexts)).astype(np.float32)
-        return WeightedCounts(ngrams, weigh(network, counts, ngrams.confidence(contexts), wanted))
+        return WeightedCounts(ngrams, weigh(network, counts, ngrams.confidence[contexts.max(-1)], wanted))
 
     def _along(self, ids: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
         """A text read from a beginning, some of its places [places] at a time: the network's logits for the token there

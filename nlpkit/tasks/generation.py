@@ -144,9 +144,10 @@ class TextGenerator(TrainedTask[GenerationRecipe]):
     ) -> str:
         """What the model writes after the prompt, without it.
 
-        length: characters at most; stop: ends the text before any of these strings; seed: the same one gives the same
-        text; beam: above zero, the likeliest text that a search of this width finds, instead of a drawn one;
-        sampling: the fields of `Sampling`, such as `temperature=0.7`. Raises UsageError for an option out of range.
+        length: characters at most; stop: ends the text before any of these strings, none of which is empty; seed: the
+        same one gives the same text; beam: above zero, the likeliest text that a search of this width finds, instead of
+        a drawn one; sampling: the fields of `Sampling`, such as `temperature=0.7`.
+        Raises UsageError for an option out of range.
         """
         if not beam:
             return "".join(self.stream(prompt, length=length, stop=stop, seed=seed, **sampling))
@@ -154,7 +155,14 @@ class TextGenerator(TrainedTask[GenerationRecipe]):
             raise UsageError("beam is 1 or more, and goes without sampling options: it draws nothing")
         self._check(prompt, length)
         return write_likeliest(
-            self._language(), self._tokenizer, prompt, width=beam, length=length, stop=_words(stop), ends=self._ends()
+            self._language(),
+            self._tokenizer,
+            prompt,
+            width=beam,
+            length=length,
+            stop=_words(stop),
+            ends=self._ends(),
+            rare=self._rare(),
         )
 
     def generate_many(
@@ -379,6 +387,7 @@ class TextGenerator(TrainedTask[GenerationRecipe]):
             seed=int(np.random.default_rng().integers(2**31)) if seed is None else seed,
             samples=samples,
             ends=self._ends(),
+            rare=self._rare(),
         )
 
     def _check(self, prompt: str, length: int) -> None:
@@ -389,6 +398,10 @@ class TextGenerator(TrainedTask[GenerationRecipe]):
 
     def _ends(self) -> bool:
         return self.recipe.data.documents == "apart"
+
+    def _rare(self) -> str:
+        """The characters that are no pieces of the tokenizer and that training met; of an older model none is known."""
+        return str(self.metadata.get("spelt_in_bytes", ""))
 
     def _ids(self, documents: list[str]) -> Iterator[np.ndarray]:
         return token_ids(self._tokenizer, documents, apart=self._ends())
@@ -414,7 +427,9 @@ class TextGenerator(TrainedTask[GenerationRecipe]):
 
 def _words(stop: str | Iterable[str] | None) -> list[str]:
     words = [stop] if isinstance(stop, str) else list(stop or ())
-    return [word for word in words if one_text(word, "word to stop at")]
+    if not all(one_text(word, "word to stop at") for word in words):
+        raise UsageError("an empty word to stop at would end every text before it begins; leave it out")
+    return words
 
 
 def _together(name: str, split: str, parts: list[JudgedText]) -> JudgedText:
