@@ -64,6 +64,21 @@ class _Data(_Part):
     columns: dict[str, str] = {}
 
 
+class _Gain(_Part):
+    figure: str
+    model: float
+    yardstick: float
+    gain: float
+    low: float
+    high: float
+
+
+class _Yardstick(_Part):
+    name: str
+    metrics: dict[str, dict[str, Any]]
+    gain: dict[str, _Gain]
+
+
 class _Metadata(_Part):
     """What every bundle tells of itself."""
 
@@ -79,6 +94,7 @@ class _Metadata(_Part):
     epochs: _Count
     training_seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)]
     metrics: dict[str, dict[str, Any]]
+    yardstick: _Yardstick | None = None
     versions: dict[str, str]
     sha256: dict[str, str]
 

@@ -1,14 +1,16 @@
 """How good a model's answers are."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
 
 from nlpkit.data.labels import numbers
+from nlpkit.intervals import Interval, mean_interval, resampled_interval, share_interval
 
 _MOST_SHOWN = 100  # labels whose confusion is told as plain JSON: it grows with their square
+_BLOCK = 256  # tokens, whose surprises hang together, that count as one draw
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,8 @@ class ClassificationReport:
 
     `macro_f1` is the mean over the classes that occur, or that a text was called. Where the labels are three numbers or
     more, as ratings are, `mean_absolute_error` is how far off they are, in their own unit, and `within_one` the share
-    of texts called their own or a neighbouring label.
+    of texts called their own or a neighbouring label. `intervals` hold accuracy and log loss in 95 % of draws of as
+    many texts; `each` is which texts were called their class, bool [texts].
     """
 
     examples: int
@@ -48,12 +51,14 @@ class ClassificationReport:
     calibration_error: float
     classes: list[ClassScores]
     confusion: list[list[int]]
+    intervals: dict[str, Interval]
+    each: np.ndarray = field(repr=False, compare=False)
     mean_absolute_error: float | None = None
     within_one: float | None = None
     selective: Selective | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """The same as plain JSON values, less what is None, and less the confusion of more than 100 classes."""
+        """The same as plain JSON values, less what is None, `each`, and the confusion of more than 100 classes."""
         return _plain(self)
 
 
@@ -70,7 +75,9 @@ class LabelsReport:
 
     Micro figures count every text and label alike; `macro_f1` is the mean over the labels that occur, or that a text
     was given; `subset_accuracy` is the share of texts whose labels are all right, `hamming_loss` the share of answers,
-    one for each text and label, that are wrong; `log_loss` is the mean over these answers.
+    one for each text and label, that are wrong; `log_loss` is the mean over these answers. `intervals` hold micro F1,
+    subset accuracy, Hamming loss and log loss in 95 % of draws of as many texts; `each` is how many labels of a text
+    were rightly given, given and wanted, int [texts, 3].
     """
 
     examples: int
@@ -82,6 +89,8 @@ class LabelsReport:
     hamming_loss: float
     log_loss: float
     classes: list[LabelScores]
+    intervals: dict[str, Interval]
+    each: np.ndarray = field(repr=False, compare=False)
 
     def to_dict(self) -> dict[str, Any]:
         """The same as plain JSON values."""
@@ -110,11 +119,12 @@ def classification_report(
             "mean_absolute_error": float(off.mean()),
             "within_one": float((np.abs(places[called] - places[truth]) <= 1).mean()),
         }
+    losses = -np.log(np.maximum(probabilities[np.arange(len(truth)), truth], 1e-12))
     return ClassificationReport(
         examples=len(truth),
         accuracy=float(correct.mean()),
         macro_f1=_macro(f1, confusion.sum(0) + confusion.sum(1)),
-        log_loss=float(-np.log(np.maximum(probabilities[np.arange(len(truth)), truth], 1e-12)).mean()),
+        log_loss=float(losses.mean()),
         calibration_error=calibration_error(confidence, correct),
         classes=[
             ClassScores(*figures)
@@ -123,6 +133,11 @@ def classification_report(
             )
         ],
         confusion=confusion.tolist(),
+        intervals={
+            "accuracy": share_interval(int(correct.sum()), len(correct)),
+            "log_loss": mean_interval(losses),
+        },
+        each=correct,
         **ordered,
         selective=None if min_score is None else _selective(confidence, correct, min_score),
     )
@@ -137,15 +152,25 @@ def labels_report(
     hits, given, wanted = (x.sum(0, dtype=np.int64) for x in (called & truth, called, truth))
     precision, recall, f1 = _scores(hits, given, wanted)
     micro = [float(figure) for figure in _scores(hits.sum(), given.sum(), wanted.sum())]
+    each = np.stack([(called & truth).sum(1), called.sum(1), truth.sum(1)], axis=1)
+    losses = -np.log(np.maximum(np.where(truth, probabilities, 1 - probabilities), 1e-12)).mean(1)
+    right, wrong = (called == truth).all(1), (called != truth).mean(1)
     return LabelsReport(
         examples=len(truth),
         micro_f1=micro[2],
         macro_f1=_macro(f1, given + wanted),
         micro_precision=micro[0],
         micro_recall=micro[1],
-        subset_accuracy=float((called == truth).all(1).mean()),
-        hamming_loss=float((called != truth).mean()),
-        log_loss=float(-np.log(np.maximum(np.where(truth, probabilities, 1 - probabilities), 1e-12)).mean()),
+        subset_accuracy=float(right.mean()),
+        hamming_loss=float(wrong.mean()),
+        log_loss=float(losses.mean()),
+        intervals={
+            "micro_f1": resampled_interval(micro_f1, each, micro[2]),
+            "subset_accuracy": share_interval(int(right.sum()), len(right)),
+            "hamming_loss": mean_interval(wrong),
+            "log_loss": mean_interval(losses),
+        },
+        each=each,
         classes=[
             LabelScores(*figures)
             for figures in zip(
@@ -159,6 +184,12 @@ def labels_report(
             )
         ],
     )
+
+
+def micro_f1(sums: np.ndarray) -> np.ndarray:
+    """Micro F1 [samples] of how many labels were rightly given, given and wanted: int [samples, 3]."""
+    f1: np.ndarray = _scores(sums[:, 0], sums[:, 1], sums[:, 2])[2]
+    return f1
 
 
 def best_thresholds(probabilities: np.ndarray, truth: np.ndarray) -> np.ndarray:
@@ -211,15 +242,16 @@ def _selective(confidence: np.ndarray, correct: np.ndarray, min_score: float) ->
     return Selective(min_score, float(answered.mean()), accuracy)
 
 
-def _plain(report: "ClassificationReport | LabelsReport") -> dict[str, Any]:
-    """A report's figures as plain JSON values."""
-    told = {name: value for name, value in vars(report).items() if value is not None}
-    told["classes"] = [asdict(scores) for scores in report.classes]
-    if isinstance(report, ClassificationReport):
-        if report.selective is not None:
-            told["selective"] = asdict(report.selective)
-        if len(report.classes) > _MOST_SHOWN:
-            del told["confusion"]
+def _plain(report: Any) -> dict[str, Any]:
+    """A report's figures as plain JSON values: what is None is left out, and `each`."""
+    told = {name: value for name, value in vars(report).items() if value is not None and name != "each"}
+    told["intervals"] = {name: list(bounds) for name, bounds in report.intervals.items()}
+    if "classes" in told:
+        told["classes"] = [asdict(scores) for scores in report.classes]
+    if "selective" in told:
+        told["selective"] = asdict(report.selective)
+    if len(told.get("confusion", ())) > _MOST_SHOWN:
+        del told["confusion"]
     return told
 
 
@@ -233,28 +265,38 @@ def calibration_error(confidence: np.ndarray, correct: np.ndarray, bins: int = 1
 
 @dataclass(frozen=True)
 class GenerationReport:
-    """How well a text was foretold: the mean surprise, -log p, of its characters and of its tokens."""
+    """How well a text was predicted: the mean surprise, -log p, of its characters and of its tokens. `intervals` hold
+    both a character in 95 % of draws of as long a text; `each` is the nats of blocks of tokens, float [blocks]."""
 
     characters: int
     tokens: int
     nats_per_character: float
     bits_per_character: float
     perplexity_per_token: float
+    intervals: dict[str, Interval]
+    each: np.ndarray = field(repr=False, compare=False)
 
     def to_dict(self) -> dict[str, Any]:
-        """The same as plain JSON values."""
-        return asdict(self)
+        """The same as plain JSON values, less `each`."""
+        return _plain(self)
 
 
 def generation_report(nats: np.ndarray, characters: int) -> GenerationReport:
     """The figures of tokens' surprises, in nats [tokens], that together spell so many characters, one at least."""
     total = float(nats.sum())
+    # a text of few tokens is drawn token by token
+    starts = np.arange(0, len(nats), _BLOCK if len(nats) >= 8 * _BLOCK else 1)
+    blocks = np.add.reduceat(nats, starts)
+    low, high = (bound * len(blocks) / characters for bound in mean_interval(blocks))
+    bits = float(np.log(2))
     return GenerationReport(
         characters=characters,
         tokens=len(nats),
         nats_per_character=total / characters,
-        bits_per_character=total / characters / float(np.log(2)),
+        bits_per_character=total / characters / bits,
         perplexity_per_token=float(np.exp(total / len(nats))),
+        intervals={"nats_per_character": (low, high), "bits_per_character": (low / bits, high / bits)},
+        each=blocks,
     )
 
 
@@ -262,20 +304,21 @@ def generation_report(nats: np.ndarray, characters: int) -> GenerationReport:
 class TranslationReport:
     """How near translations come to references. BLEU and chrF are in percent, by sacreBLEU, on text as it is, with
     their signatures; `bleu_lowercased` is BLEU on lower-cased tokens, which papers on image captions report;
-    `bleu_low` and `bleu_high` hold BLEU in 95 % of draws of as many sentences, and the BLEU of all of them."""
+    `intervals` hold both BLEUs and the exact matches in 95 % of draws of as many sentences; `each` is what BLEU is made
+    of, int [sentences, 10]: the n-grams that are right, all of them, and both lengths."""
 
     sentences: int
     bleu: float
-    bleu_low: float
-    bleu_high: float
     chrf: float
     bleu_lowercased: float
     exact_match: float
     signatures: dict[str, str]
+    intervals: dict[str, Interval]
+    each: np.ndarray = field(repr=False, compare=False)
 
     def to_dict(self) -> dict[str, Any]:
-        """The same as plain JSON values."""
-        return asdict(self)
+        """The same as plain JSON values, less `each`."""
+        return _plain(self)
 
 
 def translation_report(found: Sequence[str], references: Sequence[str], resamples: int = 1_000) -> TranslationReport:
@@ -285,37 +328,48 @@ def translation_report(found: Sequence[str], references: Sequence[str], resample
     # forced: it would else remark on every reference that ends in a space and a full stop
     metrics = {"bleu": BLEU(force=True), "chrf": CHRF(), "bleu_lowercased": BLEU(lowercase=True, force=True)}
     scores = {name: metric.corpus_score(found, [references]).score for name, metric in metrics.items()}
-    low, high = _interval(found, references, scores["bleu"], resamples)
+    counts = {name: bleu_counts(found, references, lowercase=name != "bleu") for name in scores if name != "chrf"}
+    exact = np.array([ours == theirs for ours, theirs in zip(found, references, strict=True)])
     return TranslationReport(
         sentences=len(found),
         **scores,
-        bleu_low=low,
-        bleu_high=high,
-        exact_match=float(np.mean([ours == theirs for ours, theirs in zip(found, references, strict=True)])),
+        exact_match=float(exact.mean()),
         signatures={name: str(metric.get_signature()) for name, metric in metrics.items()},
+        intervals={
+            **{name: _bleu_interval(each, scores[name], resamples) for name, each in counts.items()},
+            "exact_match": share_interval(int(exact.sum()), len(exact)),
+        },
+        each=counts["bleu"],
     )
 
 
-def _interval(found: Sequence[str], references: Sequence[str], bleu: float, resamples: int) -> tuple[float, float]:
-    """Where corpus BLEU lies in 95 % of bootstrap samples (Koehn, 2004), widened to the `bleu` of all sentences where
-    that is outside, as it can be with a handful of them.
+def bleu_counts(found: Sequence[str], references: Sequence[str], *, lowercase: bool = False) -> np.ndarray:
+    """What the BLEU of a corpus is made of, sentence by sentence: int [sentences, 10]."""
+    from sacrebleu.metrics import BLEU
+
+    metric = BLEU(lowercase=lowercase, effective_order=True, force=True)
+    sentences = [metric.sentence_score(ours, [theirs]) for ours, theirs in zip(found, references, strict=True)]
+    return np.array([[*one.counts, *one.totals, one.sys_len, one.ref_len] for one in sentences])
+
+
+def bleu(sums: np.ndarray) -> np.ndarray:
+    """Corpus BLEU [samples] of sums [samples, 10] of `bleu_counts`, smoothed as sacreBLEU does it."""
+    from sacrebleu.metrics import BLEU
+
+    totals = (BLEU.compute_bleu(one[:4], one[4:8], one[8], one[9], smooth_method="exp") for one in sums.tolist())
+    return np.array([total.score for total in totals])
+
+
+def _bleu_interval(counts: np.ndarray, found: float, resamples: int) -> Interval:
+    """Where corpus BLEU lies in 95 % of bootstrap samples (Koehn, 2004), widened to the BLEU that was `found` for all
+    sentences where that is outside, as it can be with a handful of them.
 
     The draws, the smoothing and the bounds are sacreBLEU's own, which would hold all draws in memory at once.
     """
-    from sacrebleu.metrics import BLEU
-
-    metric = BLEU(effective_order=True, force=True)  # of sentences, for their counts alone
-    sentences = [metric.sentence_score(ours, [theirs]) for ours, theirs in zip(found, references, strict=True)]
-    counts = np.array([[*one.counts, *one.totals, one.sys_len, one.ref_len] for one in sentences])
     rng = np.random.default_rng(12345)
-    scores = []
-    for _ in range(resamples):
-        total = counts[rng.choice(len(counts), len(counts))].sum(0).tolist()
-        scores.append(
-            BLEU.compute_bleu(total[:4], total[4:8], total[8], total[9], smooth_method=metric.smooth_method).score
-        )
+    sums = np.array([counts[rng.choice(len(counts), len(counts))].sum(0) for _ in range(resamples)])
     outside = resamples // 40  # at either end
-    inside = [bleu, *sorted(scores)[outside : resamples - outside]]
+    inside = [found, *sorted(bleu(sums).tolist())[outside : resamples - outside]]
     return min(inside), max(inside)
 
 

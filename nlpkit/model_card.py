@@ -111,7 +111,7 @@ def model_card(name: str, metadata: dict[str, Any], recipe: Recipe) -> str:
         f"- Text: {recipe.tokenizer.kind} pieces, {metadata['vocabulary']:,} of them; {read}.",
         f"- Network: {model.layers} {kind}{model.cell.upper()} layer{'s' if model.layers > 1 else ''} of "
         f"{model.units} units{head}; {metadata['parameters']:,} parameters{in_int8}.",
-        f"- Training: {metadata['epochs']} epochs of at most {training.epochs} in "
+        f"- Training: {metadata['epochs']} epochs in "
         f"{metadata['training_seconds'] / 60:.1f} minutes, seed {training.seed}.",
         "- Libraries: " + ", ".join(f"{name} {version}" for name, version in metadata["versions"].items()) + ".",
         "",

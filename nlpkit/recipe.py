@@ -135,8 +135,16 @@ class TranslatorSection(StackSection):
     input_feeding: bool = True
 
 
+Passes = Annotated[int, Field(ge=1, le=100_000)]
+Updates = Annotated[int, Field(ge=1, le=100_000_000)]
+
+
 class TrainingSection(Section):
-    epochs: Annotated[int, Field(ge=1, le=100_000)] = 6
+    epochs: Passes | None = None
+    min_epochs: Passes = 6
+    max_epochs: Passes = 30
+    updates: Updates = 600
+    max_updates: Updates = 12_000
     batch_size: Annotated[int, Field(ge=1, le=100_000)] = 64
     learning_rate: Annotated[float, Field(gt=0, le=10)] = 0.004
     weight_decay: Annotated[float, Field(ge=0, le=10)] = 0.0
@@ -146,8 +154,17 @@ class TrainingSection(Section):
     ema_momentum: Fraction = 0.995
     average_epochs: Annotated[int, Field(ge=0)] = 0
     patience: Annotated[int, Field(ge=0)] = 0
+    yardstick: bool = True
     checkpoint_minutes: Annotated[float, Field(gt=0)] = 2.0
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 1
+
+    @model_validator(mode="after")
+    def _check_length(self) -> Self:
+        if self.min_epochs > self.max_epochs:
+            raise ValueError(f"min_epochs = {self.min_epochs} is more than max_epochs = {self.max_epochs}")
+        if self.updates > self.max_updates:
+            raise ValueError(f"updates = {self.updates} is more than max_updates = {self.max_updates}")
+        return self
 
 
 class ClassifierTraining(TrainingSection):
@@ -158,6 +175,8 @@ class ClassifierTraining(TrainingSection):
 
 
 class GeneratorTraining(TrainingSection):
+    min_epochs: Passes = 2
+    updates: Updates = 900
     segment_length: Annotated[int, Field(ge=2, le=100_000)] = 64
     restarts: Fraction = 0.02
     activation_penalty: Annotated[float, Field(ge=0)] = 0.0

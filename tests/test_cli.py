@@ -87,9 +87,10 @@ def test_training_leaves_a_whole_bundle(nlpkit: Command, trained: Path) -> None:
 
 
 def test_evaluate_repeats_what_training_found(nlpkit: Command, trained: Path, reviews_csv: Path) -> None:
-    recorded = json.loads((trained / "metadata.json").read_text())["metrics"]["validation"]
+    known = json.loads((trained / "metadata.json").read_text())
     again = json.loads(nlpkit("evaluate", "--model", trained, "--json").stdout)
-    assert again == {"split": "validation", **recorded}
+    gain = known["yardstick"]["gain"]["validation"]
+    assert again == {"split": "validation", **known["metrics"]["validation"], "yardstick": gain}
     other = nlpkit("evaluate", "--model", trained, "--data", reviews_csv, "--split", "train")
     assert "360 texts" in other.stdout
     assert "true \\ predicted" in other.stdout
@@ -176,7 +177,10 @@ def test_a_reader_that_has_had_enough(trained: Path) -> None:
 def test_dry_run_plans_and_stops(nlpkit: Command, reviews_csv: Path, tmp_path: Path) -> None:
     done = nlpkit("train", "--data", reviews_csv, *settings(), "--dry-run", "--json", cwd=tmp_path)
     plan = json.loads(done.stdout)
-    assert (plan["train"], plan["validation"], plan["epochs"]) == (360, 40, 6)
+    assert (plan["train"], plan["validation"]) == (360, 40)
+    assert plan["epochs"] * plan["steps_per_epoch"] == plan["updates"]
+    assert 600 <= plan["updates"] < 600 + plan["steps_per_epoch"]  # what the recipe wants for little data
+    assert plan["length"].startswith(f"360 texts: {plan['epochs']} passes, {plan['updates']} updates, ")
     assert plan["seconds"] > 0
     assert plan["parameters"] > 5_000
     assert list(tmp_path.iterdir()) == []

@@ -26,6 +26,7 @@ class Scripted:
 
     unit = "rows"
     one_shape = False
+    amount = "4 rows"
 
     def __init__(self, scores: list[float], target: float = 1.0) -> None:
         self.scores, self.target = scores, target

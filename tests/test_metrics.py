@@ -5,11 +5,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from nlpkit.intervals import share_interval
 from nlpkit.metrics import (
     Selective,
     best_thresholds,
     calibration_error,
     classification_report,
+    generation_report,
     labels_report,
     least_score,
 )
@@ -161,3 +163,62 @@ def test_the_confusion_of_very_many_classes_is_not_told_as_json() -> None:
     assert len(report.confusion) == 101
     assert "confusion" not in report.to_dict()
     assert "confusion" in classification_report(np.eye(100), np.arange(100), labels[:100]).to_dict()
+
+
+def test_the_interval_of_a_share_is_wilson_s() -> None:
+    # from Newcombe (1998), table I: 81 of 263, 15 of 148, 0 of 20, 29 of 29
+    for hits, rows, low, high in ((81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0, 0.1611)):
+        assert share_interval(hits, rows) == pytest.approx((low, high), abs=1e-4)
+    assert share_interval(29, 29) == pytest.approx((0.8830, 1), abs=1e-4)
+
+
+def test_intervals_hold_the_figure_in_19_of_20_draws() -> None:
+    rng = np.random.default_rng(3)
+    held = {"accuracy": 0, "log_loss": 0}
+    loss = -(0.8 * np.log(0.8) + 0.2 * np.log(0.2))
+    for _ in range(400):
+        truth = (rng.random(100) < 0.2).astype(int)  # the model says 0.8 for class 0, and is right about it
+        report = classification_report(np.tile([0.8, 0.2], (100, 1)), truth, ("a", "b"))
+        for name, wanted in (("accuracy", 0.8), ("log_loss", loss)):
+            low, high = report.intervals[name]
+            held[name] += low <= wanted <= high
+    assert all(365 <= count <= 395 for count in held.values()), held
+
+
+def test_the_interval_of_micro_f1_holds_it_and_narrows() -> None:
+    rng = np.random.default_rng(4)
+    truth = rng.random((2_000, 4)) < 0.3
+    scores = np.where(rng.random(truth.shape) < 0.8, truth, ~truth).astype(np.float32)
+    widths = []
+    for rows in (50, 500, 2_000):
+        report = labels_report(scores[:rows], truth[:rows], tuple("abcd"), np.full(4, 0.5))
+        low, high = report.intervals["micro_f1"]
+        assert low < report.micro_f1 < high
+        widths.append(high - low)
+    assert widths[0] > 2 * widths[1] > 2 * widths[2]
+    # by the normal distribution of repeated draws
+    drawn = [
+        labels_report(scores[rows], truth[rows], tuple("abcd"), np.full(4, 0.5)).micro_f1
+        for rows in (rng.choice(2_000, 500) for _ in range(100))
+    ]
+    assert widths[1] == pytest.approx(2 * 1.96 * np.std(drawn), rel=0.3)
+
+
+def test_the_interval_of_nats_widens_where_surprises_hang_together() -> None:
+    rng = np.random.default_rng(5)
+    alone = rng.exponential(size=20_000)
+    together = np.repeat(rng.exponential(size=100), 200)
+    widths = []
+    for nats in (alone, together):
+        report = generation_report(nats, 20_000)
+        low, high = report.intervals["nats_per_character"]
+        assert low < report.nats_per_character < high
+        assert report.intervals["bits_per_character"][0] == pytest.approx(low / np.log(2))
+        widths.append(high - low)
+    assert widths[1] > 5 * widths[0]
+
+
+def test_one_row_has_an_interval_that_json_can_hold() -> None:
+    report = classification_report(np.array([[0.5, 0.5]]), np.array([0]), ("a", "b"))
+    assert report.to_dict()["intervals"]["log_loss"] == pytest.approx([0, 2 * np.log(2)])
+    assert "each" not in report.to_dict()

@@ -71,7 +71,7 @@ def test_round_trip_keeps_every_key(recipe_file: Path) -> None:
         (["model.embedding_dropout=1.0"], ["model.embedding_dropout", "less than 1"]),
         (["training.epochs"], ["section.key=value"]),
         (["task=sumarization"], ["no task 'sumarization'"]),
-        (["training.epochs.deep=1"], ["a key, not a section"]),
+        (["training.seed.deep=1"], ["a key, not a section"]),
         (["training.epochs=0", "training.warmup=2"], ["(and 1 more)"]),
     ],
 )

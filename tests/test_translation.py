@@ -17,7 +17,7 @@ from nlpkit import TextClassifier, Translator
 from nlpkit.decoding.beam import Hypothesis, Ranking
 from nlpkit.errors import BundleError, DataError, UsageError
 from nlpkit.layers.attention import AttentionDecoder
-from nlpkit.metrics import _interval, translation_report
+from nlpkit.metrics import _bleu_interval, bleu_counts, translation_report
 from nlpkit.networks.translator import build_translator, export_translator
 from nlpkit.recipe import TranslatorSection
 from nlpkit.runtime.session import Session
@@ -497,7 +497,7 @@ def test_the_report_is_sacrebleus() -> None:
     assert report.bleu == pytest.approx(sacrebleu.corpus_bleu(found, [references]).score)
     assert report.chrf == pytest.approx(sacrebleu.corpus_chrf(found, [references]).score)
     assert report.bleu_lowercased > report.bleu
-    assert report.bleu_low <= report.bleu <= report.bleu_high
+    assert report.intervals["bleu"][0] <= report.bleu <= report.intervals["bleu"][1]
     assert report.exact_match == pytest.approx(1 / 3)
     assert "tok:13a" in report.signatures["bleu"]
     assert "case:lc" in report.signatures["bleu_lowercased"]
@@ -511,13 +511,15 @@ def test_the_interval_is_sacrebleus_and_holds_the_estimate() -> None:
     found = [" ".join(rng.choice([word, "x"]) for word in line.split()) for line in references]
     report = translation_report(found, references)
     theirs = BLEU(force=True).corpus_score(found, [references], n_bootstrap=1_000)
-    assert (report.bleu_high - report.bleu_low) / 2 == pytest.approx(theirs._ci, abs=0.05)
-    assert report.bleu_low < report.bleu < report.bleu_high
+    assert (report.intervals["bleu"][1] - report.intervals["bleu"][0]) / 2 == pytest.approx(theirs._ci, abs=0.05)
+    assert report.intervals["bleu"][0] < report.bleu < report.intervals["bleu"][1]
     # one sentence with a match of four words among many without: most draws have less
     few = translation_report(["a b c d e", *["x y z"] * 30], ["a b c d e", *["p q r"] * 30])
-    assert 0 <= few.bleu_low < few.bleu <= few.bleu_high
+    assert 0 <= few.intervals["bleu"][0] < few.bleu <= few.intervals["bleu"][1]
     alone = translation_report(["a b c x"], ["a b c d"])  # no match of four words: smoothed, like the estimate
-    assert alone.bleu_low == pytest.approx(alone.bleu)
-    assert alone.bleu_high == pytest.approx(alone.bleu)
-    assert translation_report(["", ""], ["a b", "c"]).bleu_high == 0
-    assert _interval(found, references, 99.0, 100)[1] == 99.0  # an estimate that no draw comes near is held, too
+    assert alone.intervals["bleu"][0] == pytest.approx(alone.bleu)
+    assert alone.intervals["bleu"][1] == pytest.approx(alone.bleu)
+    assert translation_report(["", ""], ["a b", "c"]).intervals["bleu"][1] == 0
+    assert (
+        _bleu_interval(bleu_counts(found, references), 99.0, 100)[1] == 99.0
+    )  # an estimate that no draw comes near is held, too

@@ -21,6 +21,7 @@ from nlpkit.cli.options import (
     load_model,
     print_json,
     print_report,
+    print_yardstick,
     reading_of,
     split_names,
     waiting,
@@ -56,6 +57,8 @@ def evaluate(
     as_json: Json = False,
 ) -> None:
     """How good a model is: accuracy of labels, bits a character of text, BLEU of translations."""
+    from nlpkit.tasks.base import same_place
+
     if bundle is not None and model is not None:
         raise UsageError(f"{bundle} and --model {model}: name one model, in either way")
     trained = load_model(bundle or model)
@@ -77,6 +80,8 @@ def evaluate(
         if value is not None and name.endswith("column") and data is None:
             raise UsageError(f"--{name.replace('_', '-')} goes with --data, which names the table")
     shown = data or source or trained.recipe.data.source
+    # what its yardstick was judged on, too
+    own = (data is None and source is None) or same_place(shown, trained.recipe.data.source)
     reading = reading_of(encoding, delimiter, no_header)
     if trained.task == "generation":
         rows = trained.documents(data, split, text_column=text_column, reading=reading)
@@ -91,6 +96,8 @@ def evaluate(
         report, pairs, found = trained.compare(watched(rows, f"translating {name}"), beam=beam or 5)
         if not as_json:
             print_report(f"{shown}, {name}", report, rows.trained_on)
+            if own:
+                print_yardstick(trained, name)
             _print_samples(report, pairs, found)
             return
     else:
@@ -105,9 +112,12 @@ def evaluate(
         )
         report = trained.compare(watched(rows, f"evaluating {name}"))
     if as_json:
-        print_json({"split": name, "trained_on": rows.trained_on, **report.to_dict()})
+        gain = trained.metadata.get("yardstick", {}).get("gain", {}).get(name) if own else None
+        print_json({"split": name, "trained_on": rows.trained_on, **report.to_dict(), "yardstick": gain})
     else:
         print_report(f"{shown}, {name}", report, rows.trained_on)
+        if own:
+            print_yardstick(trained, name)
 
 
 def _print_samples(report: "TranslationReport", pairs: "list[SentencePair]", found: list[str]) -> None:

@@ -22,10 +22,12 @@ if TYPE_CHECKING:
 
     from nlpkit.data.tables import Reading, Row
     from nlpkit.metrics import ClassificationReport, ClassScores, GenerationReport, LabelsReport, TranslationReport
+    from nlpkit.tasks.base import TrainedTask
 
 T = TypeVar("T")
 A = TypeVar("A")
 
+_CHIEF = ("accuracy", "micro_f1", "nats_per_character", "bits_per_character", "bleu")
 _MOST_CLASSES, _WORST = 40, 20  # classes in a table; of more only the worst are told
 
 Model = Annotated[
@@ -258,34 +260,41 @@ def print_report(
     console = Console(highlight=False)
     if trained_on:
         title += f" ({trained_on:,} trained on)"
+
+    def told(figure: str, form: str = ".4f") -> str:
+        low, high = report.intervals[figure]
+        value = f"{getattr(report, figure):{form}}"
+        return f"{f'[bold]{value}[/]' if figure in _CHIEF else value} [dim]({low:{form}} to {high:{form}})[/]"
+
     if isinstance(report, TranslationReport):
         console.print(
-            f"[bold]{title}[/]: {report.sentences:,} sentences  BLEU [bold]{report.bleu:.2f}[/] "
-            f"({report.bleu_low:.2f} to {report.bleu_high:.2f})  chrF [bold]{report.chrf:.2f}[/]  "
-            f"lower-cased BLEU {report.bleu_lowercased:.2f}  exact match {report.exact_match:.2%}",
+            f"[bold]{title}[/]: {report.sentences:,} sentences  BLEU {told('bleu', '.2f')}  "
+            f"chrF [bold]{report.chrf:.2f}[/]  "
+            f"lower-cased BLEU {told('bleu_lowercased', '.2f')}  "
+            f"exact match {told('exact_match', '.2%')}",
             soft_wrap=True,
         )
         return
     if isinstance(report, GenerationReport):
         console.print(
-            f"[bold]{title}[/]: {report.characters:,} characters  [bold]{report.nats_per_character:.4f}[/] nats and "
-            f"[bold]{report.bits_per_character:.4f}[/] bits a character  "
+            f"[bold]{title}[/]: {report.characters:,} characters  {told('nats_per_character')} nats and "
+            f"{told('bits_per_character')} bits a character  "
             f"perplexity {report.perplexity_per_token:.2f} a token",
             soft_wrap=True,
         )
         return
     if isinstance(report, LabelsReport):
         console.print(
-            f"[bold]{title}[/]: {report.examples:,} texts  micro F1 [bold]{report.micro_f1:.4f}[/]  "
-            f"macro F1 {report.macro_f1:.4f}  all labels right {report.subset_accuracy:.4f}  "
-            f"Hamming loss {report.hamming_loss:.4f}  log loss {report.log_loss:.4f}",
+            f"[bold]{title}[/]: {report.examples:,} texts  micro F1 {told('micro_f1')}  "
+            f"macro F1 {report.macro_f1:.4f}  all labels right {told('subset_accuracy')}  "
+            f"Hamming loss {told('hamming_loss')}  log loss {told('log_loss')}",
             soft_wrap=True,
         )
         _print_classes(console, report.classes, thresholds=[scores.threshold for scores in report.classes])
         return
     line = (
-        f"[bold]{title}[/]: {report.examples:,} texts  accuracy [bold]{report.accuracy:.4f}[/]  "
-        f"macro F1 {report.macro_f1:.4f}  log loss {report.log_loss:.4f}  "
+        f"[bold]{title}[/]: {report.examples:,} texts  accuracy {told('accuracy')}  "
+        f"macro F1 {report.macro_f1:.4f}  log loss {told('log_loss')}  "
         f"calibration error {report.calibration_error:.4f}"
     )
     if report.mean_absolute_error is not None:
@@ -305,6 +314,14 @@ def print_report(
         styles = ["green" if i == j else "red" if count else "dim" for j, count in enumerate(row)]
         table.add_row(report.classes[i].label, *(Text(f"{n:,}", style) for n, style in zip(row, styles, strict=True)))
     console.print(table)
+
+
+def print_yardstick(model: "TrainedTask[Any]", split: str) -> None:
+    """What a model that only counts reached on a split, where that was found out in training."""
+    from rich.console import Console
+
+    if told := model.yardstick_told(split):
+        Console(highlight=False, markup=False).print(f"yardstick, {told}", soft_wrap=True)
 
 
 def _print_classes(

@@ -21,6 +21,7 @@ from nlpkit.cli.options import (
     plain_table,
     print_json,
     print_report,
+    print_yardstick,
     split_names,
     waiting,
 )
@@ -56,7 +57,7 @@ def train(
     encoding: Encoding = None,
     delimiter: Delimiter = None,
     no_header: NoHeader = False,
-    epochs: int = typer.Option(None, help="At most so many passes over the data.", show_default="the recipe's"),
+    epochs: int = typer.Option(None, help="Exactly so many passes over the data.", show_default="as its size needs"),
     seed: int = typer.Option(None, help="What every random draw follows from.", show_default="the recipe's"),
     settings: list[str] = typer.Option(
         [], "--set", metavar="SECTION.KEY=VALUE", help="Any key of the recipe, such as model.units=64."
@@ -138,12 +139,14 @@ def train(
             {
                 "bundle": str(folder),
                 "metrics": model.metadata["metrics"],
+                "yardstick": model.metadata.get("yardstick"),
                 **({"baseline": {split: report.to_dict() for split, report in linear.items()}} if baseline else {}),
             }
         )
     else:
         for split, report in model.reports.items():
             print_report(split, report, model.metadata["metrics"][split]["trained_on"])
+            print_yardstick(model, split)
         if baseline:
             _print_comparison(model.reports, linear)
     size = sum(file.stat().st_size for file in folder.iterdir())
@@ -200,6 +203,6 @@ def _print_plan(recipe: "Recipe", as_json: bool) -> None:
     table.add_row("tokens", f"{plan.tokens_per_epoch:,} an epoch of {plan.vocabulary:,} different ones")
     table.add_row("padding", f"{plan.padding:.1%} of the computed steps")
     table.add_row("parameters", f"{plan.parameters:,}")
-    table.add_row("steps", f"{plan.steps_per_epoch:,} an epoch, {plan.epochs} epochs")
+    table.add_row("length", plan.length)
     table.add_row("expected time", f"{plan.seconds / 60:.1f} min of training on this machine")
     Console(highlight=False).print(table)

@@ -23,6 +23,7 @@ from nlpkit.runtime.classify import predict_corpus
 from nlpkit.runtime.graph import classifier_graph
 from nlpkit.runtime.session import Session
 from nlpkit.training.fit import fit
+from nlpkit.training.length import run_length
 from nlpkit.training.progress import Row
 from nlpkit.training.run import Run
 from nlpkit.training.schedule import make_optimizer
@@ -88,7 +89,7 @@ def compile_classifier(recipe: ClassificationRecipe, data: PreparedData, epochs:
         )
         metric = keras.metrics.CategoricalAccuracy(name="accuracy")
     network.compile(
-        optimizer=make_optimizer(recipe.training, len(epochs.plan(0)) * recipe.training.epochs),
+        optimizer=make_optimizer(recipe.training, run_length(recipe.training, len(epochs.plan(0))).steps),
         loss=loss,
         weighted_metrics=[metric],
         jit_compile=keras.backend.backend() == "jax",  # XLA on TensorFlow's CPU was half as fast
@@ -189,6 +190,7 @@ class TrainingBatches:
 
     def __init__(self, recipe: ClassificationRecipe, data: PreparedData) -> None:
         self.recipe, self.data = recipe, data
+        self.amount = f"{len(data.train):,} texts"
         self.lengths = np.minimum(data.train.lengths(), recipe.tokenizer.max_length)
         labels, classes = data.train.labels, len(data.labels)
         yes = labels.sum(0) if data.several else np.bincount(labels, minlength=classes)

@@ -22,6 +22,7 @@ from nlpkit.runtime.graph import STATES, generator_graph
 from nlpkit.runtime.session import Session
 from nlpkit.tokenizer import BOS
 from nlpkit.training.fit import fit
+from nlpkit.training.length import run_length
 from nlpkit.training.progress import Row
 from nlpkit.training.run import Run
 from nlpkit.training.schedule import make_optimizer
@@ -98,7 +99,7 @@ def compile_generator(recipe: GenerationRecipe, data: PreparedStream, epochs: "S
     random.seed(recipe.training.seed)  # from which Keras draws the seeds of all layers
     network = CarryingNetwork(build_generator(recipe, len(data.tokenizer)), epochs.rows)
     network.compile(
-        optimizer=make_optimizer(recipe.training, len(epochs.plan(0)) * recipe.training.epochs),
+        optimizer=make_optimizer(recipe.training, run_length(recipe.training, len(epochs.plan(0))).steps),
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         jit_compile=keras.backend.backend() == "jax",  # on TensorFlow the LSTM layer compiles itself, and is quicker so
     )
@@ -159,6 +160,7 @@ class StreamBatches:
 
     def __init__(self, recipe: GenerationRecipe, data: PreparedStream) -> None:
         self.recipe, self.data = recipe, data
+        self.amount = f"{data.train.characters:,} characters"
         self.steps = recipe.training.segment_length
         tokens = len(data.train.ids)
         if tokens < self.steps:

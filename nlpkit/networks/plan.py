@@ -10,6 +10,7 @@ import numpy as np
 
 from nlpkit.recipe import Recipe
 from nlpkit.training.fit import Epochs, background_batches
+from nlpkit.training.length import run_length
 
 _WARM_UP, _TIMED = 3, 6  # batches
 
@@ -17,7 +18,7 @@ _WARM_UP, _TIMED = 3, 6  # batches
 @dataclass(frozen=True)
 class TrainingPlan:
     """Sizes, `train` and `validation` in units of `unit`, and the time expected: that of a few real steps, scaled to
-    the steps that will be computed."""
+    the steps that will be computed. `length` tells in words how long the run is, and why."""
 
     train: int
     validation: int
@@ -29,6 +30,8 @@ class TrainingPlan:
     parameters: int
     steps_per_epoch: int
     epochs: int
+    updates: int
+    length: str
     seconds: float
 
     def to_dict(self) -> dict[str, Any]:
@@ -58,6 +61,7 @@ def plan_training(
     # the first steps compile
     warm = min(_WARM_UP, len(timed) - 1)
     per_step = (clock.times[-1] - clock.times[warm]) / sizes[warm : len(timed)].sum()
+    length = run_length(recipe.training, len(plan))
     return TrainingPlan(
         train=train,
         validation=validation,
@@ -67,9 +71,11 @@ def plan_training(
         tokens_per_epoch=tokens,
         padding=1 - tokens / int(sizes.sum()),
         parameters=int(sum(np.prod(weight.shape) for weight in network.trainable_weights)),
-        steps_per_epoch=len(plan),
-        epochs=recipe.training.epochs,
-        seconds=float(per_step * sizes.sum() * recipe.training.epochs),
+        steps_per_epoch=len(length.part(plan, 0)),
+        epochs=length.epochs,
+        updates=length.steps,
+        length=length.told(batches.amount),
+        seconds=float(per_step * sizes.mean() * length.steps),
     )
 
 

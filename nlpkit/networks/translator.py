@@ -23,6 +23,7 @@ from nlpkit.runtime.session import Session
 from nlpkit.runtime.translate import TranslatorSessions, forced_log_probabilities, forced_nats, translate_rows
 from nlpkit.tokenizer import BOS, EOS
 from nlpkit.training.fit import fit
+from nlpkit.training.length import run_length
 from nlpkit.training.progress import Row
 from nlpkit.training.run import Run
 from nlpkit.training.schedule import make_optimizer
@@ -107,7 +108,7 @@ def compile_translator(recipe: TranslationRecipe, data: PreparedPairs, epochs: "
     random.seed(recipe.training.seed)  # from which Keras draws the seeds of all layers
     network = build_translator(recipe.model, len(data.tokenizer))
     network.compile(
-        optimizer=make_optimizer(recipe.training, len(epochs.plan(0)) * recipe.training.epochs),
+        optimizer=make_optimizer(recipe.training, run_length(recipe.training, len(epochs.plan(0))).steps),
         loss=SmoothedCrossEntropy(recipe.training.label_smoothing),
         jit_compile=keras.backend.backend() == "jax",
     )
@@ -166,6 +167,7 @@ class PairBatches:
 
     def __init__(self, recipe: TranslationRecipe, data: PreparedPairs) -> None:
         self.recipe, self.data = recipe, data
+        self.amount = f"{len(data.train):,} pairs"
         self.source, self.target = data.train.source.lengths(), data.train.target.lengths() + 1
 
     def plan(self, epoch: int) -> list[Batch]:

@@ -21,6 +21,7 @@ from nlpkit.runtime.session import Session
 from nlpkit.tokenizer import Tokenizer
 from nlpkit.training.randomness import own_random_state
 from nlpkit.training.run import Run, begin_run, claimed_run, kept_tokenizer
+from nlpkit.yardstick import Yardstick, yardstick_facts, yardstick_line
 
 if TYPE_CHECKING:
     from nlpkit.training.progress import TrainingDisplay
@@ -50,6 +51,8 @@ class TrainedTask(ABC, Generic[R]):
     task: ClassVar[str]
     leading_space: ClassVar[bool] = True
     threads: ClassVar[int] = 1  # of a session
+    worse_hint: ClassVar[str] = "more data helps most"
+    """What to try where a model is no better than its yardstick."""
 
     def __init__(self, recipe: R | str | Path, **settings: Any) -> None:
         """`recipe` is one, or the name or path of one; `settings` are keys of its sections: `epochs=2`.
@@ -68,6 +71,7 @@ class TrainedTask(ABC, Generic[R]):
             raise UsageError(f"the recipe {recipe} is for {found.task}, and {type(self).__name__} for {self.task}")
         self.recipe = cast(R, found)
         self.reports: dict[str, Any] = {}  # what fit ended with, by split
+        self.yardstick: Yardstick | None = None  # and what it is held against
         self._bundle: Bundle | None = None
         self.saved_in: Path | None = None  # the folder of the last bundle that save wrote
         self._run: Path | None = None  # the checkpoint of what fit trained
@@ -169,6 +173,14 @@ class TrainedTask(ABC, Generic[R]):
                     self.reports[split] = judge()
                 except Exception as error:  # no reason to throw the model away
                     logger.warning("the %s split could not be evaluated: %s", split, error)
+            if self.recipe.training.yardstick:
+                shown.report("fitting the yardstick", 0, None)
+                try:
+                    self.yardstick = self._yardstick(dataset, prepared)
+                except Exception as error:  # nor for that
+                    logger.warning("there is no yardstick to compare with: %s", error)
+            if self.yardstick:
+                bundle.metadata["yardstick"] = yardstick_facts(self.yardstick, self.reports)
             repeated = prepared.facts.repeated
             bundle.metadata["metrics"] = {
                 split: {**report.to_dict(), "trained_on": repeated.get(split, 0)}
@@ -211,6 +223,17 @@ class TrainedTask(ABC, Generic[R]):
     @abstractmethod
     def _judge(self, rows: Iterable[Any]) -> Any:
         """How well the model does on rows of a data set."""
+
+    def _yardstick(self, dataset: Dataset[Any], prepared: Any) -> Yardstick | None:
+        """What a model that only counts, fitted on the train split, reaches on the splits of `reports`; None where
+        there is none for this data."""
+        return None
+
+    def yardstick_told(self, split: str) -> str | None:
+        """One line on the yardstick and the model, on a split that it was judged on when it was trained."""
+        known = self.metadata.get("yardstick", {})
+        gain = known.get("gain", {}).get(split)
+        return None if gain is None else yardstick_line(known["name"], gain, self.worse_hint)
 
     def _open(self, bundle: Bundle) -> None:
         self._bundle = bundle

@@ -19,6 +19,7 @@ from nlpkit.data.batching import Batch
 from nlpkit.errors import Interrupted, NlpkitError, reason
 from nlpkit.recipe import TrainingSection
 from nlpkit.training.checkpoint import restore_checkpoint, save_checkpoint
+from nlpkit.training.length import run_length
 from nlpkit.training.progress import Row, TrainingDisplay
 from nlpkit.training.run import STATE, Run
 
@@ -30,9 +31,11 @@ class Epochs(Protocol):
     """What the rows of a batch are, in the plural."""
     one_shape: bool
     """Whether all batches are of one shape: layers may then compile for it."""
+    amount: str
+    """How much there is to train on, in words: "180 texts"."""
 
     def plan(self, epoch: int) -> list[Batch]:
-        """The batches of an epoch: the same for the same epoch, whatever ran before."""
+        """The batches of a pass over the data: the same for the same pass, whatever ran before."""
         ...
 
     def collate(self, epoch: int, batch: Batch) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
@@ -85,7 +88,9 @@ def fit(
         saved, best, mean = restore_checkpoint(checkpoint, network)
         progress = Progress(**saved)
     started = time.monotonic() - progress.seconds
-    averaged = min(section.average_epochs, section.epochs)
+    length = run_length(section, len(epochs.plan(0)))
+    averaged = min(section.average_epochs, length.epochs)
+    display.run_begins(length.told(epochs.amount))
 
     def save() -> None:
         if checkpoint is not None:
@@ -93,13 +98,14 @@ def fit(
             save_checkpoint(checkpoint, network, vars(progress), best, mean)
 
     with _stop_requests() as stop_requested, _tensorboard(run.tensorboard, network) as chart:
-        while progress.epoch < section.epochs and not _out_of_patience(progress, section.patience):
+        while progress.epoch < length.epochs and not _out_of_patience(progress, section.patience):
             epoch = progress.epoch
-            plan = epochs.plan(epoch)
-            display.epoch_begins(epoch, section.epochs, len(plan), progress.step, epochs.unit)
+            reading, _ = length.place(epoch)
+            plan = length.part(epochs.plan(reading), epoch)
+            display.epoch_begins(epoch, length.epochs, len(plan), progress.step, epochs.unit)
 
             steps = _Steps(progress, plan, epochs, display, save, stop_requested, section.checkpoint_minutes * 60)
-            with background_batches(epochs, epoch, plan[progress.step :]) as batches:
+            with background_batches(epochs, reading, plan[progress.step :]) as batches:
                 logs = network.fit(
                     batches,
                     initial_epoch=epoch,
@@ -120,7 +126,7 @@ def fit(
             score, judged = figures.pop("score"), _weights(network)
             if score > progress.best_score:
                 progress.best_score, progress.best_epoch, best = score, epoch, judged
-            if (number := epoch + 1 - (section.epochs - averaged)) > 0:
+            if (number := epoch + 1 - (length.epochs - averaged)) > 0:
                 mean = [m + (w - m) / number for m, w in zip(mean or judged, judged, strict=True)]
             _assign(network, steps.raw_weights)
             seconds = time.monotonic() - started
@@ -130,9 +136,9 @@ def fit(
             progress.epoch, progress.step = epoch + 1, 0
             save()
             display.epoch_ends(row)
-            if stop_requested() and progress.epoch < section.epochs:
+            if stop_requested() and progress.epoch < length.epochs:
                 raise _stopped(checkpoint, stop_requested())
-    if mean and progress.epoch == section.epochs:
+    if mean and progress.epoch == length.epochs:
         _assign(network, mean)
         figures = epochs.validate(network)
         if figures.pop("score") > progress.best_score:

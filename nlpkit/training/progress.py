@@ -15,6 +15,10 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 
+MARGIN = "_margin"
+"""What ends the name of a figure that is half the width of another's interval of 95 %."""
+_FIRST_STEPS = 5
+
 Row = dict[str, float]
 """One epoch's figures: a row of history.csv."""
 
@@ -37,6 +41,7 @@ class TrainingDisplay:
         )
         self._task: TaskID | None = None
         self._stage = ""
+        self._length = ""  # of the run, until it is told
 
     def __enter__(self) -> Self:
         self.progress.start()
@@ -57,6 +62,10 @@ class TrainingDisplay:
         if self._task is not None:
             self.progress.update(self._task, completed=done)
 
+    def run_begins(self, length: str) -> None:
+        """A run of such a length; told with the time that it takes, as soon as that is known."""
+        self._length = length
+
     def epoch_begins(self, epoch: int, epochs: int, batches: int, done: int, unit: str) -> None:
         self._unit = unit
         self._name = f"epoch {epoch + 1}/{epochs}"
@@ -76,10 +85,20 @@ class TrainingDisplay:
             f"loss {loss:.3f}  {self._examples / seconds:,.0f} {self._unit}/s  {self._tokens / seconds:,.0f} tokens/s  "
             f"{_duration(left)} left"
         )
+        if self._steps == _FIRST_STEPS:  # the first of them compiled
+            self._warm = time.monotonic()
+        elif self._steps == 2 * _FIRST_STEPS:
+            self._tell_length((self._batches_left - self._steps) * (time.monotonic() - self._warm) / _FIRST_STEPS)
         if self._task is not None:
             self.progress.update(self._task, advance=1, figures=figures)
 
+    def _tell_length(self, seconds: float) -> None:
+        if self._length:
+            self.console.print(f"{self._length}: about {_roughly(seconds)}", highlight=False, soft_wrap=True)
+            self._length = ""
+
     def epoch_ends(self, row: Row) -> None:
+        self._tell_length(self._batches_left * (time.monotonic() - self._began) / max(1, self._steps))
         speed = self._tokens / (time.monotonic() - self._began)
         self._print(f"{self._name}  {_figures(row)}  {speed:,.0f} tokens/s  {_duration(row['seconds'])}")
 
@@ -105,8 +124,18 @@ class TrainingDisplay:
 
 
 def _figures(row: Row) -> str:
-    figures = {name: value for name, value in row.items() if name not in ("epoch", "seconds")}
-    return "  ".join(f"{name.replace('_', ' ')} {value:.4f}" for name, value in figures.items())
+    figures = {name: f"{value:.4f}" for name, value in row.items() if name not in ("epoch", "seconds")}
+    margins = {name.removesuffix(MARGIN): figures.pop(name) for name in row if name.endswith(MARGIN)}
+    figures |= {name: f"{figures[name]} ± {margin}" for name, margin in margins.items()}
+    return "  ".join(f"{name.replace('_', ' ')} {figure}" for name, figure in figures.items())
+
+
+def _roughly(seconds: float) -> str:
+    """A time to come, as one would say it."""
+    if seconds < 50:
+        return f"{max(10, round(seconds, -1)):.0f} seconds"
+    minutes = round(seconds / 60)
+    return "a minute" if minutes == 1 else f"{minutes} minutes" if minutes < 100 else f"{seconds / 3600:.1f} hours"
 
 
 def _duration(seconds: float) -> str:

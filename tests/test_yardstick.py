@@ -1,0 +1,69 @@
+"""The yardstick beside a run: what is better by more than the noise, and how it is told."""
+
+import numpy as np
+import pytest
+
+from nlpkit.metrics import classification_report, generation_report, labels_report, translation_report
+from nlpkit.yardstick import Yardstick, compare_reports, yardstick_facts, yardstick_line
+
+RNG = np.random.default_rng(0)
+TRUTH = RNG.integers(2, size=1_000)
+
+
+def answers(right: np.ndarray) -> np.ndarray:
+    """Probabilities [texts, 2] of a model that is right where it is said to be."""
+    called = np.where(right, TRUTH, 1 - TRUTH)
+    return np.stack([1 - called, called], axis=1) * 0.8 + 0.1
+
+
+def test_rows_that_both_judged_are_compared_one_by_one() -> None:
+    theirs = np.arange(1_000) % 10 < 8
+    ours = theirs | (np.arange(1_000) % 50 == 8)  # right wherever the other is, and in 20 texts more
+    model, yardstick = (classification_report(answers(right), TRUTH, ("a", "b")) for right in (ours, theirs))
+    gain = compare_reports(model, yardstick)
+    assert (gain.figure, gain.model, gain.yardstick) == ("accuracy", 0.82, 0.8)
+    assert gain.gain == pytest.approx(0.02)
+    # McNemar's: 20 against 0; as if the two had been judged on texts of their own it would be noise
+    assert gain.low == pytest.approx(0.02 - 1.96 * (0.02 * 0.98 / 999) ** 0.5, abs=1e-5)
+    assert model.intervals["accuracy"][0] < yardstick.accuracy
+
+
+def test_fewer_nats_are_better() -> None:
+    ours, theirs = RNG.exponential(size=5_000), RNG.exponential(size=5_000) + 0.5
+    gain = compare_reports(generation_report(ours, 10_000), generation_report(theirs, 10_000))
+    assert gain.gain == pytest.approx((theirs.sum() - ours.sum()) / 10_000)
+    assert 0 < gain.low < gain.gain < gain.high
+    assert compare_reports(generation_report(theirs, 10_000), generation_report(ours, 10_000)).high < 0
+
+
+def test_bleu_and_f1_are_compared_on_the_same_draws() -> None:
+    references = [" ".join(RNG.choice(list("abcdefgh"), 8)) for _ in range(80)]
+    worse = [" ".join(word if RNG.random() < 0.7 else "x" for word in line.split()) for line in references]
+    gain = compare_reports(translation_report(references, references), translation_report(worse, references))
+    assert gain.figure == "bleu"
+    assert gain.low > 0
+    same = translation_report(worse, references)
+    assert compare_reports(same, same).low == compare_reports(same, same).high == 0
+    truth = RNG.random((300, 3)) < 0.3
+    right = labels_report(truth.astype(float), truth, tuple("abc"), np.full(3, 0.5))
+    wrong = labels_report(1.0 - truth, truth, tuple("abc"), np.full(3, 0.5))
+    assert compare_reports(right, wrong).gain == 1
+
+
+def test_what_is_told() -> None:
+    right = np.arange(1_000) % 10 < 8
+    model = classification_report(answers(right), TRUTH, ("a", "b"))
+    facts = yardstick_facts(Yardstick("counts", {"validation": model}), {"validation": model, "test": model})
+    assert list(facts["gain"]) == ["validation"]
+    line = yardstick_line("counts", facts["gain"]["validation"], "label more")
+    assert line == (
+        "counts: accuracy 0.8000; the model is not better by more than the noise (+0.0000 to +0.0000); label more"
+    )
+    gain = {"figure": "nats_per_character", "yardstick": 2.0, "gain": 0.25, "low": 0.2, "high": 0.3}
+    assert yardstick_line("counts", gain, "x") == (
+        "counts: 2.0000 nats a character; the model is better by 0.2500 (+0.2000 to +0.3000)"
+    )
+    gain |= {"gain": -0.25, "low": -0.3, "high": -0.2}
+    assert yardstick_line("counts", gain, "give more text") == (
+        "counts: 2.0000 nats a character; the model is worse by 0.2500 (-0.3000 to -0.2000); give more text"
+    )
