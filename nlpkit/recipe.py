@@ -117,6 +117,7 @@ class ClassifierSection(StackSection):
 
 class GeneratorSection(StackSection):
     weight_dropout: Fraction = 0.0
+    repeat_dropout: Fraction = 0.0
     tie_embeddings: bool = True
     counts: Annotated[int, Field(ge=0, le=20)] = 0
 

@@ -97,9 +97,15 @@ def export_generator(core: keras.Model, section: GeneratorSection) -> bytes:
 def compile_generator(recipe: GenerationRecipe, data: PreparedStream, epochs: "StreamBatches") -> CarryingNetwork:
     """A fresh network for the data, seeded and ready to train."""
     random.seed(recipe.training.seed)  # from which Keras draws the seeds of all layers
-    network = CarryingNetwork(build_generator(recipe, len(data.tokenizer)), epochs.rows)
+    length = run_length(recipe.training, len(epochs.plan(0)))
+    section = recipe.model
+    # what is read twice is hardly learnt by heart, and what is read often is
+    dropout = max(section.output_dropout, section.repeat_dropout * (1 - 2 * length.parts / length.epochs))
+    section = section.model_copy(update={"output_dropout": dropout})
+    core = build_generator(recipe.model_copy(update={"model": section}), len(data.tokenizer))
+    network = CarryingNetwork(core, epochs.rows)
     network.compile(
-        optimizer=make_optimizer(recipe.training, run_length(recipe.training, len(epochs.plan(0))).steps),
+        optimizer=make_optimizer(recipe.training, length.steps),
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         jit_compile=keras.backend.backend() == "jax",  # on TensorFlow the LSTM layer compiles itself, and is quicker so
     )
@@ -204,7 +210,7 @@ class StreamBatches:
         return int(rng.integers(len(self.data.train.ids)))
 
 
-_LEAST_SEGMENTS = 8  # in a row, where the text is long enough
+_LEAST_SEGMENTS = 32  # in a row, where the text is long enough
 
 
 def _tied(section: GeneratorSection) -> bool:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from nlpkit.bundle import Bundle
-from nlpkit.counts import COUNTS, count_ngrams, counts_from_bytes
+from nlpkit.counts import COUNTS, MOST, count_ngrams, counts_from_bytes
 from nlpkit.data.cache import Report
 from nlpkit.data.catalog import open_documents
 from nlpkit.data.dataset import IN_MEMORY, Dataset, dataset_from_texts
@@ -31,6 +31,7 @@ from nlpkit.runtime.session import Session
 from nlpkit.tasks.base import CHANGED, TrainedTask
 from nlpkit.training.randomness import own_random_state
 from nlpkit.training.run import Run, check_run
+from nlpkit.yardstick import Yardstick
 
 if TYPE_CHECKING:
     import keras
@@ -71,6 +72,7 @@ class TextGenerator(TrainedTask[GenerationRecipe]):
     task = "generation"
     leading_space = False
     threads = 0  # rows that read on are one batch
+    worse_hint = "more text helps most, then the recipe generate-best"
 
     def __init__(self, recipe: GenerationRecipe | str | Path = "generate", **settings: Any) -> None:
         super().__init__(recipe, **settings)
@@ -307,6 +309,18 @@ class TextGenerator(TrainedTask[GenerationRecipe]):
 
     def _judge_held_out(self, prepared: PreparedStream) -> GenerationReport:
         return self.compare(prepared.validation.ids, prepared.validation.characters)
+
+    def _yardstick(self, dataset: Dataset[str], prepared: PreparedStream) -> Yardstick:
+        unit, order = ("characters", 7) if self.recipe.tokenizer.kind == "char" else ("pieces", 4)
+        ngrams = count_ngrams(prepared.train.ids, len(prepared.tokenizer), order, 4 * MOST)
+        reports = {}
+        for split in self.reports:
+            ids, characters = prepared.validation.ids, prepared.validation.characters
+            if split != "validation":
+                text = self._text(split, dataset.read(split), None)
+                ids, characters = text.ids, text.characters
+            reports[split] = generation_report(ngrams.nats(ids), characters)
+        return Yardstick(f"Kneser-Ney counts of {order} {unit}", reports)
 
     def _judged(self, dataset: Dataset[str], split: str | None) -> JudgedText:
         own, seen = self._is_own(dataset), self._seen()
