@@ -15,6 +15,7 @@ from nlpkit.data.stream import split_documents
 from nlpkit.decoding.sampling import Sampling
 from nlpkit.decoding.writing import _Possible
 from nlpkit.errors import BundleError, DataError, UsageError
+from nlpkit.model_card import model_card
 from nlpkit.recipe import GenerationRecipe, GeneratorSection
 from nlpkit.runtime.generate import LanguageModel, cross_entropy, read, zero_state
 from nlpkit.tokenizer import BOS, EOS, train_tokenizer
@@ -133,6 +134,9 @@ def test_parts_are_told_and_what_both_reach_is_reported(model: TextGenerator) ->
     assert parts.keys() == {"network", "counts", "both"}
     assert parts["both"] == pytest.approx(reported, abs=1e-9)
     assert parts["both"] <= min(parts["network"], parts["counts"])
+    card = model_card("numbers", model.metadata, model.recipe)
+    assert f"Alone the network has {parts['network']:.4f} nats a character" in card
+    assert "beside Kneser-Ney counts of up to 8 characters" in card
     yardstick = model.metadata["yardstick"]
     assert yardstick["name"] == "Kneser-Ney counts of 7 characters"
     assert yardstick["metrics"]["validation"]["nats_per_character"] == pytest.approx(parts["counts"], abs=0.02)
