@@ -40,6 +40,7 @@ FILES = frozenset(
         "history.csv",
         CARD,
         "seen.npz",
+        "counts.npz",
     )
 )
 """What a model is written as, besides its metadata: a file of such a name is not to be anybody else's."""
@@ -93,6 +94,7 @@ class _Metadata(_Part):
     labels: Annotated[list[str], Field(min_length=1)] | None = None
     pair: str | None = None
     weights: str = "float32"
+    spelt_in_bytes: str = ""
     data: _Data
     vocabulary: _Count
     parameters: _Count

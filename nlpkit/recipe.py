@@ -118,7 +118,9 @@ class ClassifierSection(StackSection):
 
 class GeneratorSection(StackSection):
     weight_dropout: Fraction = 0.0
+    repeat_dropout: Fraction = 0.0
     tie_embeddings: bool = True
+    counts: Annotated[int, Field(ge=0, le=20)] = 0
 
     @model_validator(mode="after")
     def _check_weight_dropout(self) -> Self:
