@@ -40,6 +40,7 @@ FILES = frozenset(
         "history.csv",
         CARD,
         "seen.npz",
+        "counts.npz",
     )
 )
 """What a model is written as, besides its metadata: a file of such a name is not to be anybody else's."""
@@ -78,6 +79,13 @@ class _Yardstick(_Part):
     gain: dict[str, _Gain]
 
 
+class _Ngrams(_Part):
+    buckets: Annotated[int, Field(ge=1, le=1 << 31)]
+    weights: dict[str, float]
+    validation: dict[str, float]
+    heaviest: dict[str, list[str]]
+
+
 class _Metadata(_Part):
     """What every bundle tells of itself."""
 
@@ -86,6 +94,7 @@ class _Metadata(_Part):
     labels: Annotated[list[str], Field(min_length=1)] | None = None
     pair: str | None = None
     weights: str = "float32"
+    spelt_in_bytes: str = ""
     data: _Data
     vocabulary: _Count
     parameters: _Count
@@ -93,6 +102,8 @@ class _Metadata(_Part):
     training_seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)]
     metrics: dict[str, dict[str, Any]]
     yardstick: _Yardstick | None = None
+    ngrams: _Ngrams | None = None
+    rare_weights: dict[str, Annotated[float, Field(gt=0, allow_inf_nan=False)]] | None = None
     versions: dict[str, str]
     sha256: dict[str, str]
 

@@ -63,7 +63,9 @@ def model_card(name: str, metadata: dict[str, Any], recipe: Recipe) -> str:
         columns |= {"bits a character": "bits_per_character", "perplexity a token": "perplexity_per_token"}
         unit = "characters"
         read = "the state is carried from the first to the last"
-        kind, head = "", ""
+        kind = ""
+        pieces = "characters" if recipe.tokenizer.kind == "char" else "pieces"
+        head = f", beside Kneser-Ney counts of up to {recipe.model.counts} {pieces}" if recipe.model.counts else ""
         limits = (
             "It has learned which characters follow which, not what is true: what it writes may be false, may offend, "
             "and may repeat what it was trained on word for word."
@@ -100,6 +102,12 @@ def model_card(name: str, metadata: dict[str, Any], recipe: Recipe) -> str:
             f"Of the {split} split {scores['trained_on']:,} {unit} were trained on, too.\n"
             for split, scores in metadata["metrics"].items()
             if scores.get("trained_on")
+        ),
+        *(
+            f"Alone the network has {parts['network']:.4f} nats a character on the validation split, and the counts "
+            f"{parts['counts']:.4f}; six numbers that tell how far to trust each were found there.\n"
+            for parts in [metadata.get("parts")]
+            if parts
         ),
         "The best epoch was chosen on the validation split, so its figures flatter a little; the test split, where "
         "there is one, was not looked at in training.",

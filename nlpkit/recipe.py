@@ -111,13 +111,16 @@ class StackSection(Section):
 
 class ClassifierSection(StackSection):
     labels: Literal["one", "several"] | None = None
+    ngrams: Annotated[int, Field(ge=0, le=8)] = 0
     bidirectional: bool = True
     pooling: Annotated[list[Pooling], Field(min_length=1)] = ["max", "mean"]
 
 
 class GeneratorSection(StackSection):
     weight_dropout: Fraction = 0.0
+    repeat_dropout: Fraction = 0.0
     tie_embeddings: bool = True
+    counts: Annotated[int, Field(ge=0, le=20)] = 0
 
     @model_validator(mode="after")
     def _check_weight_dropout(self) -> Self:

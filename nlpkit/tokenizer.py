@@ -80,6 +80,18 @@ class Tokenizer:
         text: str = self._processor.Decode([int(i) for i in ids if i not in (PAD, BOS, EOS)])
         return text.removeprefix(self._before)
 
+    def byte_pieces(self) -> dict[int, int]:
+        """The id of the piece for each byte, where there are such pieces."""
+        return {self._spelling(i)[0]: i for i in range(len(self)) if self._processor.IsByte(i)}
+
+    def spelt_in_bytes(self, ids: np.ndarray) -> str:
+        """The distinct characters that token ids [tokens] of whole texts spell byte by byte, in order."""
+        table = np.full(len(self), -1)
+        for byte, i in self.byte_pieces().items():
+            table[i] = byte
+        found = table[ids]
+        return "".join(sorted(set(found[found >= 0].astype(np.uint8).tobytes().decode(errors="ignore"))))
+
     def spellings(self) -> list[bytes]:
         """What each id adds to a text in UTF-8: a byte piece its one byte, which may be part of a character."""
         return [self._spelling(i) for i in range(len(self))]

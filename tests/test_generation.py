@@ -13,10 +13,12 @@ import nlpkit
 from nlpkit import TextGenerator
 from nlpkit.data.stream import split_documents
 from nlpkit.decoding.sampling import Sampling
-from nlpkit.errors import DataError, UsageError
+from nlpkit.decoding.writing import _Possible
+from nlpkit.errors import BundleError, DataError, UsageError
+from nlpkit.model_card import model_card
 from nlpkit.recipe import GenerationRecipe, GeneratorSection
-from nlpkit.runtime.generate import cross_entropy, read, token_nats, zero_state
-from nlpkit.tokenizer import BOS
+from nlpkit.runtime.generate import LanguageModel, cross_entropy, read, zero_state
+from nlpkit.tokenizer import BOS, EOS, train_tokenizer
 from nlpkit.training.progress import TrainingDisplay
 from tests.task_checks import (
     check_batch_equals_single,
@@ -33,6 +35,7 @@ SMALL: dict[str, Any] = {
     "batch_size": 4,
     "segment_length": 16,
     "learning_rate": 0.01,
+    "repeat_dropout": 0.0,
 }
 TEXT = "one two three four five six seven eight nine ten. " * 120
 
@@ -75,7 +78,7 @@ def test_samples_do_not_depend_on_each_other(model: TextGenerator) -> None:
     together = model.generate_many("one", 4, seed=5, length=60, temperature=1.5)
     assert model.generate("one", seed=5, length=60, temperature=1.5) == together[0]
     assert model.generate_many("one", 2, seed=5, length=60, temperature=1.5) == together[:2]
-    assert len(set(together)) > 1
+    assert len(set(model.generate_many("one", 4, seed=5, length=60, temperature=3.0))) > 1
 
 
 def test_copies_and_threads_answer_alike(model: TextGenerator) -> None:
@@ -93,6 +96,106 @@ def test_batch_equals_single(model: TextGenerator) -> None:
         return list(found)
 
     check_batch_equals_single(logits, [TEXT[i : i + 40] for i in range(6)])
+
+
+def test_what_is_drawn_from_is_what_is_scored(model: TextGenerator) -> None:
+    # each path on its own: step by step as it is written, in rows as it is judged, and the two parts as they are mixed
+    text = "one two tree four. Fife six"
+    ids, language = np.array(model._tokenizer.encode([text])[0]), model._language()
+    assert language.counts is not None
+    scores, state = language.read(np.array([[BOS]]), language.begin(1))
+    stepped = []
+    for token in ids:
+        stepped.append(cross_entropy(scores, np.array([token]))[0])
+        scores, state = language.read(np.array([[token]]), state)
+    np.testing.assert_allclose(language.nats(ids), stepped, atol=1e-4)
+    np.testing.assert_allclose(nats(model, text), language.nats(ids))
+    assert model.evaluate([text]).nats_per_character == pytest.approx(sum(stepped) / len(text), abs=1e-5)
+    without = LanguageModel(model._session)
+    assert np.abs(language.nats(ids) - without.nats(ids)).max() > 0.01
+    read_at_once, _ = language.read(np.array([[BOS, *ids]]), language.begin(1))
+    np.testing.assert_allclose(read_at_once, scores, atol=1e-3)
+
+
+def test_rows_of_a_language_model_are_taken_and_do_not_depend_on_each_other(model: TextGenerator) -> None:
+    language = model._language()
+    rows = np.array([model._tokenizer.encode([TEXT[i : i + 20]])[0] for i in (0, 3, 9)])
+    scores, state = language.read(rows, language.begin(3))
+    again, _ = language.read(rows[[2, 2, 0]], state.take(np.array([2, 2, 0])))
+    for row, ids in enumerate(rows):
+        alone, _ = language.read(ids[None], language.begin(1))
+        np.testing.assert_allclose(scores[row], alone[0], atol=1e-4)
+    twice, _ = language.read(np.concatenate([rows[2], rows[2]])[None], language.begin(1))
+    np.testing.assert_allclose(again[:2], np.repeat(twice, 2, 0), atol=1e-4)
+
+
+def test_parts_are_told_and_what_both_reach_is_reported(model: TextGenerator) -> None:
+    parts, reported = model.metadata["parts"], model.metadata["metrics"]["validation"]["nats_per_character"]
+    assert parts.keys() == {"network", "counts", "both"}
+    assert parts["both"] == pytest.approx(reported, abs=1e-9)
+    assert parts["both"] <= min(parts["network"], parts["counts"])
+    card = model_card("numbers", model.metadata, model.recipe)
+    assert f"Alone the network has {parts['network']:.4f} nats a character" in card
+    assert "beside Kneser-Ney counts of up to 8 characters" in card
+    yardstick = model.metadata["yardstick"]
+    assert yardstick["name"] == "Kneser-Ney counts of 7 characters"
+    assert yardstick["metrics"]["validation"]["nats_per_character"] == pytest.approx(parts["counts"], abs=0.02)
+
+
+def test_an_exported_model_has_the_counts_too(model: TextGenerator, tmp_path: Path) -> None:
+    model.exported(int8=True).save(tmp_path / "int8")
+    exported = nlpkit.load(tmp_path / "int8")
+    assert isinstance(exported, TextGenerator)
+    assert exported._trained().files["counts.npz"] == model._trained().files["counts.npz"]
+    assert exported.evaluate([TEXT]).nats_per_character == pytest.approx(
+        model.evaluate([TEXT]).nats_per_character, abs=0.01
+    )
+    np.testing.assert_array_equal(nats(model.exported(), TEXT[:99]), nats(model, TEXT[:99]))
+
+
+def test_counts_and_recipe_go_together(model: TextGenerator) -> None:
+    plain = small(epochs=1, counts=0).fit([TEXT])
+    assert "counts.npz" not in plain._trained().files
+    assert len(plain.generate("one", length=9, seed=1)) == 9
+    bundle = plain._trained()
+    bundle.files["counts.npz"] = model._trained().files["counts.npz"]
+    with pytest.raises(BundleError, match="counts = 0"):
+        TextGenerator.from_bundle(bundle).check()
+    bundle.files["counts.npz"] = b"PK"
+    with pytest.raises(BundleError, match=r"counts.npz is damaged"):
+        TextGenerator.from_bundle(bundle)
+
+
+RARE = "😀 " + "a word, a wörd; a 字 or two… " * 150
+
+
+def test_a_young_model_writes_whole_characters_that_it_has_read() -> None:
+    young = small(epochs=1, kind="bpe", vocab_size=280, learning_rate=1e-6, counts=0).fit([RARE])
+    spelt = young.metadata["spelt_in_bytes"]
+    assert "😀" in spelt  # too rare to be a piece
+    texts = young.generate_many("", 40, length=60, seed=1, temperature=5.0)
+    texts += [young.generate("a wö", length=30, beam=3), *(young.generate("字", length=20, seed=i) for i in range(9))]
+    assert set("".join(texts)) <= set(RARE)
+    assert set("".join(texts)) & set(spelt)
+    assert all(len(text) == 60 for text in texts[:40])
+
+
+def test_only_what_can_become_a_character_is_possible() -> None:
+    tokenizer = train_tokenizer(["abc abc abc cab"] * 9, GenerationRecipe().tokenizer, leading_space=False)
+    spellings, rng = tokenizer.spellings(), np.random.default_rng(0)
+    for rare, ends in (("", False), ("é", True), ("éè字孫😀😁\x07", True)):
+        possible, begun, written = _Possible(tokenizer, rare, ends), [b"", b""], [b""] * 2
+        for _ in range(300):
+            scores = rng.normal(size=(2, len(tokenizer))) * 9
+            possible.keep(scores, begun)
+            tokens = scores.argmax(-1)
+            if EOS in tokens:
+                assert ends
+                assert begun[tokens.tolist().index(EOS)] == b""
+            written = [text + spellings[token] for text, token in zip(written, tokens, strict=True)]
+            begun = possible.follow(begun, tokens)
+        for text, rest in zip(written, begun, strict=True):
+            assert set(text.removesuffix(rest).decode()) == set("abc " + rare)
 
 
 def test_same_seed_same_text(model: TextGenerator) -> None:
@@ -165,7 +268,12 @@ def test_a_long_text_is_scored_in_rows_as_it_is_in_one(model: TextGenerator) -> 
     logits, _ = model._session.run(
         np.concatenate([[BOS], ids[:-1]])[None].astype(np.int32), zero_state(model._session, 1)
     )
-    np.testing.assert_allclose(token_nats(model._session, ids), cross_entropy(logits, ids[None])[0], atol=1e-3)
+    np.testing.assert_allclose(LanguageModel(model._session).nats(ids), cross_entropy(logits, ids[None])[0], atol=1e-3)
+    counts = model._language().counts
+    assert counts is not None
+    contexts = counts.ngrams.along(np.concatenate([[BOS], ids[:-1]])[None], counts.ngrams.begin(1))
+    scores = counts.scores(logits[0], contexts[0])
+    np.testing.assert_allclose(model._language().nats(ids), cross_entropy(scores, ids), atol=1e-3)
 
 
 def test_scores_are_log_probabilities(model: TextGenerator) -> None:
@@ -178,7 +286,7 @@ def test_scores_are_log_probabilities(model: TextGenerator) -> None:
         odds = [math.exp(x) for x in logits[0, 0].tolist()]
         expected.append(-math.log(odds[token] / sum(odds)))
         given = token
-    np.testing.assert_allclose(nats(model, text), expected, atol=1e-5)
+    np.testing.assert_allclose(LanguageModel(session).nats(np.array(ids)), expected, atol=1e-5)
     assert "".join(piece.text for piece in model.score("naïve 😀!")) == "naïve 😀!"
     assert len(model.score("naïve 😀!")) == 8  # a character each, however many bytes
 
@@ -263,6 +371,8 @@ def test_usage_errors(model: TextGenerator) -> None:
         (lambda: model.generate(["a"]), "a prompt is one string, not a list"),  # type: ignore[arg-type]
         (lambda: model.generate(None), "a prompt is one string, not None"),  # type: ignore[arg-type]
         (lambda: model.generate("a", stop=[3]), "a word to stop at is one string, not 3"),  # type: ignore[list-item]
+        (lambda: model.generate("a", stop=""), "an empty word to stop at"),
+        (lambda: model.generate("a", stop=["b", ""]), "an empty word to stop at"),
         (lambda: model.generate("a", seed=-1), "seed must be 0 or more, not -1"),
         (lambda: model.score(None), "a text to score is one string, not None"),  # type: ignore[arg-type]
         (lambda: TextGenerator().generate("a"), "not trained yet"),

@@ -22,7 +22,7 @@ def generate(
     temperature: float = typer.Option(
         None, "--temperature", "-t", help="0 takes the likeliest; higher is wilder.", show_default="0.8"
     ),
-    top_k: int = typer.Option(None, help="Draw from so many of the likeliest; 0 for all.", show_default="all"),
+    top_k: int = typer.Option(None, help="Draw from so many of the likeliest; 0 is all of them.", show_default="all"),
     top_p: float = typer.Option(None, help="Draw from the likeliest that make up this share.", show_default="1"),
     min_p: float = typer.Option(None, help="Draw from those with this share of the likeliest's.", show_default="0"),
     repetition_penalty: float = typer.Option(

@@ -55,7 +55,7 @@ def probabilities(logits: np.ndarray, options: Sampling, recent: np.ndarray | No
     scores = (scores - scores.max(-1, keepdims=True)) / options.temperature
     if 0 < options.top_k < scores.shape[-1]:
         scores = _keep(scores, _largest(scores, options.top_k))
-    chances = _softmax(scores)
+    chances = _renormalize(np.exp(scores))  # the highest is 0
     if options.top_p < 1:
         order = np.argsort(-chances, axis=-1, kind="stable")
         ranked = np.take_along_axis(chances, order, -1)
@@ -85,11 +85,6 @@ def _largest(scores: np.ndarray, count: int) -> np.ndarray:
 
 def _keep(scores: np.ndarray, kept: np.ndarray) -> np.ndarray:
     return np.where(kept, scores, -np.inf)
-
-
-def _softmax(scores: np.ndarray) -> np.ndarray:
-    powers = np.exp(scores - scores.max(-1, keepdims=True))
-    return _renormalize(powers)
 
 
 def _renormalize(chances: np.ndarray) -> np.ndarray:

@@ -7,16 +7,15 @@ import numpy as np
 
 from nlpkit.decoding.beam import Step, beam_search
 from nlpkit.decoding.sampling import Sampling, draw, probabilities
-from nlpkit.runtime.generate import read, zero_state
-from nlpkit.runtime.session import Session
+from nlpkit.errors import BundleError
+from nlpkit.runtime.generate import LanguageModel
 from nlpkit.tokenizer import BOS, EOS, PAD, UNK, Tokenizer
 
 RECENT = 64  # tokens that the repetition penalty looks back on
-_NEVER = [PAD, UNK, BOS]
 
 
 def write(
-    session: Session,
+    model: LanguageModel,
     tokenizer: Tokenizer,
     prompt: str,
     options: Sampling,
@@ -26,22 +25,25 @@ def write(
     seed: int = 0,
     samples: int = 1,
     ends: bool = False,
+    rare: str = "",
 ) -> Iterator[list[str]]:
     """What follows the prompt, as it is written: at each step what it adds to each of the `samples`.
 
     A sample is done after `length` characters, before the first of the `stop` strings, or, where `ends`, when the
-    model ends the document. The same seed gives the same text, sample by sample, however many there are.
+    model ends the document. Of the characters that are spelt in bytes those that are `rare` may be written, and no
+    others. The same seed gives the same text, sample by sample, however many there are.
     """
     ids = np.array([[BOS, *tokenizer.encode([prompt])[0]]], np.int32)
-    logits, state = read(session, ids, zero_state(session, 1))
-    logits, state = np.repeat(logits, samples, 0), np.repeat(state, samples, 1)
+    scores, state = model.read(ids, model.begin(1))
+    scores, state = np.repeat(scores, samples, 0), state.take(np.zeros(samples, np.int64))
     recent = np.repeat(ids[:, -RECENT:], samples, 0)
-    spellings = tokenizer.spellings()
+    spellings, possible = tokenizer.spellings(), _Possible(tokenizer, rare, ends)
+    begun = [b""] * samples
     streams = [np.random.default_rng([seed, sample]) for sample in range(samples)]
     texts = [_Growing(length, stop) for _ in range(samples)]
     while True:
-        _forbid(logits, ends)
-        chances = probabilities(logits, options, recent)
+        possible.keep(scores, begun)
+        chances = probabilities(scores, options, recent)
         tokens = draw(chances, np.array([stream.random() for stream in streams]))
         yield [
             text.finish() if token == EOS else text.add(spellings[token])
@@ -49,14 +51,14 @@ def write(
         ]
         if all(text.done for text in texts):
             return
+        begun = possible.follow(begun, tokens)
         if options.repetition_penalty != 1:
             recent = np.concatenate([recent, tokens[:, None]], axis=1)[:, -RECENT:]
-        answers, state = session.run(tokens[:, None].astype(np.int32), state)
-        logits = answers[:, 0]
+        scores, state = model.read(tokens[:, None], state)
 
 
 def write_likeliest(
-    session: Session,
+    model: LanguageModel,
     tokenizer: Tokenizer,
     prompt: str,
     *,
@@ -64,21 +66,22 @@ def write_likeliest(
     length: int,
     stop: Sequence[str] = (),
     ends: bool = False,
+    rare: str = "",
 ) -> str:
     """The likeliest text after the prompt that beam search of a `width` finds: `length` tokens, or characters if
     fewer, up to the first of the `stop` strings."""
     *before, last = [BOS, *tokenizer.encode([prompt])[0]]
-    state = zero_state(session, 1)
+    state, possible, begun = model.begin(1), _Possible(tokenizer, rare, ends), [b""]
     if before:
-        _, state = read(session, np.array([before]), state)
+        _, state = model.read(np.array([before]), state)
 
     def step(_: np.ndarray, parents: np.ndarray, tokens: np.ndarray) -> Step:
-        nonlocal state
-        rows = tokens.reshape(-1, 1).astype(np.int32)
-        answers, state = session.run(rows, np.ascontiguousarray(state[:, parents.reshape(-1)]))
-        logits = answers[:, 0]
-        _forbid(logits, ends)
-        shifted = logits - logits.max(-1, keepdims=True)
+        nonlocal state, begun
+        rows = parents.reshape(-1)
+        scores, state = model.read(tokens.reshape(-1, 1), state.take(rows))
+        begun = possible.follow([begun[row] for row in rows], tokens.reshape(-1))
+        possible.keep(scores, begun)
+        shifted = scores - scores.max(-1, keepdims=True)
         return Step(shifted - np.log(np.exp(shifted).sum(-1, keepdims=True)))
 
     found = beam_search(step, 1, width=width, limits=np.array([length]), begin=last, ends=[EOS] if ends else [])
@@ -87,8 +90,39 @@ def write_likeliest(
     return "".join(text.add(spellings[token]) for token in best.ids) + text.finish()
 
 
-def _forbid(logits: np.ndarray, ends: bool) -> None:
-    logits[:, _NEVER if ends else [*_NEVER, EOS]] = -np.inf
+class _Possible:
+    """Which tokens may be written next: those that spell pieces, or, byte by byte, one of some rare characters."""
+
+    def __init__(self, tokenizer: Tokenizer, rare: str, ends: bool) -> None:
+        """Raises BundleError for a tokenizer that has nothing to write with."""
+        self._bytes = tokenizer.byte_pieces()
+        self._spelt = {token: byte for byte, token in self._bytes.items()}
+        self._next: dict[bytes, set[int]] = {b"": set()}  # what goes on from the bytes of a character that is begun
+        for encoded in map(str.encode, rare):
+            for place, byte in enumerate(encoded):
+                self._next.setdefault(encoded[:place], set()).add(byte)
+        never = [PAD, UNK, BOS, *([] if ends else [EOS]), *self._spelt]
+        self._impossible = {b"": np.isin(np.arange(len(tokenizer)), never)}
+        for begun, following in self._next.items():
+            impossible = self._impossible[b""].copy() if not begun else np.ones(len(tokenizer), bool)
+            impossible[[self._bytes[byte] for byte in following if byte in self._bytes]] = False
+            self._impossible[begun] = impossible
+        if any(impossible.all() for impossible in self._impossible.values()):
+            raise BundleError("the tokenizer has no pieces to write with; copy or train the model again")
+
+    def keep(self, scores: np.ndarray, begun: Sequence[bytes]) -> None:
+        """Leaves no chance to other tokens: scores [rows, vocabulary], and the bytes of a character that each row has
+        begun."""
+        for row, before in enumerate(begun):
+            scores[row, self._impossible[before]] = -np.inf
+
+    def follow(self, begun: Sequence[bytes], tokens: np.ndarray) -> list[bytes]:
+        """What is begun after a further token in each row."""
+        after = [
+            before + bytes([self._spelt[token]]) if token in self._spelt else b""
+            for before, token in zip(begun, tokens.tolist(), strict=True)
+        ]
+        return [one if one in self._next else b"" for one in after]  # else it is a whole character
 
 
 class _Growing:

@@ -17,7 +17,7 @@ from nlpkit.layers.penalty import ActivationPenalty
 from nlpkit.layers.stack import LSTMStack
 from nlpkit.networks.bundling import bundle_network, hold_to_network
 from nlpkit.recipe import GenerationRecipe, GeneratorSection
-from nlpkit.runtime.generate import token_nats, zero_state
+from nlpkit.runtime.generate import LanguageModel, zero_state
 from nlpkit.runtime.graph import STATES, generator_graph
 from nlpkit.runtime.session import Session
 from nlpkit.tokenizer import BOS
@@ -97,9 +97,15 @@ def export_generator(core: keras.Model, section: GeneratorSection) -> bytes:
 def compile_generator(recipe: GenerationRecipe, data: PreparedStream, epochs: "StreamBatches") -> CarryingNetwork:
     """A fresh network for the data, seeded and ready to train."""
     random.seed(recipe.training.seed)  # from which Keras draws the seeds of all layers
-    network = CarryingNetwork(build_generator(recipe, len(data.tokenizer)), epochs.rows)
+    length = run_length(recipe.training, len(epochs.plan(0)))
+    section = recipe.model
+    # what is read twice is hardly learnt by heart, and what is read often is
+    dropout = max(section.output_dropout, section.repeat_dropout * (1 - 2 * length.parts / length.epochs))
+    section = section.model_copy(update={"output_dropout": dropout})
+    core = build_generator(recipe.model_copy(update={"model": section}), len(data.tokenizer))
+    network = CarryingNetwork(core, epochs.rows)
     network.compile(
-        optimizer=make_optimizer(recipe.training, run_length(recipe.training, len(epochs.plan(0))).steps),
+        optimizer=make_optimizer(recipe.training, length.steps),
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         jit_compile=keras.backend.backend() == "jax",  # on TensorFlow the LSTM layer compiles itself, and is quicker so
     )
@@ -141,7 +147,8 @@ def bundle_generator(
             "fingerprint": dataset.fingerprint,
             "train": data.train.characters,
             "validation": data.validation.characters,
-        }
+        },
+        "spelt_in_bytes": data.tokenizer.spelt_in_bytes(data.train.ids),
     }
     return bundle_network(core, {"model.onnx": graph}, recipe, data.tokenizer, history, facts)
 
@@ -194,8 +201,8 @@ class StreamBatches:
         return self.rows * self.steps
 
     def validate(self, network: keras.Model) -> Row:
-        session = Session(export_generator(network.core, self.recipe.model), threads=0)
-        nats = float(token_nats(session, self.data.validation.ids).sum()) / max(1, self.data.validation.characters)
+        model = LanguageModel(Session(export_generator(network.core, self.recipe.model), threads=0))
+        nats = float(model.nats(self.data.validation.ids).sum()) / max(1, self.data.validation.characters)
         return {"val_nats": nats, "score": -nats}
 
     def _first(self, epoch: int) -> int:
@@ -203,7 +210,7 @@ class StreamBatches:
         return int(rng.integers(len(self.data.train.ids)))
 
 
-_LEAST_SEGMENTS = 8  # in a row, where the text is long enough
+_LEAST_SEGMENTS = 32  # in a row, where the text is long enough
 
 
 def _tied(section: GeneratorSection) -> bool:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from nlpkit.bundle import Bundle
+from nlpkit.counts import COUNTS, MOST, count_ngrams, counts_from_bytes
 from nlpkit.data.cache import Report
 from nlpkit.data.catalog import open_documents
 from nlpkit.data.dataset import IN_MEMORY, Dataset, dataset_from_texts
@@ -20,15 +21,17 @@ from nlpkit.data.stream import PreparedStream, prepare_stream, repeated_characte
 from nlpkit.data.values import one_text
 from nlpkit.decoding.sampling import Sampling
 from nlpkit.decoding.writing import write, write_likeliest
-from nlpkit.errors import DataError, UsageError
+from nlpkit.errors import BundleError, DataError, UsageError
 from nlpkit.metrics import GenerationReport, generation_report
 from nlpkit.quiet import import_keras
 from nlpkit.recipe import GenerationRecipe
-from nlpkit.runtime.generate import token_nats
+from nlpkit.runtime.generate import LanguageModel
 from nlpkit.runtime.graph import STATES
+from nlpkit.runtime.session import Session
 from nlpkit.tasks.base import CHANGED, TrainedTask
 from nlpkit.training.randomness import own_random_state
 from nlpkit.training.run import Run, check_run
+from nlpkit.yardstick import Yardstick
 
 if TYPE_CHECKING:
     import keras
@@ -69,6 +72,7 @@ class TextGenerator(TrainedTask[GenerationRecipe]):
     task = "generation"
     leading_space = False
     threads = 0  # rows that read on are one batch
+    worse_hint = "more text helps most, then the recipe generate-best"
 
     def __init__(self, recipe: GenerationRecipe | str | Path = "generate", **settings: Any) -> None:
         super().__init__(recipe, **settings)
@@ -142,9 +146,10 @@ class TextGenerator(TrainedTask[GenerationRecipe]):
     ) -> str:
         """What the model writes after the prompt, without it.
 
-        length: characters at most; stop: ends the text before any of these strings; seed: the same one gives the same
-        text; beam: above zero, the likeliest text that a search of this width finds, instead of a drawn one;
-        sampling: the fields of `Sampling`, such as `temperature=0.7`. Raises UsageError for an option out of range.
+        length: characters at most; stop: ends the text before any of these strings, none of which is empty; seed: the
+        same one gives the same text; beam: above zero, the likeliest text that a search of this width finds, instead of
+        a drawn one; sampling: the fields of `Sampling`, such as `temperature=0.7`.
+        Raises UsageError for an option out of range.
         """
         if not beam:
             return "".join(self.stream(prompt, length=length, stop=stop, seed=seed, **sampling))
@@ -152,7 +157,14 @@ class TextGenerator(TrainedTask[GenerationRecipe]):
             raise UsageError("beam is 1 or more, and goes without sampling options: it draws nothing")
         self._check(prompt, length)
         return write_likeliest(
-            self._session, self._tokenizer, prompt, width=beam, length=length, stop=_words(stop), ends=self._ends()
+            self._language(),
+            self._tokenizer,
+            prompt,
+            width=beam,
+            length=length,
+            stop=_words(stop),
+            ends=self._ends(),
+            rare=self._rare(),
         )
 
     def generate_many(
@@ -190,7 +202,7 @@ class TextGenerator(TrainedTask[GenerationRecipe]):
         if not one_text(text, "text to score"):
             raise DataError("there is no text to score")
         ids = self._tokenizer.encode([text])[0]
-        nats = token_nats(self._session, np.array(ids))
+        nats = self._language().nats(np.array(ids))
         spellings = self._tokenizer.spellings()
         found: list[Surprise] = []
         begun, cost = b"", 0.0
@@ -239,7 +251,7 @@ class TextGenerator(TrainedTask[GenerationRecipe]):
     def compare(self, ids: np.ndarray, characters: int) -> GenerationReport:
         """How well the model foretells token ids that spell so many characters."""
         self._trained()
-        return generation_report(token_nats(self._session, ids), characters)
+        return generation_report(self._language().nats(ids), characters)
 
     @own_random_state()
     def network(self) -> "keras.Model":
@@ -254,6 +266,8 @@ class TextGenerator(TrainedTask[GenerationRecipe]):
         state = (model.layers * STATES[model.cell], None, model.units)
         logits = (None, None, len(self._tokenizer))
         self._session.expect(ids=(None, None), state=state, logits=logits, next_state=state)
+        if (model.counts > 0) != (COUNTS in self._trained().files):
+            raise BundleError(f"the recipe has counts = {model.counts}, which does not go with the bundle's files")
 
     # -- within
 
@@ -264,10 +278,49 @@ class TextGenerator(TrainedTask[GenerationRecipe]):
         from nlpkit.networks.generator import bundle_generator, train_generator
 
         core, history = train_generator(self.recipe, prepared, run)
-        return bundle_generator(core, self.recipe, dataset, prepared, history)
+        bundle = bundle_generator(core, self.recipe, dataset, prepared, history)
+        if self.recipe.model.counts:
+            self._count(bundle, prepared, run)
+        return bundle
+
+    def _count(self, bundle: Bundle, prepared: PreparedStream, run: Run) -> None:
+        """Puts counts beside the network of a bundle, weighed on the validation split."""
+        run.display.report("counting", 0, None)
+        ids, characters = prepared.validation.ids, prepared.validation.characters
+        ngrams = count_ngrams(prepared.train.ids, len(prepared.tokenizer), self.recipe.model.counts)
+        network = LanguageModel(Session(bundle.files["model.onnx"], threads=self.threads))
+        counts = network.weighed(ngrams, ids)
+        bundle.files[COUNTS] = counts.to_bytes()
+        both = LanguageModel(network.session, counts)
+        nats = {"network": network.nats(ids), "counts": ngrams.nats(ids), "both": both.nats(ids)}
+        bundle.metadata["parts"] = {name: float(one.sum()) / characters for name, one in nats.items()}
+        run.display.parts_judged(bundle.metadata["parts"])
+
+    def _open(self, bundle: Bundle) -> None:
+        super()._open(bundle)
+        content = bundle.files.get(COUNTS)
+        self._counts = (
+            None if content is None else counts_from_bytes(content, len(self._tokenizer), self.recipe.model.counts)
+        )
+
+    def _language(self) -> LanguageModel:
+        """What all writing and judging asks."""
+        return LanguageModel(self._session, self._counts)
 
     def _judge_held_out(self, prepared: PreparedStream) -> GenerationReport:
         return self.compare(prepared.validation.ids, prepared.validation.characters)
+
+    def _yardstick(self, dataset: Dataset[str], prepared: PreparedStream) -> Yardstick:
+        unit, order = ("characters", 7) if self.recipe.tokenizer.kind == "char" else ("pieces", 4)
+        ngrams = count_ngrams(prepared.train.ids, len(prepared.tokenizer), order, 4 * MOST)
+        reports = {}
+        for split in self.reports:
+            ids, characters = prepared.validation.ids, prepared.validation.characters
+            if split != "validation":
+                text = self._text(split, dataset.read(split), None)
+                ids, characters = text.ids, text.characters
+            reports[split] = generation_report(ngrams.nats(ids), characters)
+        return Yardstick(f"Kneser-Ney counts of {order} {unit}", reports)
 
     def _judged(self, dataset: Dataset[str], split: str | None) -> JudgedText:
         own, seen = self._is_own(dataset), self._seen()
@@ -339,7 +392,7 @@ class TextGenerator(TrainedTask[GenerationRecipe]):
         except TypeError as error:
             raise UsageError(f"generate takes no option {str(error).rpartition(' ')[2]}") from None
         return write(
-            self._session,
+            self._language(),
             self._tokenizer,
             prompt,
             options,
@@ -348,6 +401,7 @@ class TextGenerator(TrainedTask[GenerationRecipe]):
             seed=int(np.random.default_rng().integers(2**31)) if seed is None else seed,
             samples=samples,
             ends=self._ends(),
+            rare=self._rare(),
         )
 
     def _check(self, prompt: str, length: int) -> None:
@@ -358,6 +412,10 @@ class TextGenerator(TrainedTask[GenerationRecipe]):
 
     def _ends(self) -> bool:
         return self.recipe.data.documents == "apart"
+
+    def _rare(self) -> str:
+        """The characters that are no pieces of the tokenizer and that training met; of an older model none is known."""
+        return str(self.metadata.get("spelt_in_bytes", ""))
 
     def _ids(self, documents: list[str]) -> Iterator[np.ndarray]:
         return token_ids(self._tokenizer, documents, apart=self._ends())
@@ -383,7 +441,9 @@ class TextGenerator(TrainedTask[GenerationRecipe]):
 
 def _words(stop: str | Iterable[str] | None) -> list[str]:
     words = [stop] if isinstance(stop, str) else list(stop or ())
-    return [word for word in words if one_text(word, "word to stop at")]
+    if not all(one_text(word, "word to stop at") for word in words):
+        raise UsageError("an empty word to stop at would end every text before it begins; leave it out")
+    return words
 
 
 def _together(name: str, split: str, parts: list[JudgedText]) -> JudgedText:
