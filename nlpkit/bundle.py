@@ -79,6 +79,13 @@ class _Yardstick(_Part):
     gain: dict[str, _Gain]
 
 
+class _Ngrams(_Part):
+    buckets: Annotated[int, Field(ge=1, le=1 << 31)]
+    weights: dict[str, float]
+    validation: dict[str, float]
+    heaviest: dict[str, list[str]]
+
+
 class _Metadata(_Part):
     """What every bundle tells of itself."""
 
@@ -95,6 +102,8 @@ class _Metadata(_Part):
     training_seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)]
     metrics: dict[str, dict[str, Any]]
     yardstick: _Yardstick | None = None
+    ngrams: _Ngrams | None = None
+    rare_weights: dict[str, Annotated[float, Field(gt=0, allow_inf_nan=False)]] | None = None
     versions: dict[str, str]
     sha256: dict[str, str]
 

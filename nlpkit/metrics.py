@@ -10,6 +10,7 @@ from nlpkit.data.labels import numbers
 from nlpkit.intervals import Interval, mean_interval, resampled_interval, share_interval
 
 _MOST_SHOWN = 100  # labels whose confusion is told as plain JSON: it grows with their square
+_RARE = 0.5  # of the share that each class would have, were all equally common
 _BLOCK = 256  # tokens, whose surprises hang together, that count as one draw
 
 
@@ -40,7 +41,8 @@ class ClassificationReport:
 
     `macro_f1` is the mean over the classes that occur, or that a text was called. Where the labels are three numbers or
     more, as ratings are, `mean_absolute_error` is how far off they are, in their own unit, and `within_one` the share
-    of texts called their own or a neighbouring label. `intervals` hold accuracy and log loss in 95 % of draws of as
+    of texts called their own or a neighbouring label. `weights` are those by which rare classes were called more
+    readily, where they were. `intervals` hold accuracy and log loss in 95 % of draws of as
     many texts; `each` is which texts were called their class, bool [texts].
     """
 
@@ -56,6 +58,7 @@ class ClassificationReport:
     mean_absolute_error: float | None = None
     within_one: float | None = None
     selective: Selective | None = None
+    weights: dict[str, float] | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """The same as plain JSON values, less what is None, `each`, and the confusion of more than 100 classes."""
@@ -98,26 +101,31 @@ class LabelsReport:
 
 
 def classification_report(
-    probabilities: np.ndarray, truth: np.ndarray, labels: tuple[str, ...], min_score: float | None = None
+    probabilities: np.ndarray,
+    truth: np.ndarray,
+    labels: tuple[str, ...],
+    min_score: float | None = None,
+    weights: np.ndarray | None = None,
 ) -> ClassificationReport:
     """Compares probabilities [examples, classes] with class ids int [examples]; there must be one at least.
 
-    With `min_score` it tells what answering only from this score on comes to.
+    With `min_score` it tells what answering only from this score on comes to; with `weights` [classes] a text is called
+    what `called` takes.
     """
-    called = probabilities.argmax(-1)
+    answers = called(probabilities, weights)
     confusion = np.zeros((len(labels), len(labels)), dtype=np.int64)
-    np.add.at(confusion, (truth, called), 1)
+    np.add.at(confusion, (truth, answers), 1)
     precision, recall, f1 = _scores(confusion.diagonal(), confusion.sum(0), confusion.sum(1))
-    correct, confidence = called == truth, probabilities.max(-1)
+    correct, confidence = answers == truth, probabilities[np.arange(len(truth)), answers]
     values = numbers(labels)
     ordered: dict[str, float] = {}
     if values is not None and len(labels) > 2:
         # neighbours by value: 1, 2 and 3 whatever the labels' order
         places = np.unique(values, return_inverse=True)[1]
-        off = np.abs(np.array(values)[called] - np.array(values)[truth])
+        off = np.abs(np.array(values)[answers] - np.array(values)[truth])
         ordered = {
             "mean_absolute_error": float(off.mean()),
-            "within_one": float((np.abs(places[called] - places[truth]) <= 1).mean()),
+            "within_one": float((np.abs(places[answers] - places[truth]) <= 1).mean()),
         }
     losses = -np.log(np.maximum(probabilities[np.arange(len(truth)), truth], 1e-12))
     return ClassificationReport(
@@ -140,7 +148,39 @@ def classification_report(
         each=correct,
         **ordered,
         selective=None if min_score is None else _selective(confidence, correct, min_score),
+        weights=None if weights is None else dict(zip(labels, map(float, weights), strict=True)),
     )
+
+
+def called(probabilities: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
+    """The class that each example is called, int [examples]: the likeliest, each probability times the class' weight
+    where there are `weights` [classes]."""
+    found: np.ndarray = (probabilities if weights is None else probabilities * weights).argmax(-1)
+    return found
+
+
+def any_rare(shares: np.ndarray) -> bool:
+    """Whether a class has less than half of the share of the examples that is its due, by the shares [classes]."""
+    return bool(shares.min() < _RARE / len(shares))
+
+
+def rare_weights(probabilities: np.ndarray, truth: np.ndarray, shares: np.ndarray) -> np.ndarray | None:
+    """Weights float32 [classes] by which to call rare classes more readily, on these probabilities [examples, classes]
+    and class ids [examples]; None where no class is rare.
+
+    The most likely class is seldom a rare one, however sure the model can be of it (Lipton et al., 2014). The weight is
+    one by the class' share to a power: 0 is none, and 1 has all classes count alike. One power for all is what few
+    examples can tell; it is that of the highest macro F1, by the mean over its neighbours, as that jumps with a text.
+    """
+    if not any_rare(shares):
+        return None
+    labels = tuple(map(str, range(len(shares))))
+    relative = shares.max() / np.maximum(shares, 1e-6)
+    powers = np.linspace(0, 1.25, 26)
+    found = [classification_report(probabilities, truth, labels, weights=relative**power).macro_f1 for power in powers]
+    near = np.convolve(np.pad(found, 2, mode="edge"), np.ones(5) / 5, mode="valid")
+    weights: np.ndarray = (relative ** powers[near.argmax()]).astype(np.float32)
+    return weights
 
 
 def labels_report(
@@ -210,16 +250,19 @@ def best_thresholds(probabilities: np.ndarray, truth: np.ndarray) -> np.ndarray:
     return thresholds
 
 
-def least_score(probabilities: np.ndarray, truth: np.ndarray, accuracy: float) -> float | None:
+def least_score(
+    probabilities: np.ndarray, truth: np.ndarray, accuracy: float, weights: np.ndarray | None = None
+) -> float | None:
     """The lowest score at which to answer so that the answers given reach an accuracy, on these probabilities
-    [examples, classes] and class ids int [examples]; None where no score reaches it.
+    [examples, classes] and class ids int [examples]; None where no score reaches it. `weights` as `called` takes them.
 
     It is one that an example has, so that a text less certain than all of these gets no answer.
     """
-    confidence = probabilities.max(-1)
+    answers = called(probabilities, weights)
+    confidence = probabilities[np.arange(len(answers)), answers]
     order = np.argsort(-confidence, kind="stable")
     scores = confidence[order]
-    share = (probabilities.argmax(-1) == truth)[order].cumsum() / np.arange(1, len(order) + 1)
+    share = (answers == truth)[order].cumsum() / np.arange(1, len(order) + 1)
     ends = np.append(scores[:-1] > scores[1:], True)
     reached = np.flatnonzero(ends & (share >= accuracy))
     # rounded down: a score differs in its last digits with what it is worked out beside

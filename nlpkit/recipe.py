@@ -111,6 +111,7 @@ class StackSection(Section):
 
 class ClassifierSection(StackSection):
     labels: Literal["one", "several"] | None = None
+    ngrams: Annotated[int, Field(ge=0, le=8)] = 0
     bidirectional: bool = True
     pooling: Annotated[list[Pooling], Field(min_length=1)] = ["max", "mean"]
 

@@ -187,13 +187,6 @@ def test_dry_run_plans_and_stops(nlpkit: Command, reviews_csv: Path, tmp_path: P
     assert "expected time" in nlpkit("train", "--data", reviews_csv, *settings(), "--dry-run", cwd=tmp_path).stdout
 
 
-def test_the_linear_yardstick(nlpkit: Command, reviews_csv: Path, tmp_path: Path) -> None:
-    done = nlpkit("train", "--data", reviews_csv, *settings(), "--epochs", "1", "--baseline", "--json", cwd=tmp_path)
-    result = json.loads(done.stdout)
-    assert result["baseline"]["validation"]["examples"] == result["metrics"]["validation"]["examples"] == 40
-    assert result["baseline"]["validation"]["accuracy"] >= 0.9
-
-
 @pytest.mark.slow
 def test_ctrl_c_saves_and_resume_goes_on(nlpkit: Command, reviews_csv: Path, trained: Path, tmp_path: Path) -> None:
     arguments = ["train", "sentiment", "--data", str(reviews_csv), "--epochs", "6", *settings()]

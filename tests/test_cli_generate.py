@@ -165,7 +165,6 @@ def test_models_of_another_task(nlpkit: Command, folder: Path, trained: Path) ->
     assert done.returncode == 2
     assert "holds a model for classification; use it with `nlpkit predict`" in done.stderr
     assert nlpkit("predict", "a", "--model", "models/generate-numbers", cwd=folder).returncode == 2
-    assert "goes with classification" in nlpkit("train", "generate", "--baseline", cwd=folder).stderr
 
 
 def test_the_text_appears_as_it_is_written(folder: Path) -> None:

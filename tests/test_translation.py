@@ -104,6 +104,7 @@ def test_learns_words_and_their_order(model: Translator) -> None:
     sources, targets = made_pairs(50, seed=9)
     assert np.mean([a == b for a, b in zip(model.translate(sources), targets, strict=True)]) > 0.95
     assert model.reports["validation"].bleu > 95
+    assert model.metadata["yardstick"]["gain"]["validation"]["low"] > 10  # over words without their order
     report = model.evaluate(sources, targets)
     assert report.exact_match > 0.95
     assert report.sentences == 50

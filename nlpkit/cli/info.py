@@ -48,6 +48,11 @@ def info(bundle: Path = typer.Argument(help="A bundle's folder."), as_json: Json
         for split, scores in known["metrics"].items():
             figures = ", ".join(f"{name.replace('_', ' ')} {scores[name]:.4f}" for name in shown if name in scores)
             table.add_row(split, f"{figures}, over {scores[counted]:,} {unit}")
+        if ngrams := known.get("ngrams"):
+            parts = ", ".join(f"{name} {figure:.4f}" for name, figure in ngrams["validation"].items())
+            table.add_row("parts", f"{parts}, on validation")
+            for label, heaviest in ngrams["heaviest"].items():
+                table.add_row(f"speaks for {label}", ", ".join(map(repr, heaviest)))
         table.add_row("files", ", ".join(f"{name} {size / 1e3:,.0f} kB" for name, size in sizes.items()))
         table.add_row("made with", ", ".join(f"{name} {version}" for name, version in known["versions"].items()))
     Console(highlight=False).print(table)

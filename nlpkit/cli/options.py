@@ -306,6 +306,8 @@ def print_report(
             f"accuracy {answered.accuracy:.4f} on these",
             soft_wrap=True,
         )
+    if report.weights:
+        console.print(_rare_told(report), soft_wrap=True, markup=False)
     _print_classes(console, report.classes)
     if len(report.classes) > 12:
         return  # too wide to read
@@ -316,12 +318,34 @@ def print_report(
     console.print(table)
 
 
+def _rare_told(report: "ClassificationReport") -> str:
+    """How much more readily rare labels are given, and how well that goes for the rarest."""
+    weights = report.weights or {}
+    rarest = max(report.classes, key=lambda scores: weights[scores.label])
+    if len(weights) == 2:
+        how = f"{rarest.label} is rare, and given from {1 / (1 + weights[rarest.label]):.3f} on"
+    else:
+        how = f"rare labels are given more readily, {rarest.label} as if {weights[rarest.label]:.1f} times as likely"
+    return (
+        f"{how}, as was best for what was held out: precision {rarest.precision:.4f}, recall {rarest.recall:.4f}, "
+        f"F1 {rarest.f1:.4f}"
+    )
+
+
 def print_yardstick(model: "TrainedTask[Any]", split: str) -> None:
     """What a model that only counts reached on a split, where that was found out in training."""
     from rich.console import Console
 
     if told := model.yardstick_told(split):
         Console(highlight=False, markup=False).print(f"yardstick, {told}", soft_wrap=True)
+
+
+def print_parts(model: "TrainedTask[Any]") -> None:
+    """What each part of a model reaches alone, where it has several."""
+    from rich.console import Console
+
+    if told := model.parts_told():
+        Console(highlight=False, markup=False).print(told, soft_wrap=True)
 
 
 def _print_classes(

@@ -69,7 +69,7 @@ def answers(
         row, text = asked.popleft()
         empty += not text.strip()
         given = [(labels[i], float(scores[i])) for i in choose(scores)]
-        order = (-scores).argsort(kind="stable")[:most]
+        order = classifier.ranked(scores)[:most]
         ranked = list(zip([labels[i] for i in order.tolist()], scores[order].tolist(), strict=True))
         if classifier.several:
             label, score = [name for name, _ in given], [value for _, value in given]

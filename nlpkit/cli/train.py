@@ -1,7 +1,7 @@
 """`nlpkit train`: from a recipe to a bundle."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -20,6 +20,7 @@ from nlpkit.cli.options import (
     note,
     plain_table,
     print_json,
+    print_parts,
     print_report,
     print_yardstick,
     split_names,
@@ -28,11 +29,7 @@ from nlpkit.cli.options import (
 from nlpkit.errors import Interrupted, UsageError
 
 if TYPE_CHECKING:
-    from nlpkit.metrics import ClassificationReport, LabelsReport
     from nlpkit.recipe import Recipe
-    from nlpkit.tasks.classification import TextClassifier
-
-Judged: TypeAlias = "ClassificationReport | LabelsReport"
 
 _MODELS = Path("models")
 _NEXT = {
@@ -66,7 +63,6 @@ def train(
     overwrite: bool = typer.Option(False, help="Replace a bundle, or an unfinished run, that is there already."),
     resume: bool = typer.Option(False, help="Go on with an unfinished run in the output folder."),
     dry_run: bool = typer.Option(False, help="Print the plan and stop."),
-    baseline: bool = typer.Option(False, help="Also fit TF-IDF bigrams with logistic regression, to compare."),
     tensorboard: Path = typer.Option(None, help="Write TensorBoard's logs into this folder."),
     as_json: Json = False,
 ) -> None:
@@ -109,12 +105,6 @@ def train(
     from nlpkit.tasks import task_class
     from nlpkit.training.run import check_run
 
-    if baseline:
-        from nlpkit.baseline import require_sklearn
-
-        if chosen.task != "classification":
-            raise UsageError("--baseline goes with classification: it compares with a linear classifier")
-        require_sklearn()
     checkpoint = folder / CHECKPOINT
     model = task_class(chosen.task)(chosen)
     with locked(folder):
@@ -124,7 +114,6 @@ def train(
         replaced = overwrite or resume
         try:
             model.fit(checkpoint=checkpoint, resume=resume, tensorboard=tensorboard, output=folder, overwrite=replaced)
-            linear = _baseline(model) if baseline else {}
         except Interrupted as error:
             told = f"stopped, and saved in {checkpoint}; the same command with --resume goes on"
             raise Interrupted(told, error.exit_code) from None
@@ -140,15 +129,13 @@ def train(
                 "bundle": str(folder),
                 "metrics": model.metadata["metrics"],
                 "yardstick": model.metadata.get("yardstick"),
-                **({"baseline": {split: report.to_dict() for split, report in linear.items()}} if baseline else {}),
             }
         )
     else:
         for split, report in model.reports.items():
             print_report(split, report, model.metadata["metrics"][split]["trained_on"])
             print_yardstick(model, split)
-        if baseline:
-            _print_comparison(model.reports, linear)
+        print_parts(model)
     size = sum(file.stat().st_size for file in folder.iterdir())
     note(f"saved {folder} ({size / 1e6:.1f} MB); next: {_NEXT[chosen.task]} --model {folder}")
 
@@ -159,29 +146,6 @@ def _short(source: str) -> str:
 
     path = Path(source.removeprefix("tfds:").rstrip("/")).resolve()
     return Path(table_stem(path)).stem or "data"
-
-
-def _baseline(classifier: "TextClassifier") -> "dict[str, Judged]":
-    from nlpkit.baseline import fit_baseline
-
-    with waiting("fitting TF-IDF bigrams with logistic regression"):
-        return fit_baseline(
-            classifier.prepared(),
-            {split: classifier.examples(split=split)[1] for split in classifier.reports},
-        )
-
-
-def _print_comparison(ours: "dict[str, Judged]", linear: "dict[str, Judged]") -> None:
-    from rich.console import Console
-
-    from nlpkit.metrics import LabelsReport
-
-    several = any(isinstance(report, LabelsReport) for report in ours.values())
-    figure, name = ("micro_f1", "micro F1") if several else ("accuracy", "accuracy")
-    table = plain_table(name, *ours, right=len(ours))
-    for model, reports in (("LSTM", ours), ("TF-IDF bigrams + logistic regression", linear)):
-        table.add_row(model, *(f"{getattr(report, figure):.4f}" for report in reports.values()))
-    Console(highlight=False).print(table)
 
 
 def _print_plan(recipe: "Recipe", as_json: bool) -> None:

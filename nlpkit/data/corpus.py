@@ -45,6 +45,13 @@ class PreparedData:
         """Whether a text may have several labels."""
         return self.train.labels.ndim == 2
 
+    def shares(self) -> np.ndarray:
+        """Which share of the texts to train on each label has: float [labels]."""
+        labels = self.train.labels
+        counts = labels.sum(0) if self.several else np.bincount(labels, minlength=len(self.labels))
+        shares: np.ndarray = counts / len(labels)
+        return shares
+
 
 def prepare(
     dataset: Dataset[Example],

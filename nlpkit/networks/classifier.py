@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import keras
@@ -14,9 +15,10 @@ from nlpkit.data.corpus import PreparedData
 from nlpkit.data.dataset import Dataset, Example
 from nlpkit.layers.dropout import WordDropout
 from nlpkit.layers.embedding import Embedding
+from nlpkit.layers.ngrams import Ngrams
 from nlpkit.layers.pooling import Pooling
 from nlpkit.layers.stack import LSTMStack
-from nlpkit.metrics import best_thresholds, classification_report, labels_report, least_score
+from nlpkit.metrics import any_rare, best_thresholds, classification_report, labels_report, least_score, rare_weights
 from nlpkit.networks.bundling import bundle_network, hold_to_network
 from nlpkit.recipe import ClassificationRecipe, ClassifierSection
 from nlpkit.runtime.classify import predict_corpus
@@ -24,13 +26,18 @@ from nlpkit.runtime.graph import classifier_graph
 from nlpkit.runtime.session import Session
 from nlpkit.training.fit import fit
 from nlpkit.training.length import run_length
+from nlpkit.training.linear import column_count
+from nlpkit.training.ngrams import best_weights, fit_ngrams
 from nlpkit.training.progress import Row
 from nlpkit.training.run import Run
 from nlpkit.training.schedule import make_optimizer
 
 
-def build_classifier(section: ClassifierSection, vocab_size: int, classes: int) -> keras.Model:
-    """From {"ids": int32 [batch, steps], "lengths": int32 [batch]} to logits [batch, classes]."""
+def build_classifier(section: ClassifierSection, vocab_size: int, classes: int, buckets: int = 0) -> keras.Model:
+    """From {"ids": int32 [batch, steps], "lengths": int32 [batch]} to logits [batch, classes].
+
+    With `buckets`, those of the n-grams that stand beside the sequence, which are not trained with it.
+    """
     ids = keras.Input((None,), dtype="int32", name="ids")
     lengths = keras.Input((), dtype="int32", name="lengths")
     kept = WordDropout(section.word_dropout, name="word_dropout")(ids)
@@ -47,6 +54,10 @@ def build_classifier(section: ClassifierSection, vocab_size: int, classes: int) 
     x = Pooling(section.pooling, bidirectional=section.bidirectional, name="pooling")(x, lengths)
     x = keras.layers.Dropout(section.output_dropout, name="output_dropout")(x)
     logits = keras.layers.Dense(classes, name="logits")(x)
+    if buckets:
+        columns = column_count(classes, several=section.labels == "several")
+        ngrams = Ngrams(vocab_size, section.ngrams, buckets, columns, classes, name="ngrams")(ids, lengths)
+        logits = keras.layers.Add(name="together")([logits, ngrams])
     return keras.Model({"ids": ids, "lengths": lengths}, logits, name="classifier")
 
 
@@ -59,6 +70,7 @@ def export_classifier(network: keras.Model, section: ClassifierSection) -> bytes
     (embedding,) = arrays(network.get_layer("embedding"))
     attention = arrays(network.get_layer("pooling"))
     dense_kernel, dense_bias = arrays(network.get_layer("logits"))
+    beside = [layer for layer in network.layers if isinstance(layer, Ngrams)]
     return classifier_graph(
         embedding=embedding,
         layers=network.get_layer("stack").recurrent_weights(),
@@ -66,6 +78,7 @@ def export_classifier(network: keras.Model, section: ClassifierSection) -> bytes
         pooling=section.pooling,
         attention=(attention[0], attention[1]) if attention else None,
         logits=(dense_kernel, dense_bias),
+        ngrams=beside[0].ngram_weights() if beside else None,
         several=section.labels == "several",
     )
 
@@ -139,14 +152,13 @@ def bundle_classifier(
 
     Raises NlpkitError when the exported graph and the network disagree.
     """
-    graph = export_classifier(network, recipe.model)
-    _hold_to_network(graph, network, recipe, data)
-    # a compiled network would save its optimizer too, at three times the size
-    bare = build_classifier(recipe.model, len(data.tokenizer), len(data.labels))
-    bare.set_weights(network.get_weights())
+    bare, told = _joined(network, recipe, data)
+    graph = export_classifier(bare, recipe.model)
+    _hold_to_network(graph, bare, recipe, data)
     facts = {
         "labels": list(data.labels),
         "label_type": dataset.label_type,
+        **told,
         **_operating_points(graph, recipe, data),
         "data": {
             "source": recipe.data.source,
@@ -158,14 +170,62 @@ def bundle_classifier(
     return bundle_network(bare, {"model.onnx": graph}, recipe, data.tokenizer, history, facts)
 
 
+def _joined(
+    network: keras.Model, recipe: ClassificationRecipe, data: PreparedData
+) -> tuple[keras.Model, dict[str, Any]]:
+    """The trained network without its optimizer, which would be saved at three times the size, and with n-grams beside
+    the sequence where the recipe has them; and what is told of these: how much each part weighs, what each and both
+    reach on the validation split, and which n-grams weigh most."""
+    section, several = recipe.model, data.several
+    model = fit_ngrams(recipe, data) if section.ngrams else None
+    buckets = len(model.weights.table) if model else 0
+    joined = build_classifier(section, len(data.tokenizer), len(data.labels), buckets)
+    for layer in network.layers:
+        joined.get_layer(layer.name).set_weights(layer.get_weights())
+    if model is None:
+        return joined, {}
+    truth = data.validation.labels
+    scores = predict_corpus(Session(export_classifier(network, section)), data.validation, recipe.tokenizer)
+    sequence, ngrams = _logits(scores, several=several), model.scores(data.validation, recipe)
+    # few texts leave the weight with the n-grams, whose scale is known from more of them than are held out
+    (first, second), _ = best_weights([sequence, ngrams], truth, [0.0, 1.0], several=several)
+    kernel, bias = joined.get_layer("logits").get_weights()
+    joined.get_layer("logits").set_weights([first * kernel, first * bias + second * model.bias])
+    weights = model.weights
+    joined.get_layer("ngrams").assign(replace(weights, kernel=second * weights.kernel))
+    parts = {"sequence": sequence, "ngrams": ngrams, "together": first * sequence + second * ngrams}
+    reached = {name: _figure(logits, truth, several=several) for name, logits in parts.items()}
+    told = {"buckets": buckets, "weights": {"sequence": first, "ngrams": second}, "validation": reached}
+    return joined, {"ngrams": {**told, "heaviest": model.heaviest}}
+
+
+def _logits(probabilities: np.ndarray, *, several: bool) -> np.ndarray:
+    """What probabilities come of; where one sums to one with the others, up to what all have in common."""
+    certain = np.clip(probabilities, 1e-7, 1 - 1e-7)
+    found: np.ndarray = np.log(certain) - np.log1p(-certain) if several else np.log(certain)
+    return found
+
+
+def _figure(logits: np.ndarray, truth: np.ndarray, *, several: bool) -> float:
+    """Accuracy; of several labels a text the micro F1, with the best threshold for each."""
+    if not several:
+        return float((logits.argmax(-1) == truth).mean())
+    names = tuple(map(str, range(logits.shape[1])))
+    probabilities = 1 / (1 + np.exp(-logits))
+    return labels_report(probabilities, truth, names, best_thresholds(probabilities, truth)).micro_f1
+
+
 def _operating_points(graph: bytes, recipe: ClassificationRecipe, data: PreparedData) -> dict[str, Any]:
     """From which score on a label is given, found on the validation split: for each of several labels where its F1 is
-    highest; else where the answers reach the recipe's selective accuracy."""
+    highest; else where the answers reach the recipe's selective accuracy, and how much more readily rare labels are."""
     probabilities = predict_corpus(Session(graph), data.validation, recipe.tokenizer)
     if data.several:
         thresholds = best_thresholds(probabilities, data.validation.labels).tolist()
         return {"thresholds": dict(zip(data.labels, thresholds, strict=True))}
-    return {"min_score": least_score(probabilities, data.validation.labels, recipe.training.selective_accuracy)}
+    truth = data.validation.labels
+    weights = rare_weights(probabilities, truth, data.shares())
+    told = {} if weights is None else {"rare_weights": dict(zip(data.labels, weights.tolist(), strict=True))}
+    return {"min_score": least_score(probabilities, truth, recipe.training.selective_accuracy, weights), **told}
 
 
 def _hold_to_network(graph: bytes, network: keras.Model, recipe: ClassificationRecipe, data: PreparedData) -> None:
@@ -250,6 +310,8 @@ class TrainingBatches:
             }
         report = classification_report(probabilities, truth, names)
         score = np.mean([scores.recall for scores in report.classes]) if balanced else report.accuracy
+        if not balanced and any_rare(self.data.shares()):
+            score = -report.log_loss  # a network that never gives a rare label has a high accuracy
         return {
             "val_loss": report.log_loss,
             "val_accuracy": report.accuracy,

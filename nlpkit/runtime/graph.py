@@ -12,6 +12,7 @@ import numpy as np
 
 from nlpkit.runtime.builder import GraphBuilder, outputs_of, real_steps, serialized
 from nlpkit.runtime.loop import MANY_ROWS, POOLS, pooled_in_loop
+from nlpkit.runtime.ngrams import NgramWeights, ngram_scores
 
 STATES = {"lstm": 2, "gru": 1, "rnn": 1}
 """How many vectors a cell carries from step to step: an LSTM its output and its memory."""
@@ -71,14 +72,16 @@ def classifier_graph(
     pooling: Sequence[str],
     attention: tuple[np.ndarray, np.ndarray] | None,
     logits: tuple[np.ndarray, np.ndarray],
+    ngrams: NgramWeights | None = None,
     several: bool = False,
 ) -> bytes:
     """A classifier as a serialized ONNX model.
 
     embedding: [vocabulary, features]; layers: each with its one or two directions; attention and logits: a dense
-    kernel and its bias. The model takes ids int32 [batch, steps] and lengths int32 [batch], each at least 1, and
-    gives probabilities float32 [batch, classes], on which padding has no influence: of one class, so that they sum to
-    one, or, where a text may have `several`, of each by itself. One LSTM layer under max and mean pooling takes
+    kernel and its bias; ngrams: a linear model whose scores are added to the logits. The model takes ids int32 [batch,
+    steps] and lengths int32 [batch], each at least 1, and gives probabilities float32 [batch, classes], on which
+    padding has no influence: of one class, so that they sum to one, or, where a text may have `several`, of each by
+    itself. One LSTM layer under max and mean pooling takes
     `MANY_ROWS` rows and more in a loop of its own.
     """
     from onnx import TensorProto, helper
@@ -107,6 +110,8 @@ def classifier_graph(
     else:
         features = by_operator(graph)
     scores = graph.add("Gemm", features, *map(graph.constant, logits))
+    if ngrams is not None:
+        scores = graph.add("Add", scores, ngram_scores(graph, ngrams))
     last = helper.make_node("Sigmoid", [scores], ["probabilities"])
     if not several:
         last = helper.make_node("Softmax", [scores], ["probabilities"], axis=-1)

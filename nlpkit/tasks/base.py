@@ -235,6 +235,10 @@ class TrainedTask(ABC, Generic[R]):
         gain = known.get("gain", {}).get(split)
         return None if gain is None else yardstick_line(known["name"], gain, self.worse_hint)
 
+    def parts_told(self) -> str | None:
+        """One line on what each part of the model reaches alone on the validation split, where it has several."""
+        return None
+
     def _open(self, bundle: Bundle) -> None:
         self._bundle = bundle
         self._tokenizer = Tokenizer(

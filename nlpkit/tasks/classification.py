@@ -26,6 +26,7 @@ from nlpkit.runtime.classify import predict_texts
 from nlpkit.tasks.base import RowTask
 from nlpkit.training.randomness import own_random_state
 from nlpkit.training.run import Run, check_run
+from nlpkit.yardstick import Yardstick
 
 if TYPE_CHECKING:
     import keras
@@ -163,10 +164,16 @@ class TextClassifier(RowTask[ClassificationRecipe]):
                 )
 
         def likeliest(scores: np.ndarray) -> list[int]:
-            best = int(scores.argmax())
+            best = int(self.ranked(scores)[0])
             return [best] if least is None or scores[best] >= least else []
 
         return likeliest
+
+    def ranked(self, scores: np.ndarray) -> np.ndarray:
+        """The numbers of the labels by a text's scores, float32 [labels], the one to give first: the likeliest, but
+        that a rare label may stand before a likelier one, as training found best for what was held out."""
+        weights = self._rare_weights()
+        return np.argsort(-scores if weights is None else -scores * weights, kind="stable")
 
     def predict_proba(self, texts: Texts) -> np.ndarray:
         """Each label's probability for each text: float32 [texts, labels]; of several a text, each by itself."""
@@ -237,7 +244,9 @@ class TextClassifier(RowTask[ClassificationRecipe]):
             raise DataError("there is nothing to evaluate on: the data is empty")
         if self.several:
             return labels_report(probabilities, _matrix(truth, len(names)), names, self._thresholds())
-        return classification_report(probabilities, np.array(truth)[:, 0], names, self._own_min_score())
+        return classification_report(
+            probabilities, np.array(truth)[:, 0], names, self._own_min_score(), self._rare_weights()
+        )
 
     def examples(
         self, data: str | Path | None = None, split: str | None = None, **columns: Any
@@ -254,8 +263,19 @@ class TextClassifier(RowTask[ClassificationRecipe]):
         from nlpkit.networks.bundling import network_from_weights
         from nlpkit.networks.classifier import build_classifier
 
-        network = build_classifier(self.recipe.model, len(self._tokenizer), len(self.labels))
+        buckets = self.metadata["ngrams"]["buckets"] if "ngrams" in self.metadata else 0
+        network = build_classifier(self.recipe.model, len(self._tokenizer), len(self.labels), buckets)
         return network_from_weights(network, self._keras_weights())
+
+    def parts_told(self) -> str | None:
+        if "ngrams" not in self.metadata:
+            return None
+        reached = self.metadata["ngrams"]["validation"]
+        figure = "micro F1" if self.several else "accuracy"
+        sequence, ngrams, together = (f"{reached[part]:.4f}" for part in ("sequence", "ngrams", "together"))
+        return (
+            f"on validation: {figure} {sequence} by the sequence alone, {ngrams} by n-grams alone, {together} by both"
+        )
 
     def check(self) -> None:
         self._session.expect(ids=(None, None), lengths=(None,), probabilities=(None, len(self.labels)))
@@ -297,14 +317,29 @@ class TextClassifier(RowTask[ClassificationRecipe]):
 
     def _thresholds(self) -> np.ndarray:
         """From which score on each of several labels is given: float32 [labels]."""
+        return self._by_label("thresholds", "threshold")
+
+    def _rare_weights(self) -> np.ndarray | None:
+        """With what to multiply scores so that rare labels are given more readily: float32 [labels]; None for labels
+        of which none is rare."""
+        return self._by_label("rare_weights", "weight") if "rare_weights" in self.metadata else None
+
+    def _by_label(self, key: str, what: str) -> np.ndarray:
         try:
-            known = self.metadata["thresholds"]
+            known = self.metadata[key]
             return np.array([known[label] for label in self.metadata["labels"]], np.float32)
         except (KeyError, TypeError, ValueError):
-            raise BundleError("the bundle's metadata.json has no threshold for each label; train it again") from None
+            raise BundleError(f"the bundle's metadata.json has no {what} for each label; train it again") from None
 
     def _judge(self, rows: Iterable[Example]) -> ClassificationReport | LabelsReport:
         return self.compare(rows)
+
+    def _yardstick(self, dataset: Dataset[Example], prepared: PreparedData) -> Yardstick | None:
+        from nlpkit.yardsticks.linear import linear_yardstick
+
+        held_out = {"validation": self._prepared_rows(prepared, "validation")}
+        judged = {split: held_out[split] if split in held_out else dataset.read(split) for split in self.reports}
+        return linear_yardstick(prepared, judged, self.recipe.training.seed)
 
     def _named(self, source: str, **columns: Any) -> Dataset[Example]:
         section = self.recipe.data

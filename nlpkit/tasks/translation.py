@@ -38,6 +38,7 @@ from nlpkit.tasks.base import RowTask, same_place
 from nlpkit.tokenizer import BOS, EOS
 from nlpkit.training.randomness import own_random_state
 from nlpkit.training.run import Run, check_run
+from nlpkit.yardstick import Yardstick
 
 if TYPE_CHECKING:
     import keras
@@ -336,6 +337,13 @@ class Translator(RowTask[TranslationRecipe]):
 
     def _judge(self, rows: Iterable[Pair]) -> TranslationReport:
         return self.compare(rows)[0]
+
+    def _yardstick(self, dataset: Dataset[Pair], prepared: PreparedPairs) -> Yardstick:
+        from nlpkit.yardsticks.translation import translation_yardstick
+
+        held_out = {"validation": self._prepared_rows(prepared, "validation")}
+        judged = {split: held_out[split] if split in held_out else dataset.read(split) for split in self.reports}
+        return translation_yardstick(prepared, judged, self.recipe.training.seed)
 
     def _open(self, bundle: Bundle) -> None:
         super()._open(bundle)

@@ -1,0 +1,201 @@
+"""The words beside the sequence: naive Bayes and logistic regression on n-grams of pieces, and the weight of each part.
+
+Logistic regression on n-gram counts, each scaled by the log-ratio of its share in the texts of a class to that in all
+others (NB-SVM; Wang & Manning, 2012), is hard to beat where labelled texts are few. It knows no order beyond its
+n-grams; the recurrent network does, and their sum is better than either (wide and deep; Cheng et al., 2016).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from nlpkit.data.batching import pad, truncate
+from nlpkit.data.corpus import Corpus, PreparedData
+from nlpkit.recipe import ClassificationRecipe
+from nlpkit.runtime.ngrams import NgramWeights, ngram_keys, piece_codes, place_of
+from nlpkit.tokenizer import Tokenizer
+from nlpkit.training.linear import column_count, fit_linear, logits_from, targets_of
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
+
+_MOST_TOKENS = 10_000_000  # of as many texts as hold them the model is fitted; of many labels of fewer
+_FEW_TOKENS = 500_000  # up to so many there is time for folds
+_FOLDS = 5
+_STRENGTH = 0.1  # C of logistic regression
+_LEAST_BUCKETS, _MOST_BYTES = 1 << 12, 1_500_000  # of the table
+_HEAVIEST = 15  # n-grams that are named for a label
+
+
+@dataclass(frozen=True)
+class NgramModel:
+    """What was fitted: the weights, the bias float32 [classes], and each label's n-grams of most weight."""
+
+    weights: NgramWeights
+    bias: np.ndarray
+    heaviest: dict[str, list[str]]
+
+    def scores(self, corpus: Corpus, recipe: ClassificationRecipe) -> np.ndarray:
+        """The scores of a corpus' texts: float32 [texts, classes]."""
+        rows = _rows(corpus, np.arange(len(corpus)), recipe)
+        scores: np.ndarray = np.stack([self.weights.scores(row) for row in rows]) + self.bias
+        return scores
+
+
+def fit_ngrams(recipe: ClassificationRecipe, data: PreparedData) -> NgramModel:
+    """A model of n-grams of up to the recipe's `model.ngrams` pieces, fitted on the train split, the same every time.
+
+    Where the data are few, its scale is the one that suits texts that it was not fitted on.
+    """
+    columns = column_count(len(data.labels), several=data.several)
+    spread = logits_from(columns, len(data.labels))
+    chosen = _sample(data.train.lengths(), columns, recipe.training.seed)
+    rows = _rows(data.train, chosen, recipe)
+    alike = _without_capitals(data.tokenizer)
+    codes = piece_codes(alike, recipe.model.ngrams)
+    keys, counts = _counts(rows, codes)
+    labels = np.asarray(data.train.labels[chosen])
+    targets = targets_of(labels, columns)
+    scale = 1.0
+    if sum(map(len, rows)) <= _FEW_TOKENS:
+        held_out = _out_of_fold(counts, targets, recipe.training.seed) @ spread
+        (scale,), _ = best_weights([held_out], labels, [1.0], several=data.several)
+    weights, bias = fit_linear(counts, targets, _STRENGTH, ratios=True, balanced=True)
+    if recipe.training.class_weights == "balanced":
+        bias -= np.log((targets.sum(0) + 0.5) / ((~targets).sum(0) + 0.5))  # all classes are as likely as each other
+    grid = np.maximum(np.abs(weights).max(0, initial=0), 1e-12) / 127
+    buckets = bucket_count(len(keys), columns)
+    marks, table = np.zeros(buckets, np.uint8), np.zeros((buckets, columns), np.int8)
+    # what is written last owns the bucket
+    order = np.argsort(np.abs(weights).max(1, initial=0) * np.sqrt(counts.getnnz(0)), kind="stable")
+    bucket, mark = place_of(keys[order], buckets)
+    marks[bucket], table[bucket] = mark, np.rint(weights[order] / grid)
+    return NgramModel(
+        weights=NgramWeights(codes, marks, table, (scale * grid[:, None] * spread).astype(np.float32)),
+        bias=(scale * bias @ spread).astype(np.float32),
+        heaviest=_heaviest(keys, weights @ spread, rows, codes, alike, data),
+    )
+
+
+def bucket_count(ngrams: int, columns: int) -> int:
+    """Buckets for so many n-grams: a power of two, twice as many, where the table may be so large."""
+    most = max(_LEAST_BUCKETS, _MOST_BYTES // (columns + 1))
+    return 1 << (min(max(2 * ngrams, _LEAST_BUCKETS), most).bit_length() - 1)
+
+
+def best_weights(
+    parts: Sequence[np.ndarray], truth: np.ndarray, prior: Sequence[float], *, several: bool, ridge: float = 10.0
+) -> tuple[list[float], float]:
+    """The weights, none below zero, with which the sum of the parts' logits [texts, classes] has the least log loss on
+    texts that no part was fitted on, and that mean loss.
+
+    Few texts do not tell: the weights are held to the `prior`, by so much as `ridge` texts that are as likely one class
+    as another (a penalty in the standard deviation that a part then has; Hastie et al., 2009, 4.4).
+    """
+    from scipy.optimize import minimize
+
+    logits = np.stack(parts).astype(np.float64)
+    if several:
+        wanted = np.asarray(truth, np.float64)
+    else:
+        logits -= logits.mean(-1, keepdims=True)
+        wanted = np.eye(logits.shape[-1])[truth]
+    held = ridge * np.maximum(logits.var((1, 2)), 1e-12)
+    expected = np.array(prior)
+
+    def loss(weights: np.ndarray) -> tuple[float, np.ndarray]:
+        total = np.tensordot(weights, logits, 1)
+        if several:
+            nats = np.logaddexp(0, total) - wanted * total
+            found = 1 / (1 + np.exp(-total))
+        else:
+            total -= total.max(-1, keepdims=True)
+            log_sum = np.log(np.exp(total).sum(-1, keepdims=True))
+            nats = -wanted * (total - log_sum)
+            found = np.exp(total - log_sum)
+        off = weights - expected
+        gradient = ((found - wanted) * logits).sum((1, 2)) + held * off
+        return float(nats.sum() + (held * off**2).sum() / 2), gradient
+
+    found = minimize(loss, expected + 0.1, jac=True, method="L-BFGS-B", bounds=[(0, None)] * len(parts))
+    return found.x.tolist(), float(found.fun) / len(truth)
+
+
+def _sample(lengths: np.ndarray, columns: int, seed: int) -> np.ndarray:
+    """The rows to fit on, ascending: all, or as many, drawn, as hold no more than `_MOST_TOKENS`; of more than ten
+    columns, each of which is fitted for itself, fewer."""
+    order = np.random.default_rng(seed).permutation(len(lengths))
+    most = _MOST_TOKENS * 10 // max(10, columns)
+    return np.sort(order[lengths[order].cumsum() <= max(most, int(lengths.max()))])
+
+
+def _rows(corpus: Corpus, chosen: np.ndarray, recipe: ClassificationRecipe) -> list[np.ndarray]:
+    """The token ids of texts as the network reads them."""
+    section = recipe.tokenizer
+    rows = [truncate(corpus.row(row), section.max_length, section.truncation) for row in chosen.tolist()]
+    nothing = pad([np.empty(0, np.int32)])[0][0]
+    return [row if len(row) else nothing for row in rows]
+
+
+def _counts(rows: Sequence[np.ndarray], codes: np.ndarray) -> tuple[np.ndarray, "csr_matrix"]:
+    """The keys of the n-grams that two texts have, and how often each text has them: float32 [texts, n-grams].
+
+    What a single text has says more of that text than of its label.
+    """
+    from scipy.sparse import csr_matrix
+
+    found = [np.concatenate(ngram_keys(row, codes)) for row in rows]
+    keys, places = np.unique(np.concatenate(found), return_inverse=True)
+    ends = np.cumsum([0, *map(len, found)])
+    ones = np.ones(len(places), np.float32)
+    counts = csr_matrix((ones, places.astype(np.int32), ends), shape=(len(rows), len(keys)))
+    counts.sum_duplicates()
+    common = np.flatnonzero(counts.getnnz(0) > 1)
+    return keys[common], counts[:, common]
+
+
+def _without_capitals(tokenizer: Tokenizer) -> np.ndarray:
+    """For each piece the one of the same letters without capitals, or itself where there is none: int [vocabulary]."""
+    pieces = tokenizer.pieces(range(len(tokenizer)))
+    place = {piece: number for number, piece in enumerate(pieces)}
+    return np.array([place.get(piece.lower(), number) for number, piece in enumerate(pieces)])
+
+
+def _out_of_fold(counts: "csr_matrix", targets: np.ndarray, seed: int) -> np.ndarray:
+    """The scores [texts, columns] that models give the texts which they were not fitted on."""
+    fold = np.random.default_rng(seed).permutation(len(targets)) % _FOLDS
+    scores = np.zeros(targets.shape)
+    for number in range(min(_FOLDS, len(targets))):
+        rest, held_out = np.flatnonzero(fold != number), np.flatnonzero(fold == number)
+        weights, bias = fit_linear(counts[rest], targets[rest], _STRENGTH, ratios=True, balanced=True)
+        scores[held_out] = counts[held_out] @ weights + bias
+    return scores
+
+
+def _heaviest(
+    keys: np.ndarray,
+    scores: np.ndarray,
+    rows: Sequence[np.ndarray],
+    codes: np.ndarray,
+    alike: np.ndarray,
+    data: PreparedData,
+) -> dict[str, list[str]]:
+    """The n-grams, of keys [n-grams] and scores [n-grams, classes], that speak most for each label, heaviest first,
+    spelled."""
+    best = {
+        label: [key for place, key in enumerate(keys[order].tolist()) if scores[order[place], number] > 0]
+        for number, label in enumerate(data.labels)
+        for order in [np.argsort(-scores[:, number], kind="stable")[:_HEAVIEST]]
+    }
+    wanted = np.unique([key for chosen in best.values() for key in chosen])
+    spelled: dict[int, str] = {}
+    for row in rows:
+        if len(spelled) == len(wanted):
+            break
+        for place, found in enumerate(ngram_keys(row, codes)):
+            for start in np.flatnonzero(np.isin(found, wanted)).tolist():
+                ngram = alike[row[start : start + place + 1]]
+                spelled.setdefault(int(found[start]), data.tokenizer.decode(ngram).strip())
+    return {label: [spelled[key] for key in chosen] for label, chosen in best.items()}

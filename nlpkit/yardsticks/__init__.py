@@ -1,0 +1,1 @@
+"""What only counts, to hold models against."""

@@ -1,0 +1,86 @@
+"""The linear models of words that a classifier is held against."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from nlpkit.data.corpus import PreparedData, prepare
+from nlpkit.data.dataset import Example, dataset_from_lists
+from nlpkit.metrics import ClassificationReport, LabelsReport
+from nlpkit.recipe import ClassificationRecipe
+from nlpkit.yardsticks.linear import linear_yardstick
+from tests.conftest import made_reviews
+from tests.test_ngrams import negated
+from tests.test_several import made_topics
+
+RECIPE = ClassificationRecipe()
+
+
+def prepared(texts: list[str], labels: list[Any]) -> PreparedData:
+    return prepare(dataset_from_lists(texts, labels), RECIPE)
+
+
+def test_words_are_learned_and_judged_on_the_rows_given() -> None:
+    texts, labels = map(list, zip(*made_reviews(300), strict=True))
+    judged = [Example(*row) for row in made_reviews(100, seed=5)]
+    found = linear_yardstick(prepared(texts, labels), {"test": judged})
+    assert found is not None
+    report = found.reports["test"]
+    assert isinstance(report, ClassificationReport)
+    assert report.examples == len(report.each) == 100
+    assert report.accuracy >= 0.95
+    assert "logistic regression" in found.name
+
+
+def test_the_better_of_both_is_taken() -> None:
+    # punctuation, which TF-IDF's words leave out, and common words tell the labels apart
+    texts = [f"we went {word} {mark}" for word in ("up", "down", "home") for mark in "!?" for _ in range(20)]
+    labels = ["loud" if "!" in text else "asking" for text in texts]
+    found = linear_yardstick(
+        prepared(texts, labels), {"test": [Example(*row) for row in zip(texts, labels, strict=True)]}
+    )
+    assert found is not None
+    assert found.name.startswith("NB-weighted")
+    assert found.reports["test"].accuracy == 1.0  # type: ignore[union-attr]
+
+
+def test_three_labels_and_one_that_is_not_known() -> None:
+    texts = [f"{word} thing {i}" for i in range(40) for word in ("red", "green", "blue")]
+    labels = [text.split()[0] for text in texts]
+    judged = [Example("a red thing", "red"), Example("a pink thing", "pink"), Example("a blue thing", "blue")]
+    found = linear_yardstick(prepared(texts, labels), {"test": judged})
+    assert found is not None
+    report = found.reports["test"]
+    assert isinstance(report, ClassificationReport)
+    assert (report.examples, report.accuracy) == (2, 1.0)
+
+
+def test_several_labels_a_text() -> None:
+    texts, labels = made_topics(300)
+    judged = [Example(text, tuple(topics)) for text, topics in zip(*made_topics(80, seed=4), strict=True)]
+    found = linear_yardstick(prepared(texts, labels), {"test": judged})
+    assert found is not None
+    report = found.reports["test"]
+    assert isinstance(report, LabelsReport)
+    assert report.micro_f1 >= 0.95
+    assert report.each.shape == (80, 3)
+
+
+def test_of_very_many_texts_some_are_taken_and_that_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nlpkit.yardsticks.linear._MOST_TEXTS", 100)
+    texts, labels = negated(200, 1)
+    data = prepared(texts, labels)
+    found = [
+        linear_yardstick(data, {"test": [Example(*row) for row in zip(*negated(50, 2), strict=True)]}) for _ in "ab"
+    ]
+    assert found[0] is not None
+    assert found[1] is not None
+    assert found[0].name.endswith(" on 100 of the texts")
+    np.testing.assert_array_equal(found[0].reports["test"].each, found[1].reports["test"].each)
+
+
+def test_texts_that_share_no_word_have_no_yardstick() -> None:
+    texts = [chr(0x4E00 + number) * 3 for number in range(40)]
+    data = prepared(texts, ["a", "b"] * 20)
+    assert linear_yardstick(data, {"test": [Example("x", "a")]}) is None
