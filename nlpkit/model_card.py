@@ -27,6 +27,8 @@ def model_card(name: str, metadata: dict[str, Any], recipe: Recipe) -> str:
         read = f"of a text longer than {text.max_length} pieces the {_kept(text.truncation)} is read"
         kind = "bidirectional " if recipe.model.bidirectional else ""
         head = f" under {' and '.join(recipe.model.pooling)} pooling"
+        if "ngrams" in metadata:
+            head += f", beside a linear model of n-grams of up to {recipe.model.ngrams} pieces"
         limits = (
             "It knows the language and the kind of text that it was trained on, and answers with one of its labels "
             "whatever it is given. Its probabilities are as good as the calibration error says, on texts like those."
@@ -36,7 +38,12 @@ def model_card(name: str, metadata: dict[str, Any], recipe: Recipe) -> str:
                 "It knows the language and the kind of text that it was trained on. Each label has a threshold, chosen "
                 "where its F1 was highest on the validation split, so the figures there flatter a little more."
             )
-        elif (least := metadata.get("min_score")) is not None:
+        if "rare_weights" in metadata:
+            limits += (
+                " Labels that are rare are given more readily than their probabilities alone would have it, by as much "
+                "as was best for the validation split, so the figures there flatter a little more."
+            )
+        if not several and (least := metadata.get("min_score")) is not None:
             limits += (
                 f" `--min-score auto`, which is {least:.4f}, leaves texts without an answer below that score, from "
                 f"which on {recipe.training.selective_accuracy:.0%} or more of the answers were right on the "

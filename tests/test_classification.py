@@ -161,8 +161,17 @@ def test_class_weights_lift_a_rare_label() -> None:
     # of the texts with the sign in them one in five is rare
     texts = ["a sign"] * 40 + ["a blank"] * 120
     labels = ["rare"] * 8 + ["common"] * 152
-    assert small(epochs=6).fit(texts, labels).predict(["a sign", "a blank"]) == ["common", "common"]
+    plain = small(epochs=6).fit(texts, labels)
+    scores = plain.predict_proba(["a sign", "a blank"])
+    assert scores[:, 1].max() < 0.5
+    # though it may be given from a lower score on, by as much as its figures tell
+    weights = np.array([plain.metadata["rare_weights"][label] for label in plain.labels], np.float32)
+    assert weights[1] >= weights[0] == 1
+    assert plain.predict(["a sign", "a blank"]) == [plain.labels[i] for i in (scores * weights).argmax(1)]
+    assert plain.reports["validation"].weights == plain.metadata["rare_weights"]
     balanced = small(epochs=6, class_weights="balanced").fit(texts, labels)
+    found = balanced.predict_proba(["a sign", "a blank"])[:, 1]
+    assert found[1] < 0.5 < found[0]
     assert balanced.predict(["a sign", "a blank"]) == ["rare", "common"]
 
 

@@ -83,7 +83,9 @@ def test_training_leaves_a_whole_bundle(nlpkit: Command, trained: Path) -> None:
     card = (trained / "README.md").read_text(encoding="utf-8")
     assert card.startswith("# sentiment-made\n")
     assert f"{known['metrics']['validation']['accuracy']:.4f}" in card
-    assert "over 40 texts" in nlpkit("info", trained).stdout
+    shown = nlpkit("info", trained).stdout
+    assert "over 40 texts" in shown
+    assert "'lovely'" in next(line for line in shown.splitlines() if line.startswith("speaks for positive"))
 
 
 def test_evaluate_repeats_what_training_found(nlpkit: Command, trained: Path, reviews_csv: Path) -> None:

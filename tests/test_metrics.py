@@ -8,12 +8,15 @@ import pytest
 from nlpkit.intervals import share_interval
 from nlpkit.metrics import (
     Selective,
+    any_rare,
     best_thresholds,
     calibration_error,
+    called,
     classification_report,
     generation_report,
     labels_report,
     least_score,
+    rare_weights,
 )
 
 
@@ -58,10 +61,10 @@ def test_figures_are_scikit_learn_s(seed: int) -> None:
 
     probabilities, truth = random_answers(seed)
     report = classification_report(probabilities, truth, tuple("abcdef"))
-    called = probabilities.argmax(1)
-    assert report.macro_f1 == pytest.approx(metrics.f1_score(truth, called, average="macro"))
-    assert report.accuracy == pytest.approx(metrics.accuracy_score(truth, called))
-    given = metrics.precision_recall_fscore_support(truth, called, labels=range(6), zero_division=0)
+    answers = probabilities.argmax(1)
+    assert report.macro_f1 == pytest.approx(metrics.f1_score(truth, answers, average="macro"))
+    assert report.accuracy == pytest.approx(metrics.accuracy_score(truth, answers))
+    given = metrics.precision_recall_fscore_support(truth, answers, labels=range(6), zero_division=0)
     ours = [(scores.precision, scores.recall, scores.f1, scores.support) for scores in report.classes]
     np.testing.assert_allclose(ours, np.array(given).T)
 
@@ -222,3 +225,42 @@ def test_one_row_has_an_interval_that_json_can_hold() -> None:
     report = classification_report(np.array([[0.5, 0.5]]), np.array([0]), ("a", "b"))
     assert report.to_dict()["intervals"]["log_loss"] == pytest.approx([0, 2 * np.log(2)])
     assert "each" not in report.to_dict()
+
+
+def test_a_rare_class_is_called_where_that_is_best() -> None:
+    rng = np.random.default_rng(0)
+    truth = (rng.random(4_000) < 0.1).astype(int)
+    margin = rng.normal(1.5 * truth, 1)  # log-odds of one in ten are -2.2: it is seldom the likelier
+    rare = 1 / (1 + np.exp(2.2 + 1.125 - 1.5 * margin))
+    probabilities = np.stack([1 - rare, rare], 1)
+    shares = np.array([0.9, 0.1])
+    weights = rare_weights(probabilities, truth, shares)
+    assert weights is not None
+    assert weights[0] == 1
+    assert weights[1] > 1.5
+    plain = classification_report(probabilities, truth, ("a", "b"))
+    told = classification_report(probabilities, truth, ("a", "b"), weights=weights)
+    assert told.macro_f1 > plain.macro_f1 + 0.03
+    assert told.classes[1].recall > plain.classes[1].recall + 0.2
+    assert told.weights == {"a": 1.0, "b": pytest.approx(float(weights[1]))}
+    assert told.log_loss == plain.log_loss  # of the probabilities, which stay what they are
+    np.testing.assert_array_equal(told.each, called(probabilities, weights) == truth)
+    # what is sure of itself is believed at any weight
+    np.testing.assert_array_equal(called(np.array([[0.99, 0.01], [0.01, 0.99]]), weights), [0, 1])
+
+
+def test_classes_that_are_common_are_called_when_likeliest() -> None:
+    probabilities = np.tile([[0.6, 0.4]], (10, 1))
+    assert rare_weights(probabilities, np.arange(10) % 2, np.array([0.7, 0.3])) is None
+    assert rare_weights(np.full((9, 3), 1 / 3), np.arange(9) % 3, np.full(3, 1 / 3)) is None
+    assert any_rare(np.array([0.8, 0.2]))
+    assert not any_rare(np.array([0.75, 0.25]))
+
+
+def test_a_least_score_is_of_the_class_that_is_called() -> None:
+    probabilities, truth = np.array([[0.6, 0.4], [0.9, 0.1], [0.7, 0.3]]), np.array([1, 0, 0])
+    weights = np.array([1.0, 2.0])
+    assert least_score(probabilities, truth, 1.0, weights) == pytest.approx(0.4)
+    report = classification_report(probabilities, truth, ("a", "b"), 0.5, weights)
+    assert report.accuracy == 1
+    assert report.selective == Selective(0.5, 2 / 3, 1.0)

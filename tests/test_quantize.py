@@ -27,7 +27,7 @@ def test_rows_come_back_to_within_half_a_scale() -> None:
 @pytest.fixture(scope="module")
 def model() -> TextClassifier:
     texts, labels = zip(*made_reviews(200), strict=True)
-    return TextClassifier(epochs=2, vocab_size=300, units=32, embedding_size=32).fit(texts, labels)
+    return TextClassifier(epochs=2, vocab_size=300, units=64, embedding_size=64).fit(texts, labels)
 
 
 def test_answers_are_nearly_the_same_and_do_not_depend_on_the_batch(model: TextClassifier) -> None:

@@ -135,7 +135,7 @@ def test_the_network_holds_the_same_weights(model: TextClassifier) -> None:
 
 def test_thresholds_bring_more_than_one_half_on_rare_labels() -> None:
     texts, labels = made_topics(1_200, share=0.06)
-    model = TextClassifier(epochs=2, **SMALL).fit(texts, labels)
+    model = TextClassifier(epochs=2, ngrams=0, **SMALL).fit(texts, labels)  # whose scores are low after so little
     texts, labels = made_topics(1_000, seed=5, share=0.06)
     found = model.evaluate(texts, labels)
     truth = np.array([[label in given for label in model.labels] for given in labels])

@@ -50,7 +50,7 @@ def info(bundle: Path = typer.Argument(help="A bundle's folder."), as_json: Json
             table.add_row(split, f"{figures}, over {scores[counted]:,} {unit}")
         if ngrams := known.get("ngrams"):
             parts = ", ".join(f"{name} {figure:.4f}" for name, figure in ngrams["validation"].items())
-            table.add_row("parts", f"{parts}, on validation")
+            table.add_row("parts", f"{ngrams['figure'].replace('_f1', ' F1')} on validation: {parts}")
             for label, heaviest in ngrams["heaviest"].items():
                 table.add_row(f"speaks for {label}", ", ".join(map(repr, heaviest)))
         table.add_row("files", ", ".join(f"{name} {size / 1e3:,.0f} kB" for name, size in sizes.items()))

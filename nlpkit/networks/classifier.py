@@ -18,7 +18,15 @@ from nlpkit.layers.embedding import Embedding
 from nlpkit.layers.ngrams import Ngrams
 from nlpkit.layers.pooling import Pooling
 from nlpkit.layers.stack import LSTMStack
-from nlpkit.metrics import any_rare, best_thresholds, classification_report, labels_report, least_score, rare_weights
+from nlpkit.metrics import (
+    any_rare,
+    best_thresholds,
+    called,
+    classification_report,
+    labels_report,
+    least_score,
+    rare_weights,
+)
 from nlpkit.networks.bundling import bundle_network, hold_to_network
 from nlpkit.recipe import ClassificationRecipe, ClassifierSection
 from nlpkit.runtime.classify import predict_corpus
@@ -28,7 +36,7 @@ from nlpkit.training.fit import fit
 from nlpkit.training.length import run_length
 from nlpkit.training.linear import column_count
 from nlpkit.training.ngrams import best_weights, fit_ngrams
-from nlpkit.training.progress import Row
+from nlpkit.training.progress import Row, validation_row
 from nlpkit.training.run import Run
 from nlpkit.training.schedule import make_optimizer
 
@@ -194,9 +202,15 @@ def _joined(
     weights = model.weights
     joined.get_layer("ngrams").assign(replace(weights, kernel=second * weights.kernel))
     parts = {"sequence": sequence, "ngrams": ngrams, "together": first * sequence + second * ngrams}
-    reached = {name: _figure(logits, truth, several=several) for name, logits in parts.items()}
-    told = {"buckets": buckets, "weights": {"sequence": first, "ngrams": second}, "validation": reached}
-    return joined, {"ngrams": {**told, "heaviest": model.heaviest}}
+    figure, judge = _judge(data)
+    told = {
+        "buckets": buckets,
+        "weights": {"sequence": first, "ngrams": second},
+        "figure": figure,
+        "validation": {name: judge(logits) for name, logits in parts.items()},
+        "heaviest": model.heaviest,
+    }
+    return joined, {"ngrams": told}
 
 
 def _logits(probabilities: np.ndarray, *, several: bool) -> np.ndarray:
@@ -206,13 +220,27 @@ def _logits(probabilities: np.ndarray, *, several: bool) -> np.ndarray:
     return found
 
 
-def _figure(logits: np.ndarray, truth: np.ndarray, *, several: bool) -> float:
-    """Accuracy; of several labels a text the micro F1, with the best threshold for each."""
-    if not several:
-        return float((logits.argmax(-1) == truth).mean())
-    names = tuple(map(str, range(logits.shape[1])))
-    probabilities = 1 / (1 + np.exp(-logits))
-    return labels_report(probabilities, truth, names, best_thresholds(probabilities, truth)).micro_f1
+def _judge(data: PreparedData) -> tuple[str, Callable[[np.ndarray], float]]:
+    """The name of a report's figure that tells parts apart, and what it is for logits [texts, classes] of the
+    validation split: macro F1 where a label is rare, which accuracy would not show."""
+    truth, names = np.asarray(data.validation.labels), data.labels
+
+    def micro_f1(logits: np.ndarray) -> float:
+        probabilities = 1 / (1 + np.exp(-logits))
+        return labels_report(probabilities, truth, names, best_thresholds(probabilities, truth)).micro_f1
+
+    def accuracy(logits: np.ndarray) -> float:
+        return float((called(logits) == truth).mean())
+
+    def macro_f1(logits: np.ndarray) -> float:
+        odds = np.exp(logits - logits.max(-1, keepdims=True))
+        probabilities = odds / odds.sum(-1, keepdims=True)
+        weights = rare_weights(probabilities, truth, data.shares())
+        return classification_report(probabilities, truth, names, weights=weights).macro_f1
+
+    if data.several:
+        return "micro_f1", micro_f1
+    return ("macro_f1", macro_f1) if any_rare(data.shares()) else ("accuracy", accuracy)
 
 
 def _operating_points(graph: bytes, recipe: ClassificationRecipe, data: PreparedData) -> dict[str, Any]:
@@ -302,18 +330,13 @@ class TrainingBatches:
         balanced = self.recipe.training.class_weights == "balanced"
         if self.data.several:
             found = labels_report(probabilities, truth, names, best_thresholds(probabilities, truth))
-            return {
-                "val_loss": found.log_loss,
-                "val_micro_f1": found.micro_f1,
-                "val_subset_accuracy": found.subset_accuracy,
-                "score": (found.macro_f1 if balanced else found.micro_f1) - 1e-6 * found.log_loss,
-            }
+            row = validation_row(
+                found, val_loss="log_loss", val_micro_f1="micro_f1", val_subset_accuracy="subset_accuracy"
+            )
+            return row | {"score": (found.macro_f1 if balanced else found.micro_f1) - 1e-6 * found.log_loss}
         report = classification_report(probabilities, truth, names)
         score = np.mean([scores.recall for scores in report.classes]) if balanced else report.accuracy
         if not balanced and any_rare(self.data.shares()):
             score = -report.log_loss  # a network that never gives a rare label has a high accuracy
-        return {
-            "val_loss": report.log_loss,
-            "val_accuracy": report.accuracy,
-            "score": float(score) - 1e-6 * report.log_loss,  # of equals, the surer one
-        }
+        row = validation_row(report, val_loss="log_loss", val_accuracy="accuracy")
+        return row | {"score": float(score) - 1e-6 * report.log_loss}  # of equals, the surer one

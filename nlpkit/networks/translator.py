@@ -12,6 +12,7 @@ from nlpkit.bundle import Bundle
 from nlpkit.data.batching import Batch, pad, plan_pairs
 from nlpkit.data.dataset import Dataset, Pair
 from nlpkit.data.pairs import PreparedPairs
+from nlpkit.intervals import mean_interval
 from nlpkit.layers.attention import AttentionDecoder
 from nlpkit.layers.dropout import WordDropout
 from nlpkit.layers.lexicon import Lexicon
@@ -26,7 +27,7 @@ from nlpkit.runtime.translate import TranslatorSessions, forced_log_probabilitie
 from nlpkit.tokenizer import BOS, EOS
 from nlpkit.training.fit import fit
 from nlpkit.training.length import run_length
-from nlpkit.training.progress import Row
+from nlpkit.training.progress import MARGIN, Row, validation_row
 from nlpkit.training.run import Run
 from nlpkit.training.schedule import make_optimizer
 
@@ -229,15 +230,16 @@ class PairBatches:
         report = translation_report(
             [tokenizer.decode(best[0].ids) for best in found],
             [held_out.target.text(row) for row in range(len(held_out))],
-            resamples=0,
+            resamples=100,
         )
-        nats = float(forced_nats([sessions], sources, targets).sum()) / sum(len(target) + 1 for target in targets)
+        each = forced_nats([sessions], sources, targets) / np.mean([len(target) + 1 for target in targets])
+        nats, (low, high) = float(each.mean()), mean_interval(each)  # a token's
+        row = validation_row(report, val_bleu="bleu", val_chrf="chrf", val_exact="exact_match")
+        # BLEU is zero until four words in a row are right, and says little of one-word sentences
         return {
             "val_nats": nats,
-            "val_bleu": report.bleu,
-            "val_chrf": report.chrf,
-            "val_exact": report.exact_match,
-            # BLEU is zero until four words in a row are right, and says little of one-word sentences
+            "val_nats" + MARGIN: (high - low) / 2,
+            **row,
             "score": report.chrf - 1e-3 * nats,  # of equals, the surer one
         }
 

@@ -270,12 +270,10 @@ class TextClassifier(RowTask[ClassificationRecipe]):
     def parts_told(self) -> str | None:
         if "ngrams" not in self.metadata:
             return None
-        reached = self.metadata["ngrams"]["validation"]
-        figure = "micro F1" if self.several else "accuracy"
-        sequence, ngrams, together = (f"{reached[part]:.4f}" for part in ("sequence", "ngrams", "together"))
-        return (
-            f"on validation: {figure} {sequence} by the sequence alone, {ngrams} by n-grams alone, {together} by both"
-        )
+        told = self.metadata["ngrams"]
+        figure = told["figure"].replace("_f1", " F1")
+        sequence, ngrams, both = (f"{told['validation'][part]:.4f}" for part in ("sequence", "ngrams", "together"))
+        return f"on validation: {figure} {sequence} by the sequence alone, {ngrams} by n-grams alone, {both} by both"
 
     def check(self) -> None:
         self._session.expect(ids=(None, None), lengths=(None,), probabilities=(None, len(self.labels)))
