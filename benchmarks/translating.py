@@ -18,6 +18,7 @@ import nlpkit
 from nlpkit.data.batching import pad, sorted_batches
 from nlpkit.decoding.beam import Step, beam_search
 from nlpkit.layers.attention import AttentionDecoder
+from nlpkit.lexicon import FOLDS
 from nlpkit.quiet import import_keras
 from nlpkit.tokenizer import BOS, EOS, PAD, UNK
 
@@ -68,6 +69,9 @@ class KerasTranslator:
             "lengths": tf.TensorSpec([None], tf.int32),
             "target": tf.TensorSpec([None, None], tf.int32),
         }
+        self.lexicon = translator.recipe.model.lexicon
+        if self.lexicon:
+            spec["fold"] = tf.TensorSpec([None], tf.int32)
         self.call = tf.function(lambda given: network(given, training=False)[:, -1], input_signature=[spec])
 
     def translate(self, texts: list[str], beam: int) -> list[str]:
@@ -88,7 +92,10 @@ class KerasTranslator:
             written = np.concatenate([written[parents.reshape(-1)], tokens.reshape(-1, 1).astype(np.int32)], axis=1)
             each = tokens.shape[1]
             source, counts = np.repeat(ids, each, 0), np.repeat(lengths, each)
-            scores = np.array(self.call({"source": source, "lengths": counts, "target": written}))
+            given = {"source": source, "lengths": counts, "target": written}
+            if self.lexicon:
+                given["fold"] = np.full(len(source), FOLDS, np.int32)
+            scores = np.array(self.call(given))
             scores -= scores.max(-1, keepdims=True)
             chances = scores - np.log(np.exp(scores).sum(-1, keepdims=True))
             chances[:, [PAD, UNK, BOS]] = -np.inf

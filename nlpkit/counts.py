@@ -185,9 +185,8 @@ class WeightedCounts:
     def scores(self, logits: np.ndarray, contexts: np.ndarray) -> np.ndarray:
         """Scores of what is next, float64 [rows, vocabulary], from a network's logits [rows, vocabulary] and contexts
         [rows, order]."""
-        longest = contexts.max(-1)
-        counts = np.log(self.ngrams.distribution(contexts))
-        scores: np.ndarray = self._own[0, longest] * logits + self._own[1, longest] * counts
+        network, counts = self._own[:, contexts.max(-1)]
+        scores: np.ndarray = network * logits + counts * np.log(self.ngrams.distribution(contexts))
         return scores
 
     def to_bytes(self) -> bytes:

@@ -21,11 +21,11 @@ def share_interval(hits: int, rows: int) -> Interval:
 
 
 def mean_interval(values: np.ndarray) -> Interval:
-    """Of the mean of values [rows], by the normal distribution; a single row, whose spread is not known, may be off by
-    all of it."""
+    """Of the mean of values [rows], by the normal distribution, but not below zero where no value is; a single row,
+    whose spread is not known, may be off by all of it."""
     mean = float(values.mean())
     half = _Z * float(values.std(ddof=1)) / len(values) ** 0.5 if len(values) > 1 else abs(mean)
-    return mean - half, mean + half
+    return max(mean - half, min(0.0, float(values.min()))), mean + half
 
 
 def resampled_interval(figure: Callable[[np.ndarray], np.ndarray], rows: np.ndarray, found: float) -> Interval:

@@ -135,6 +135,7 @@ class TranslatorSection(StackSection):
     cell: Literal["lstm"] = "lstm"
     attention: Literal["general", "additive"] = "general"
     input_feeding: bool = True
+    lexicon: bool = False
 
 
 Passes = Annotated[int, Field(ge=1, le=100_000)]

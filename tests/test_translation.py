@@ -17,6 +17,7 @@ from nlpkit import TextClassifier, Translator
 from nlpkit.decoding.beam import Hypothesis, Ranking
 from nlpkit.errors import BundleError, DataError, UsageError
 from nlpkit.layers.attention import AttentionDecoder
+from nlpkit.lexicon import FOLDS
 from nlpkit.metrics import _bleu_interval, bleu_counts, translation_report
 from nlpkit.networks.translator import build_translator, export_translator
 from nlpkit.recipe import TranslatorSection
@@ -147,7 +148,11 @@ def busy(**settings: Any) -> Translator:
     return small(**dropout, layers=2, units=8, attention="additive", **settings)
 
 
-@pytest.mark.parametrize("settings", [{"attention": "additive"}, {"input_feeding": False}, {"layers": 2}], ids=str)
+@pytest.mark.parametrize(
+    "settings",
+    [{"attention": "additive"}, {"input_feeding": False, "lexicon": False}, {"layers": 2}],
+    ids=str,
+)
 def test_every_shape_learns(settings: dict[str, Any]) -> None:
     assert small(epochs=10, **settings).fit(SOURCES, TARGETS).reports["validation"].chrf > 60
 
@@ -381,13 +386,21 @@ def test_an_ensemble_of_ensembles_has_all_members(model: Translator, tmp_path: P
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("settings", [{}, {"attention": "additive", "layers": 2}, {"input_feeding": False}], ids=str)
+@pytest.mark.parametrize(
+    "settings",
+    [{}, {"attention": "additive", "layers": 2, "lexicon": True}, {"input_feeding": False}, {"lexicon": True}],
+    ids=str,
+)
 def test_the_graphs_answer_as_the_network(settings: dict[str, Any]) -> None:
     keras.utils.set_random_seed(1)
     section = TranslatorSection(units=6, embedding_size=5, **settings)
     network = build_translator(section, 30)
     rng = np.random.default_rng(0)
     network.set_weights([rng.normal(0, 0.5, w.shape).astype(np.float32) for w in network.get_weights()])
+    if section.lexicon:
+        tables = [rng.integers(0, 30, (180, 4)), rng.random((180, 4))]
+        tables[1][::30] = 0  # padding's
+        network.get_layer("lexicon").set_weights(tables)
     sources = [rng.integers(4, 30, n).astype(np.int32) for n in (3, 7, 1)]
     targets = rng.integers(4, 30, (3, 5)).astype(np.int32)
     found, _ = forced_log_probabilities(
@@ -395,6 +408,8 @@ def test_the_graphs_answer_as_the_network(settings: dict[str, Any]) -> None:
     )
     for row, (source, target) in enumerate(zip(sources, targets, strict=True)):  # alone, and without padding
         given = {"source": source[None], "lengths": np.array([len(source)], np.int32), "target": target[None]}
+        if section.lexicon:
+            given["fold"] = np.array([FOLDS])
         expected = ops.convert_to_numpy(ops.log_softmax(network(given)))
         np.testing.assert_allclose(found[row], expected[0], atol=1e-5)
 
@@ -422,7 +437,7 @@ def by_hand(layer: AttentionDecoder, vectors: np.ndarray, memory: np.ndarray) ->
         shares = np.exp(np.array(energy).reshape(-1))
         context = (shares / shares.sum()) @ memory
         fed = np.tanh(np.concatenate([context, h]) @ w["combine_kernel"] + w["combine_bias"])
-        outputs.append(fed)
+        outputs.append(fed + context[-layer.size :] * w["lexicon_scale"] if layer.lexicon else fed)
     assert h.shape == (units,)
     return np.array(outputs)
 
@@ -431,7 +446,7 @@ def by_hand(layer: AttentionDecoder, vectors: np.ndarray, memory: np.ndarray) ->
 @pytest.mark.parametrize("input_feeding", [True, False])
 def test_the_decoder_layer_against_one_by_hand(attention: Any, input_feeding: bool) -> None:
     keras.utils.set_random_seed(2)
-    layer = AttentionDecoder(4, 1, 3, attention=attention, input_feeding=input_feeding)
+    layer = AttentionDecoder(4, 1, 3, attention=attention, input_feeding=input_feeding, lexicon=input_feeding)
     rng = np.random.default_rng(1)
     vectors, memory = rng.normal(size=(2, 6, 3)).astype("f"), rng.normal(size=(2, 5, 7)).astype("f")
     lengths = np.array([5, 2], np.int32)

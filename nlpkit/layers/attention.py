@@ -18,6 +18,10 @@ class AttentionDecoder(keras.layers.Layer):
     `additive` ones v tanh(W h + U m) (Bahdanau et al., 2015); what is found there, c, makes with it the attentional
     vector tanh(V [c, h]), which with `input_feeding` the next step is given too. The first state is made of the mean
     of the encoder's outputs.
+
+    With `lexicon` the last `size` features of the encoder's outputs are the embeddings of what each source token is
+    likely translated as, and what attention finds of them is added to the attentional vector, each feature by a weight
+    of its own, so that the way from a word to its translation is short (Arthur et al., 2016; Nguyen & Chiang, 2018).
     """
 
     def __init__(
@@ -28,13 +32,14 @@ class AttentionDecoder(keras.layers.Layer):
         *,
         attention: Literal["general", "additive"] = "general",
         input_feeding: bool = True,
+        lexicon: bool = False,
         dropout: float = 0.0,
         **kwargs: Any,
     ) -> None:
         """`dropout` falls on the attentional vectors, those fed to the next step too, the same at every step."""
         super().__init__(**kwargs)
         self.units, self.layers, self.size = units, layers, size
-        self.attention, self.input_feeding, self.dropout = attention, input_feeding, dropout
+        self.attention, self.input_feeding, self.lexicon, self.dropout = attention, input_feeding, lexicon, dropout
         self.dropout_seed = keras.random.SeedGenerator()
 
     def build(self, vectors_shape: Any, memory_shape: Any, *_: Any, **__: Any) -> None:
@@ -61,6 +66,8 @@ class AttentionDecoder(keras.layers.Layer):
             self.score_vector = weight("score_vector", self.units, 1)
         self.combine_kernel = weight("combine_kernel", memory + self.units, self.size)
         self.combine_bias = weight("combine_bias", self.size, initializer="zeros")
+        if self.lexicon:
+            self.lexicon_scale = weight("lexicon_scale", self.size, initializer="ones")
         self.built = True
 
     def call(self, vectors: Any, memory: Any, lengths: Any, training: bool = False) -> Any:
@@ -79,7 +86,7 @@ class AttentionDecoder(keras.layers.Layer):
             kept = keras.random.dropout(kept, self.dropout, seed=self.dropout_seed)
 
         def step(carry: Any, x: Any) -> Any:
-            states, fed = list(carry[:-1]), carry[-1]
+            states, fed = list(carry[:-2]), carry[-2]
             below = ops.concatenate([fed, states[0]], -1) if self.input_feeding else states[0]
             gates = x + ops.matmul(below, first[features:])
             for number in range(self.layers):
@@ -97,10 +104,11 @@ class AttentionDecoder(keras.layers.Layer):
             shares = ops.exp(ops.log_softmax(scores + mask))  # Keras' softmax warns of a source of one step
             found = ops.matmul(shares, memory)[:, 0]
             fed = ops.tanh(ops.matmul(ops.concatenate([found, h], -1), self.combine_kernel) + self.combine_bias) * kept
-            carry = (*states, fed)
+            given = fed + found[:, -self.size :] * self.lexicon_scale if self.lexicon else fed
+            carry = (*states, fed, given)
             return carry, carry
 
-        _, outputs = ops.scan(step, (*states, fed), projected)
+        _, outputs = ops.scan(step, (*states, fed, fed), projected)
         return ops.transpose(outputs[-1], (1, 0, 2))
 
     def compute_output_shape(self, vectors_shape: Any, *_: Any, **__: Any) -> Any:
@@ -114,6 +122,7 @@ class AttentionDecoder(keras.layers.Layer):
             "size": self.size,
             "attention": self.attention,
             "input_feeding": self.input_feeding,
+            "lexicon": self.lexicon,
             "dropout": self.dropout,
         }
 

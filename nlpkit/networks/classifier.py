@@ -36,7 +36,7 @@ from nlpkit.training.fit import fit
 from nlpkit.training.length import run_length
 from nlpkit.training.linear import column_count
 from nlpkit.training.ngrams import best_weights, fit_ngrams
-from nlpkit.training.progress import Row
+from nlpkit.training.progress import Row, validation_row
 from nlpkit.training.run import Run
 from nlpkit.training.schedule import make_optimizer
 
@@ -330,18 +330,13 @@ class TrainingBatches:
         balanced = self.recipe.training.class_weights == "balanced"
         if self.data.several:
             found = labels_report(probabilities, truth, names, best_thresholds(probabilities, truth))
-            return {
-                "val_loss": found.log_loss,
-                "val_micro_f1": found.micro_f1,
-                "val_subset_accuracy": found.subset_accuracy,
-                "score": (found.macro_f1 if balanced else found.micro_f1) - 1e-6 * found.log_loss,
-            }
+            row = validation_row(
+                found, val_loss="log_loss", val_micro_f1="micro_f1", val_subset_accuracy="subset_accuracy"
+            )
+            return row | {"score": (found.macro_f1 if balanced else found.micro_f1) - 1e-6 * found.log_loss}
         report = classification_report(probabilities, truth, names)
         score = np.mean([scores.recall for scores in report.classes]) if balanced else report.accuracy
         if not balanced and any_rare(self.data.shares()):
             score = -report.log_loss  # a network that never gives a rare label has a high accuracy
-        return {
-            "val_loss": report.log_loss,
-            "val_accuracy": report.accuracy,
-            "score": float(score) - 1e-6 * report.log_loss,  # of equals, the surer one
-        }
+        row = validation_row(report, val_loss="log_loss", val_accuracy="accuracy")
+        return row | {"score": float(score) - 1e-6 * report.log_loss}  # of equals, the surer one

@@ -15,6 +15,7 @@ from nlpkit.errors import DataError
 from nlpkit.layers.dropout import WordDropout
 from nlpkit.layers.penalty import ActivationPenalty
 from nlpkit.layers.stack import LSTMStack
+from nlpkit.metrics import generation_report
 from nlpkit.networks.bundling import bundle_network, hold_to_network
 from nlpkit.recipe import GenerationRecipe, GeneratorSection
 from nlpkit.runtime.generate import LanguageModel, zero_state
@@ -23,7 +24,7 @@ from nlpkit.runtime.session import Session
 from nlpkit.tokenizer import BOS
 from nlpkit.training.fit import fit
 from nlpkit.training.length import run_length
-from nlpkit.training.progress import Row
+from nlpkit.training.progress import Row, validation_row
 from nlpkit.training.run import Run
 from nlpkit.training.schedule import make_optimizer
 
@@ -202,8 +203,8 @@ class StreamBatches:
 
     def validate(self, network: keras.Model) -> Row:
         model = LanguageModel(Session(export_generator(network.core, self.recipe.model), threads=0))
-        nats = float(model.nats(self.data.validation.ids).sum()) / max(1, self.data.validation.characters)
-        return {"val_nats": nats, "score": -nats}
+        report = generation_report(model.nats(self.data.validation.ids), max(1, self.data.validation.characters))
+        return validation_row(report, val_nats="nats_per_character") | {"score": -report.nats_per_character}
 
     def _first(self, epoch: int) -> int:
         rng = np.random.default_rng([self.recipe.training.seed, epoch])

@@ -12,9 +12,12 @@ from nlpkit.bundle import Bundle
 from nlpkit.data.batching import Batch, pad, plan_pairs
 from nlpkit.data.dataset import Dataset, Pair
 from nlpkit.data.pairs import PreparedPairs
+from nlpkit.intervals import mean_interval
 from nlpkit.layers.attention import AttentionDecoder
 from nlpkit.layers.dropout import WordDropout
+from nlpkit.layers.lexicon import Lexicon
 from nlpkit.layers.stack import LSTMStack
+from nlpkit.lexicon import FOLDS, fold_lexicon
 from nlpkit.metrics import translation_report
 from nlpkit.networks.bundling import bundle_network, hold_to_network
 from nlpkit.recipe import TranslationRecipe, TranslatorSection
@@ -24,14 +27,16 @@ from nlpkit.runtime.translate import TranslatorSessions, forced_log_probabilitie
 from nlpkit.tokenizer import BOS, EOS
 from nlpkit.training.fit import fit
 from nlpkit.training.length import run_length
-from nlpkit.training.progress import Row
+from nlpkit.training.progress import MARGIN, Row, validation_row
 from nlpkit.training.run import Run
 from nlpkit.training.schedule import make_optimizer
 
 
 def build_translator(section: TranslatorSection, vocab_size: int) -> keras.Model:
     """From {"source": int32 [batch, source steps], "lengths": int32 [batch], "target": int32 [batch, steps]} to logits
-    [batch, steps, vocabulary] for the token after each of the target's, which begins with the one for a beginning."""
+    [batch, steps, vocabulary] for the token after each of the target's, which begins with the one for a beginning.
+
+    With a lexicon, "fold" int32 [batch] is which of its tables to look into: FOLDS for texts of no training split."""
     source = keras.Input((None,), dtype="int32", name="source")
     lengths = keras.Input((), dtype="int32", name="lengths")
     target = keras.Input((None,), dtype="int32", name="target")
@@ -58,16 +63,21 @@ def build_translator(section: TranslatorSection, vocab_size: int) -> keras.Model
         name="stack",
     )(embedded(source, "source"), lengths)
     memory = keras.layers.SpatialDropout1D(section.output_dropout, name="memory_dropout")(memory)
+    inputs = {"source": source, "lengths": lengths, "target": target}
+    if section.lexicon:
+        inputs["fold"] = keras.Input((), dtype="int32", name="fold")
+        ids, chances = Lexicon(vocab_size, name="lexicon")(source, inputs["fold"])
+        memory = ops.concatenate([memory, ops.sum(embedding(ids) * chances[..., None], axis=-2)], axis=-1)
     x = AttentionDecoder(
         section.units,
         section.layers,
         section.embedding_size,
         attention=section.attention,
         input_feeding=section.input_feeding,
+        lexicon=section.lexicon,
         dropout=section.output_dropout,
         name="decoder",
     )(embedded(target, "target"), memory, lengths)
-    inputs = {"source": source, "lengths": lengths, "target": target}
     return keras.Model(inputs, embedding(x, reverse=True), name="translator")
 
 
@@ -77,8 +87,16 @@ def export_translator(network: keras.Model, section: TranslatorSection) -> tuple
     embedding = array(network.get_layer("embedding").embeddings)
     decoder = network.get_layer("decoder")
     weights = {weight.name: array(weight) for weight in decoder.weights if "seed" not in weight.name}
+    lexicon = None
+    if section.lexicon:
+        ids, chances = (array(weight)[-len(embedding) :] for weight in network.get_layer("lexicon").weights)
+        lexicon = np.einsum("vke,vk->ve", embedding[ids], chances)
     encoder = encoder_graph(
-        embedding=embedding, layers=network.get_layer("stack").recurrent_weights(), cell=section.cell, decoder=weights
+        embedding=embedding,
+        layers=network.get_layer("stack").recurrent_weights(),
+        cell=section.cell,
+        decoder=weights,
+        lexicon=lexicon,
     )
     step = decoder_graph(
         embedding=embedding,
@@ -107,6 +125,10 @@ def compile_translator(recipe: TranslationRecipe, data: PreparedPairs, epochs: "
     """A fresh network for the data, seeded and ready to train."""
     random.seed(recipe.training.seed)  # from which Keras draws the seeds of all layers
     network = build_translator(recipe.model, len(data.tokenizer))
+    if recipe.model.lexicon:
+        sources, targets = ([side.row(i) for i in range(len(side))] for side in (data.train.source, data.train.target))
+        tables = fold_lexicon(sources, targets, len(data.tokenizer), recipe.training.seed)
+        network.get_layer("lexicon").set_weights(tables)
     network.compile(
         optimizer=make_optimizer(recipe.training, run_length(recipe.training, len(epochs.plan(0))).steps),
         loss=SmoothedCrossEntropy(recipe.training.label_smoothing),
@@ -141,6 +163,8 @@ def bundle_translator(
     sample = np.argsort(lengths, kind="stable")[:: max(1, len(lengths) // 16)][:16]
     sources, targets = ([side.row(row) for row in sample] for side in (data.validation.source, data.validation.target))
     given, _, _ = _teach(sources, targets)
+    if recipe.model.lexicon:
+        given["fold"] = np.full(len(sample), FOLDS, np.int32)
     expected = ops.convert_to_numpy(ops.softmax(network.predict_on_batch(given)))
     found, _ = forced_log_probabilities(sessions, sources, given["target"])
     hold_to_network([np.exp(found)], [expected])
@@ -186,7 +210,10 @@ class PairBatches:
                 sides.append([np.array(ids, np.int32) for ids in sampled])
             else:
                 sides.append([texts.row(row) for row in batch.rows])
-        return _teach(sides[0], sides[1], shape_rows=batch.shape_rows)
+        given, wanted, weights = _teach(sides[0], sides[1], shape_rows=batch.shape_rows)
+        if self.recipe.model.lexicon:
+            given["fold"] = np.resize(batch.rows % FOLDS, batch.shape_rows).astype(np.int32)
+        return given, wanted, weights
 
     def computed(self, batch: Batch) -> int:
         return batch.shape_rows * sum(_width(lengths[batch.rows]) for lengths in (self.source, self.target))
@@ -203,15 +230,16 @@ class PairBatches:
         report = translation_report(
             [tokenizer.decode(best[0].ids) for best in found],
             [held_out.target.text(row) for row in range(len(held_out))],
-            resamples=0,
+            resamples=100,
         )
-        nats = float(forced_nats([sessions], sources, targets).sum()) / sum(len(target) + 1 for target in targets)
+        each = forced_nats([sessions], sources, targets) / np.mean([len(target) + 1 for target in targets])
+        nats, (low, high) = float(each.mean()), mean_interval(each)  # a token's
+        row = validation_row(report, val_bleu="bleu", val_chrf="chrf", val_exact="exact_match")
+        # BLEU is zero until four words in a row are right, and says little of one-word sentences
         return {
             "val_nats": nats,
-            "val_bleu": report.bleu,
-            "val_chrf": report.chrf,
-            "val_exact": report.exact_match,
-            # BLEU is zero until four words in a row are right, and says little of one-word sentences
+            "val_nats" + MARGIN: (high - low) / 2,
+            **row,
             "score": report.chrf - 1e-3 * nats,  # of equals, the surer one
         }
 

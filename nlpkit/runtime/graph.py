@@ -162,8 +162,10 @@ def encoder_graph(
     layers: Sequence[Sequence[RecurrentWeights]],
     cell: str,
     decoder: Mapping[str, np.ndarray],
+    lexicon: np.ndarray | None = None,
 ) -> bytes:
-    """A translator's encoder as a serialized ONNX model; `decoder` are the weights of an `AttentionDecoder` by name.
+    """A translator's encoder as a serialized ONNX model; `decoder` are the weights of an `AttentionDecoder` by name,
+    `lexicon` [vocabulary, size] the embeddings of what each token is likely translated as, zero for padding.
 
     It takes ids int32 [batch, steps] and lengths int32 [batch], each at least 1, and gives float32 memory [batch,
     steps, features], zero at padding, keys [batch, steps, units], which the decoder's queries are held against, and
@@ -175,6 +177,9 @@ def encoder_graph(
     x = graph.add("Gather", graph.constant(embedding), graph.add("Transpose", "ids", perm=[1, 0]))
     for directions in layers:
         x, _ = _joined(graph, recurrent_layer(graph, x, "lengths", directions, cell), directions)
+    if lexicon is not None:
+        words = graph.add("Gather", graph.constant(lexicon), graph.add("Transpose", "ids", perm=[1, 0]))
+        x = graph.add("Concat", x, words, axis=-1)
     mean = _mean(graph, x)
     graph.nodes.append(helper.make_node("Transpose", [x], ["memory"], perm=[1, 0, 2]))
     graph.nodes.append(helper.make_node("MatMul", ["memory", graph.constant(decoder["key_kernel"])], ["keys"]))
@@ -254,7 +259,12 @@ def decoder_graph(
     found = graph.add("Reshape", graph.add("MatMul", shares, "memory"), ints(-1, features))
     combined = graph.add("Concat", found, h, axis=-1)
     fed = graph.add("Tanh", graph.add("Gemm", combined, weight("combine_kernel"), weight("combine_bias")))
-    scores = graph.add("MatMul", fed, graph.add("Transpose", table, perm=[1, 0]))
+    given = fed
+    if "lexicon_scale" in decoder:
+        size = decoder["combine_bias"].shape[0]
+        words = graph.add("Slice", found, ints(features - size), ints(features), ints(1))
+        given = graph.add("Add", fed, graph.add("Mul", words, weight("lexicon_scale")))
+    scores = graph.add("MatMul", given, graph.add("Transpose", table, perm=[1, 0]))
     graph.nodes += [
         helper.make_node("LogSoftmax", [scores], ["log_probabilities"], axis=-1),
         helper.make_node("Concat", [graph.add("Unsqueeze", name, ints(0)) for name in states], ["next_state"], axis=0),

@@ -2,7 +2,7 @@
 
 import time
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from rich.console import Console
 from rich.progress import (
@@ -128,6 +128,18 @@ def _figures(row: Row) -> str:
     margins = {name.removesuffix(MARGIN): figures.pop(name) for name in row if name.endswith(MARGIN)}
     figures |= {name: f"{figures[name]} ± {margin}" for name, margin in margins.items()}
     return "  ".join(f"{name.replace('_', ' ')} {figure}" for name, figure in figures.items())
+
+
+def validation_row(report: Any, **figures: str) -> Row:
+    """An epoch's figures out of a report on the validation split, by the name of each there, and half the width of its
+    interval where it has one: `validation_row(report, val_accuracy="accuracy")`."""
+    row: Row = {}
+    for name, figure in figures.items():
+        row[name] = getattr(report, figure)
+        if figure in report.intervals:
+            low, high = report.intervals[figure]
+            row[name + MARGIN] = (high - low) / 2
+    return row
 
 
 def _roughly(seconds: float) -> str:

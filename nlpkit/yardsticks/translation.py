@@ -7,12 +7,12 @@ import numpy as np
 
 from nlpkit.data.dataset import Pair
 from nlpkit.data.pairs import PreparedPairs
+from nlpkit.lexicon import word_chances
 from nlpkit.metrics import translation_report
 from nlpkit.yardstick import Yardstick
 
 _MOST_CELLS = 10_000_000  # a token beside one of the other side: it is not to take longer than what it measures
 _AT_ONCE = 256  # texts looked up together: each may share a word with every text that is remembered
-_ITERATIONS = 10
 _WORD = re.compile(r"\w+|[^\w\s]")
 
 Translate = Callable[[Sequence[str]], list[str]]
@@ -42,38 +42,18 @@ def translation_yardstick(data: PreparedPairs, judged: Mapping[str, Iterable[Pai
 
 
 def word_table(sources: Sequence[str], targets: Sequence[str]) -> dict[str, str]:
-    """The likeliest translation of each word of the sources: IBM Model 1 (Brown et al., 1993), by expectation
-    maximization, with the empty word.
+    """The likeliest translation of each word of the sources, by IBM Model 1.
 
     Words differ by case: a language that has it tells the beginning of a sentence, and so often its subject, by it.
     """
-    ids: tuple[dict[str, int], dict[str, int]] = {"": 0}, {}
-    sides: list[tuple[np.ndarray, np.ndarray]] = []
-    for source, target in zip(sources, targets, strict=True):
-        given, found = (
-            np.array([known.setdefault(word, len(known)) for word in _WORD.findall(text)], np.int64)
-            for known, text in zip(ids, (source, target), strict=True)
-        )
-        sides.append((np.append(given, 0), found))
-    if not sum(len(found) for _, found in sides):
-        return {}
-    # a cell for each word of a target beside each of its source
-    words = len(ids[1])
-    pairs = np.concatenate([np.add.outer(found, given * words).reshape(-1) for given, found in sides])
-    widths = np.concatenate([np.full(len(found), len(given)) for given, found in sides])
-    place = np.repeat(np.arange(len(widths)), widths)  # which of all targets' words a cell is of
-    kinds, kind = np.unique(pairs, return_inverse=True)
-    given = kinds // words
-    chances = np.ones(len(kinds))  # of a target's word, given a source's
-    for _ in range(_ITERATIONS):
-        shares = chances[kind]
-        shares /= np.bincount(place, shares)[place]
-        counts = np.bincount(kind, shares)
-        chances = counts / np.bincount(given, counts)[given]
-    order = np.lexsort((chances, given))
-    best = order[np.append(given[order][1:] != given[order][:-1], True)]
-    names = [list(known) for known in ids]
-    return {names[0][kinds[cell] // words]: names[1][kinds[cell] % words] for cell in best}
+    known: dict[str, int] = {"": 0}
+    sides = [
+        [np.array([known.setdefault(word, len(known)) for word in _WORD.findall(text)], np.int64) for text in side]
+        for side in (sources, targets)
+    ]
+    names = list(known)
+    given, found, _ = word_chances(*sides)  # the likeliest last
+    return {names[source]: names[target] for source, target in zip(given, found, strict=True) if source}
 
 
 def _word_for_word(sources: Sequence[str], targets: Sequence[str]) -> Translate:
