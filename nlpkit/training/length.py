@@ -32,7 +32,8 @@ class RunLength:
             read = f"{self.epochs / self.parts:.2g} of a pass in {self.epochs} parts"
         else:
             read = f"{self.epochs} {'pass' if self.epochs == 1 else 'passes'}"
-        return f"{amount}: {read}, {self.steps:,} updates, {self.why}"
+        updates = f"{self.steps:,} {'update' if self.steps == 1 else 'updates'}"
+        return f"{amount}: {read}, {updates}, {self.why}"
 
 
 def run_length(section: TrainingSection, steps: int) -> RunLength:
