@@ -102,9 +102,9 @@ class _Metadata(_Part):
     epochs: _Count
     training_seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)]
     metrics: dict[str, dict[str, Any]]
-    yardstick: _Yardstick | None = None
-    ngrams: _Ngrams | None = None
-    rare_weights: dict[str, Annotated[float, Field(gt=0, allow_inf_nan=False)]] | None = None
+    yardstick: Annotated[_Yardstick, Field(default=None)]  # left out where there is none, but never null
+    ngrams: Annotated[_Ngrams, Field(default=None)]
+    rare_weights: Annotated[dict[str, Annotated[float, Field(gt=0, allow_inf_nan=False)]], Field(default=None)]
     versions: dict[str, str]
     sha256: dict[str, str]
 

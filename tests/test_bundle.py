@@ -65,6 +65,9 @@ def change_metadata(folder: Path, **values: Any) -> None:
         (lambda f: change_metadata(f, sha256={"../secret": "x"}), "outside the bundle"),
         (lambda f: change_metadata(f, data=made().metadata["data"] | {"columns": 3}), "damaged: data.columns"),
         (lambda f: change_metadata(f, data=made().metadata["data"] | {"columns": {"text": 3}}), "data.columns.text"),
+        (lambda f: change_metadata(f, yardstick=None), "damaged: yardstick"),
+        (lambda f: change_metadata(f, ngrams=None), "damaged: ngrams"),
+        (lambda f: change_metadata(f, rare_weights=None), "damaged: rare_weights"),
     ],
 )
 def test_damage_is_told(tmp_path: Path, damage: Any, message: str) -> None:

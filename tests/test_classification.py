@@ -100,14 +100,15 @@ def test_many_texts_are_answered_in_large_batches_as_each_alone(
 def test_batches_are_large_where_the_model_has_a_loop_and_the_texts_suffice(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("nlpkit.runtime.classify.cores", lambda: 2)
 
-    def rows(many_rows: int | None, texts: int, length: int) -> set[int]:
-        session = cast(Session, SimpleNamespace(many_rows=many_rows))
+    def rows(many_rows: int | None, texts: int, length: int, labels: int = 2) -> set[int]:
+        session = cast(Session, SimpleNamespace(many_rows=many_rows, shape=lambda _: ["batch", labels]))
         return {len(batch) for batch in plan_batches(session, [length] * texts)}
 
     assert rows(32, 1_280, 256) == {128}
     assert rows(32, 3_200, 1_024) == {64}  # of so long ones fewer
     assert rows(32, 200, 256) == {8}  # four batches a core would have fewer rows than the loop wants
     assert rows(None, 1_280, 256) == {8}
+    assert rows(32, 1_280, 256, labels=1_024) == {64}  # what n-grams keep for each label takes memory
 
 
 def test_padding_changes_nothing(model: TextClassifier) -> None:

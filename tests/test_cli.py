@@ -88,6 +88,15 @@ def test_training_leaves_a_whole_bundle(nlpkit: Command, trained: Path) -> None:
     assert "'lovely'" in next(line for line in shown.splitlines() if line.startswith("speaks for positive"))
 
 
+def test_what_looks_like_markup_is_shown_as_it_is(nlpkit: Command, trained: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(trained, folder)
+    known = json.loads((folder / "metadata.json").read_text())
+    known["ngrams"]["heaviest"]["positive"] = ["[/b]", "[bold]", ":heart:"]
+    (folder / "metadata.json").write_text(json.dumps(known))
+    assert "'[/b]', '[bold]', ':heart:'" in nlpkit("info", folder).stdout
+
+
 def test_evaluate_repeats_what_training_found(nlpkit: Command, trained: Path, reviews_csv: Path) -> None:
     known = json.loads((trained / "metadata.json").read_text())
     again = json.loads(nlpkit("evaluate", "--model", trained, "--json").stdout)

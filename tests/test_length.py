@@ -42,6 +42,15 @@ def test_every_size_of_data_gets_a_run() -> None:
         assert found.steps >= min(SECTION.updates, SECTION.max_epochs * steps)
 
 
+def test_a_run_of_fewer_updates_than_passes_has_an_update_in_each_epoch() -> None:
+    section = SECTION.model_copy(update={"updates": 3, "max_updates": 3})
+    for steps in range(2, 50):
+        found = run_length(section, steps)
+        plan = [Batch(np.array([row]), 1, 1) for row in range(steps)]
+        assert all(found.part(plan, epoch) for epoch in range(found.epochs))
+        assert found.epochs <= found.steps <= 3
+
+
 def test_passes_that_are_given_are_obeyed() -> None:
     section = SECTION.model_copy(update={"epochs": 2})
     for steps in (1, 100, 10_000):

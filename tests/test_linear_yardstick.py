@@ -80,6 +80,16 @@ def test_of_very_many_texts_some_are_taken_and_that_is_said(monkeypatch: pytest.
     np.testing.assert_array_equal(found[0].reports["test"].each, found[1].reports["test"].each)
 
 
+def test_of_many_labels_fewer_texts_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nlpkit.yardsticks.linear._MOST_TEXTS", 200)
+    monkeypatch.setattr("nlpkit.yardsticks.linear._MANY_LABELS", 3)
+    texts = [f"word{number % 6} and more" for number in range(300)]
+    data = prepared(texts, [text.split()[0] for text in texts])
+    found = linear_yardstick(data, {"test": [Example(text, text.split()[0]) for text in texts[:6]]})
+    assert found is not None
+    assert found.name.endswith(" on 100 of the texts")
+
+
 def test_texts_that_share_no_word_have_no_yardstick() -> None:
     texts = [chr(0x4E00 + number) * 3 for number in range(40)]
     data = prepared(texts, ["a", "b"] * 20)

@@ -144,6 +144,15 @@ def test_few_texts_leave_the_weights_as_expected() -> None:
     assert abs(b - 1) < 0.1
 
 
+def test_of_very_many_texts_some_tell(monkeypatch: pytest.MonkeyPatch) -> None:
+    good, truth = parts(4_000, 1, 1.0)
+    (every,), _ = best_weights([good], truth, [1.0], several=False)
+    quarter = best_weights([good[::4]], truth[::4], [1.0], several=False)
+    monkeypatch.setattr("nlpkit.training.ngrams._MOST_LOGITS", good.size // 4)
+    assert best_weights([good], truth, [1.0], several=False) == quarter
+    assert quarter[0] == pytest.approx([every], rel=0.1)
+
+
 def test_several_labels_have_weights_too() -> None:
     good, truth = parts(400, 1, 1.0)
     labels = np.stack([truth == 0, truth == 1], 1)
@@ -193,9 +202,15 @@ def test_a_network_with_n_grams_is_the_graph(model: TextClassifier) -> None:
 
     texts = negated(8, 3)[0]
     ids, lengths = pad([np.array(row) for row in model._tokenizer.encode(texts)])
-    logits = model.network().predict_on_batch({"ids": ids, "lengths": lengths})
+    network = model.network()
+    logits = network.predict_on_batch({"ids": ids, "lengths": lengths})
     odds = np.exp(logits - logits.max(1, keepdims=True))
     np.testing.assert_allclose(odds / odds.sum(1, keepdims=True), model.predict_proba(texts), atol=1e-5)
+    # the table and its hashing are no parameters that were trained
+    learnt = sum(weight.size for weight in network.get_weights()) - sum(
+        weight.size for weight in network.get_layer("ngrams").get_weights()
+    )
+    assert model.metadata["parameters"] == learnt
 
 
 def test_int8_leaves_the_n_grams_as_they_are(model: TextClassifier) -> None:

@@ -55,4 +55,5 @@ def info(bundle: Path = typer.Argument(help="A bundle's folder."), as_json: Json
                 table.add_row(f"speaks for {label}", ", ".join(map(repr, heaviest)))
         table.add_row("files", ", ".join(f"{name} {size / 1e3:,.0f} kB" for name, size in sizes.items()))
         table.add_row("made with", ", ".join(f"{name} {version}" for name, version in known["versions"].items()))
-    Console(highlight=False).print(table)
+    # what was learned of texts may look like markup
+    Console(highlight=False, markup=False, emoji=False).print(table)

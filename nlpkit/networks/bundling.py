@@ -2,6 +2,7 @@
 
 import csv
 import io
+import math
 import tempfile
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -40,7 +41,7 @@ def bundle_network(
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         **facts,
         "vocabulary": len(tokenizer),
-        "parameters": bare.count_params(),
+        "parameters": sum(math.prod(weight.shape) for weight in bare.trainable_weights),
         "epochs": len(history),
         "training_seconds": round(history[-1]["seconds"], 1),
         "metrics": {},

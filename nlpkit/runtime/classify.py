@@ -16,6 +16,7 @@ logger = logging.getLogger("nlpkit")
 
 _FEW_TOKENS = 2_048  # what a core's cache holds of an operator over all steps
 _MANY_TOKENS, _MOST_ROWS = 65_536, 128  # for a loop, which keeps nothing of a step: with more there is more padding
+_MOST_SCORES = 1 << 24  # of tokens for labels, which n-grams keep
 
 
 def predict_texts(
@@ -50,7 +51,8 @@ def predict_corpus(session: Session, texts: Texts, section: ClassifierTokenizer)
 def plan_batches(session: Session, lengths: Sequence[int]) -> list[np.ndarray]:
     """Row numbers in batches of like length that suit the model: large ones if it runs many rows in a loop, and there
     are rows enough for four such batches a core."""
-    tokens = min(_MANY_TOKENS, sum(lengths) // (4 * cores()))
+    most = min(_MANY_TOKENS, _MOST_SCORES // int(session.shape("probabilities")[-1]))
+    tokens = min(most, sum(lengths) // (4 * cores()))
     if session.many_rows is None or tokens < session.many_rows * max(lengths):
         return sorted_batches(lengths, _FEW_TOKENS)
     return sorted_batches(lengths, tokens, _MOST_ROWS)

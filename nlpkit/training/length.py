@@ -32,7 +32,8 @@ class RunLength:
             read = f"{self.epochs / self.parts:.2g} of a pass in {self.epochs} parts"
         else:
             read = f"{self.epochs} {'pass' if self.epochs == 1 else 'passes'}"
-        return f"{amount}: {read}, {self.steps:,} updates, {self.why}"
+        updates = f"{self.steps:,} {'update' if self.steps == 1 else 'updates'}"
+        return f"{amount}: {read}, {updates}, {self.why}"
 
 
 def run_length(section: TrainingSection, steps: int) -> RunLength:
@@ -43,7 +44,7 @@ def run_length(section: TrainingSection, steps: int) -> RunLength:
     passes = min(max(math.ceil(section.updates / steps), section.min_epochs), section.max_epochs)
     if passes * steps > section.max_updates:
         affordable = section.max_updates / steps
-        parts = max(1, math.ceil(section.min_epochs / affordable))
+        parts = min(steps, math.ceil(section.min_epochs / affordable))  # of an update at least
         epochs = max(1, int(affordable * parts))
         return RunLength(epochs, parts, epochs * (steps // parts), "the most that training.max_updates allows")
     if passes == section.min_epochs:

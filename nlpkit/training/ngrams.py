@@ -26,11 +26,12 @@ _FEW_TOKENS = 2_000_000  # up to so many the data are few
 _FOLDS = 5
 _STRENGTH = 0.1  # C of logistic regression
 _LEAST_BUCKETS, _MOST_BYTES = 1 << 12, 1_500_000  # of the table
+_MOST_LOGITS = 1 << 23  # of a part, by which the parts are weighed
 _HEAVIEST = 15  # n-grams that are named for a label
 
 
 @dataclass(frozen=True)
-class NgramModel:
+class FittedNgrams:
     """What was fitted: the weights, the bias float32 [classes], and each label's n-grams of most weight."""
 
     weights: NgramWeights
@@ -44,7 +45,7 @@ class NgramModel:
         return scores
 
 
-def fit_ngrams(recipe: ClassificationRecipe, data: PreparedData) -> NgramModel:
+def fit_ngrams(recipe: ClassificationRecipe, data: PreparedData) -> FittedNgrams:
     """A model of n-grams of up to the recipe's `model.ngrams` pieces, fitted on the train split, the same every time.
 
     Where the data are few, it learns from which n-grams a text has, and its scale is the one that suits texts that it
@@ -75,7 +76,7 @@ def fit_ngrams(recipe: ClassificationRecipe, data: PreparedData) -> NgramModel:
     order = np.argsort(np.abs(weights).max(1, initial=0) * np.sqrt(counts.getnnz(0)), kind="stable")
     bucket, mark = place_of(keys[order], buckets)
     marks[bucket], table[bucket] = mark, np.rint(weights[order] / grid)
-    return NgramModel(
+    return FittedNgrams(
         weights=NgramWeights(codes, marks, table, (scale * grid[:, None] * spread).astype(np.float32)),
         bias=(scale * bias @ spread).astype(np.float32),
         heaviest=_heaviest(keys, weights @ spread, rows, codes, alike, data),
@@ -99,7 +100,9 @@ def best_weights(
     """
     from scipy.optimize import minimize
 
-    logits = np.stack(parts).astype(np.float64)
+    every = -(-parts[0].size // _MOST_LOGITS)  # of very many texts some tell as well
+    truth = np.asarray(truth)[::every]
+    logits = np.stack([part[::every] for part in parts]).astype(np.float64)
     if several:
         wanted = np.asarray(truth, np.float64)
     else:

@@ -21,7 +21,8 @@ from nlpkit.metrics import (
 from nlpkit.training.linear import column_count, fit_linear, logits_from, targets_of
 from nlpkit.yardstick import Yardstick
 
-_MOST_TEXTS = 50_000  # to fit on: a yardstick is not to take longer than what it measures
+_MOST_TEXTS = 50_000  # to fit on: a yardstick is not to take longer than what it measures;
+_MANY_LABELS = 100  # of more labels, each of which is fitted for itself, fewer
 
 
 @dataclass(frozen=True)
@@ -51,17 +52,14 @@ def linear_yardstick(data: PreparedData, judged: Mapping[str, Iterable[Example]]
     """
     models = _fit(data, seed)
     reports: dict[str, dict[str, ClassificationReport | LabelsReport]] = {name: {} for name in models}
-    held_out = [data.validation.text(row) for row in range(len(data.validation))]
+    points = {name: _operating_point(model, data) for name, model in models.items()}
     for split, rows in judged.items():
-        probabilities, truth = _answers(rows, models, data)
-        for name, model in models.items():
-            own, wanted = model.probabilities(held_out), np.asarray(data.validation.labels)
+        answers, truth = _answers(rows, models, data)
+        for name, probabilities in answers.items():
             if data.several:
-                thresholds = best_thresholds(own, wanted)
-                reports[name][split] = labels_report(probabilities[name], truth, data.labels, thresholds)
+                reports[name][split] = labels_report(probabilities, truth, data.labels, points[name])
             else:
-                weights = rare_weights(own, wanted, data.shares())
-                reports[name][split] = classification_report(probabilities[name], truth, data.labels, weights=weights)
+                reports[name][split] = classification_report(probabilities, truth, data.labels, weights=points[name])
     best = max(models, key=lambda name: sum(map(_right, reports[name].values())), default=None)
     return None if best is None else Yardstick(best, reports[best])
 
@@ -73,9 +71,10 @@ def _fit(data: PreparedData, seed: int) -> dict[str, _Model]:
     pairs = TfidfVectorizer(ngram_range=(1, 2), min_df=2, sublinear_tf=True, dtype=np.float32)
     word = r"\w+|[^\w\s]"
     triples = CountVectorizer(ngram_range=(1, 3), min_df=2, binary=True, token_pattern=word, dtype=np.float32)
-    rows = np.sort(np.random.default_rng(seed).permutation(len(data.train))[:_MOST_TEXTS])
-    texts = [data.train.text(row) for row in rows]
     columns = column_count(len(data.labels), several=data.several)
+    most = _MOST_TEXTS * _MANY_LABELS // max(_MANY_LABELS, columns)
+    rows = np.sort(np.random.default_rng(seed).permutation(len(data.train))[:most])
+    texts = [data.train.text(row) for row in rows]
     targets, spread = targets_of(np.asarray(data.train.labels[rows]), columns), logits_from(columns, len(data.labels))
     some = f" on {len(rows):,} of the texts" if len(rows) < len(data.train) else ""
     models = {}
@@ -90,6 +89,14 @@ def _fit(data: PreparedData, seed: int) -> dict[str, _Model]:
         weights, bias = fit_linear(features, targets, strength, ratios=ratios)
         models[name + some] = _Model(vectorizer, weights @ spread, bias @ spread, data.several)
     return models
+
+
+def _operating_point(model: _Model, data: PreparedData) -> Any:
+    """The threshold of each of several labels, or how readily each is given, by the validation split."""
+    texts = (data.validation.text(row) for row in range(len(data.validation)))
+    found = np.concatenate([model.probabilities(window) for window in windows(texts)])
+    truth = np.asarray(data.validation.labels)
+    return best_thresholds(found, truth) if data.several else rare_weights(found, truth, data.shares())
 
 
 def _answers(
