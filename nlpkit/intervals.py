@@ -28,6 +28,17 @@ def mean_interval(values: np.ndarray) -> Interval:
     return max(mean - half, min(0.0, float(values.min()))), mean + half
 
 
+def paired_interval(better: int, worse: int, rows: int) -> Interval:
+    """Of the difference between two shares found on the same rows, where one was right in `better` rows that the other
+    had wrong, and the other way round in `worse` (Agresti & Min, 2005): with half a row more of each of the four kinds,
+    so that a handful of rows is sure of nothing."""
+    better_more, worse_more, total = better + 0.5, worse + 0.5, rows + 2
+    difference = (better_more - worse_more) / total
+    variance = ((better_more + worse_more) - (better_more - worse_more) ** 2 / total) / total**2
+    found, half = (better - worse) / rows, _Z * float(np.sqrt(variance))
+    return min(found, max(-1.0, difference - half)), max(found, min(1.0, difference + half))
+
+
 def resampled_interval(figure: Callable[[np.ndarray], np.ndarray], rows: np.ndarray, found: float) -> Interval:
     """Of any `figure` of the sum of rows [rows, counts], where it lies in 95 % of bootstrap samples (Efron, 1979),
     widened to what was `found` for all rows. `figure` takes sums [samples, counts] and gives [samples]."""

@@ -43,7 +43,7 @@ class ClassificationReport:
     more, as ratings are, `mean_absolute_error` is how far off they are, in their own unit, and `within_one` the share
     of texts called their own or a neighbouring label. `weights` are those by which rare classes were called more
     readily, where they were. `intervals` hold accuracy and log loss in 95 % of draws of as
-    many texts; `each` is which texts were called their class, bool [texts].
+    many texts; `each` is the class of each text and the one it was called, int [texts, 2].
     """
 
     examples: int
@@ -145,7 +145,7 @@ def classification_report(
             "accuracy": share_interval(int(correct.sum()), len(correct)),
             "log_loss": mean_interval(losses),
         },
-        each=correct,
+        each=np.stack([truth, answers], axis=1),
         **ordered,
         selective=None if min_score is None else _selective(confidence, correct, min_score),
         weights=None if weights is None else dict(zip(labels, map(float, weights), strict=True)),
@@ -224,6 +224,21 @@ def labels_report(
             )
         ],
     )
+
+
+def class_counts(each: np.ndarray, classes: int) -> np.ndarray:
+    """What the macro F1 of texts is made of: for each text whether each class was rightly called, called and wanted,
+    int [texts, 3 * classes], of class ids [texts, 2], the true one and the one called."""
+    wanted, given = (np.arange(classes) == ids[:, None] for ids in each.T)
+    return np.concatenate([wanted & given, given, wanted], axis=1).astype(np.int64)
+
+
+def macro_f1(sums: np.ndarray) -> np.ndarray:
+    """Macro F1 [samples] of sums [samples, 3 * classes] of `class_counts`."""
+    hits, given, wanted = np.split(sums, 3, axis=1)
+    seen = given + wanted > 0
+    f1: np.ndarray = (_scores(hits, given, wanted)[2] * seen).sum(1) / np.maximum(seen.sum(1), 1)
+    return f1
 
 
 def micro_f1(sums: np.ndarray) -> np.ndarray:

@@ -3,7 +3,14 @@
 import numpy as np
 import pytest
 
-from nlpkit.metrics import classification_report, generation_report, labels_report, translation_report
+from nlpkit.metrics import (
+    class_counts,
+    classification_report,
+    generation_report,
+    labels_report,
+    macro_f1,
+    translation_report,
+)
 from nlpkit.yardstick import Yardstick, compare_reports, yardstick_facts, yardstick_line
 
 RNG = np.random.default_rng(0)
@@ -24,8 +31,31 @@ def test_rows_that_both_judged_are_compared_one_by_one() -> None:
     assert (gain.figure, gain.model, gain.yardstick) == ("accuracy", 0.82, 0.8)
     assert gain.gain == pytest.approx(0.02)
     # McNemar's: 20 against 0; as if the two had been judged on texts of their own it would be noise
-    assert gain.low == pytest.approx(0.02 - 1.96 * (0.02 * 0.98 / 999) ** 0.5, abs=1e-5)
+    variance = (20.5 + 0.5 - (20.5 - 0.5) ** 2 / 1_002) / 1_002**2
+    assert gain.low == pytest.approx(20 / 1_002 - 1.96 * variance**0.5, abs=1e-5)
     assert model.intervals["accuracy"][0] < yardstick.accuracy
+
+
+def test_a_handful_of_rows_is_sure_of_nothing() -> None:
+    truth = np.zeros(2, int)
+    right, wrong = (classification_report(np.tile(one, (2, 1)), truth, ("a", "b")) for one in ([0.9, 0.1], [0.1, 0.9]))
+    gain = compare_reports(right, wrong)
+    assert gain.gain == gain.high == 1
+    assert gain.low < 0.2
+
+
+def test_where_a_class_is_rare_macro_f1_is_compared() -> None:
+    truth = (np.arange(400) % 20 == 0).astype(int)
+    scores = np.where(truth == 1, 0.3, 0.1) + RNG.random(400) * 0.02
+    probabilities, weights = np.stack([1 - scores, scores], axis=1), np.array([1.0, 4.0])
+    model = classification_report(probabilities, truth, ("a", "b"), weights=weights)
+    never = classification_report(probabilities, truth, ("a", "b"), weights=np.ones(2))
+    gain = compare_reports(model, never)
+    assert gain.figure == "macro_f1"
+    assert gain.model == 1
+    assert gain.yardstick == pytest.approx(380 / 390 / 2)  # F1 of a: 2 * 380 / (380 + 400)
+    assert 0.4 < gain.low <= gain.gain <= gain.high
+    assert macro_f1(class_counts(never.each, 2).sum(0, keepdims=True)) == pytest.approx([never.macro_f1])
 
 
 def test_fewer_nats_are_better() -> None:
@@ -57,7 +87,7 @@ def test_what_is_told() -> None:
     assert list(facts["gain"]) == ["validation"]
     line = yardstick_line("counts", facts["gain"]["validation"], "label more")
     assert line == (
-        "counts: accuracy 0.8000; the model is not better by more than the noise (+0.0000 to +0.0000); label more"
+        "counts: accuracy 0.8000; the model is not better by more than the noise (-0.0020 to +0.0020); label more"
     )
     gain = {"figure": "nats_per_character", "yardstick": 2.0, "gain": 0.25, "low": 0.2, "high": 0.3}
     assert yardstick_line("counts", gain, "x") == (

@@ -107,8 +107,11 @@ class TrainedTask(ABC, Generic[R]):
         files = {name: content for name, content in bundle.files.items() if name not in _OF_TRAINING}
         if int8:
             files |= {name: quantize_weights(graph) for name, graph in files.items() if name.endswith(".onnx")}
-        weights = "int8" if int8 else bundle.metadata.get("weights", "float32")
-        return self.from_bundle(Bundle({**bundle.metadata, "weights": weights, "metrics": {}}, files))
+        metadata = {**bundle.metadata, "metrics": {}}
+        if int8:
+            metadata["weights"] = "int8"
+            metadata.pop("yardstick", None)  # which is another model's gain
+        return self.from_bundle(Bundle(metadata, files))
 
     @abstractmethod
     def check(self) -> None:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _MOST_TOKENS = 10_000_000  # of as many texts as hold them the model is fitted; of many labels of fewer
 _FEW_TOKENS = 2_000_000  # up to so many the data are few
-_FOLDS = 5
+_FOLDS, _MOST_FOLDED = 5, 20_000_000  # and so many tokens times labels at most for which folds take seconds
 _STRENGTH = 0.1  # C of logistic regression
 _LEAST_BUCKETS, _MOST_BYTES = 1 << 12, 1_500_000  # of the table
 _MOST_LOGITS = 1 << 23  # of a part, by which the parts are weighed
@@ -61,9 +61,9 @@ def fit_ngrams(recipe: ClassificationRecipe, data: PreparedData) -> FittedNgrams
     keys, counts = _counts(rows, codes)
     labels = np.asarray(data.train.labels[chosen])
     targets = targets_of(labels, columns)
-    learnt, scale = counts, 1.0
-    if sum(map(len, rows)) <= _FEW_TOKENS:
-        learnt = _present(counts)
+    tokens = sum(map(len, rows))
+    learnt, scale = (_present(counts) if tokens <= _FEW_TOKENS else counts), 1.0
+    if tokens <= _FEW_TOKENS and tokens * columns <= _MOST_FOLDED:
         held_out = _out_of_fold(learnt, counts, targets, recipe.training.seed) @ spread
         (scale,), _ = best_weights([held_out], labels, [1.0], several=data.several)
     weights, bias = fit_linear(learnt, targets, _STRENGTH, ratios=True, balanced=True)
