@@ -57,8 +57,6 @@ def evaluate(
     as_json: Json = False,
 ) -> None:
     """How good a model is: accuracy of labels, bits a character of text, BLEU of translations."""
-    from nlpkit.tasks.base import same_place
-
     if bundle is not None and model is not None:
         raise UsageError(f"{bundle} and --model {model}: name one model, in either way")
     trained = load_model(bundle or model)
@@ -80,8 +78,6 @@ def evaluate(
         if value is not None and name.endswith("column") and data is None:
             raise UsageError(f"--{name.replace('_', '-')} goes with --data, which names the table")
     shown = data or source or trained.recipe.data.source
-    # what its yardstick was judged on, too
-    own = (data is None and source is None) or same_place(shown, trained.recipe.data.source)
     reading = reading_of(encoding, delimiter, no_header)
     if trained.task == "generation":
         rows = trained.documents(data, split, text_column=text_column, reading=reading)
@@ -96,8 +92,7 @@ def evaluate(
         report, pairs, found = trained.compare(watched(rows, f"translating {name}"), beam=beam or 5)
         if not as_json:
             print_report(f"{shown}, {name}", report, rows.trained_on)
-            if own:
-                print_yardstick(trained, name)
+            print_yardstick(trained, name, report)
             _print_samples(report, pairs, found)
             return
     else:
@@ -112,12 +107,11 @@ def evaluate(
         )
         report = trained.compare(watched(rows, f"evaluating {name}"))
     if as_json:
-        gain = trained.metadata.get("yardstick", {}).get("gain", {}).get(name) if own else None
+        gain = trained.yardstick_gain(name, report)
         print_json({"split": name, "trained_on": rows.trained_on, **report.to_dict(), "yardstick": gain})
     else:
         print_report(f"{shown}, {name}", report, rows.trained_on)
-        if own:
-            print_yardstick(trained, name)
+        print_yardstick(trained, name, report)
 
 
 def _print_samples(report: "TranslationReport", pairs: "list[SentencePair]", found: list[str]) -> None:

@@ -332,11 +332,11 @@ def _rare_told(report: "ClassificationReport") -> str:
     )
 
 
-def print_yardstick(model: "TrainedTask[Any]", split: str) -> None:
-    """What a model that only counts reached on a split, where that was found out in training."""
+def print_yardstick(model: "TrainedTask[Any]", split: str, report: Any) -> None:
+    """What a model that only counts reached on the rows of a report, where that was found out in training."""
     from rich.console import Console
 
-    if told := model.yardstick_told(split):
+    if told := model.yardstick_told(split, report):
         Console(highlight=False, markup=False).print(f"yardstick, {told}", soft_wrap=True)
 
 

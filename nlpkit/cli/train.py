@@ -134,7 +134,7 @@ def train(
     else:
         for split, report in model.reports.items():
             print_report(split, report, model.metadata["metrics"][split]["trained_on"])
-            print_yardstick(model, split)
+            print_yardstick(model, split, report)
         print_parts(model)
     size = sum(file.stat().st_size for file in folder.iterdir())
     note(f"saved {folder} ({size / 1e6:.1f} MB); next: {_NEXT[chosen.task]} --model {folder}")

@@ -1,6 +1,7 @@
 """What every task's class does alike: take a recipe, train, keep a bundle, give it back."""
 
 import logging
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
@@ -232,11 +233,18 @@ class TrainedTask(ABC, Generic[R]):
         there is none for this data."""
         return None
 
-    def yardstick_told(self, split: str) -> str | None:
-        """One line on the yardstick and the model, on a split that it was judged on when it was trained."""
-        known = self.metadata.get("yardstick", {})
-        gain = known.get("gain", {}).get(split)
-        return None if gain is None else yardstick_line(known["name"], gain, self.worse_hint)
+    def yardstick_gain(self, split: str, report: Any) -> dict[str, Any] | None:
+        """What was found in training of the gain over the yardstick, the fields of a `Gain`, where the `report` is of
+        the rows that it was found on, however the data is named, and of the model as it was."""
+        gain: dict[str, Any] | None = self.metadata.get("yardstick", {}).get("gain", {}).get(split)
+        if gain is None or not math.isclose(getattr(report, gain["figure"], math.nan), gain["model"], rel_tol=1e-6):
+            return None
+        return gain
+
+    def yardstick_told(self, split: str, report: Any) -> str | None:
+        """One line on that."""
+        gain = self.yardstick_gain(split, report)
+        return None if gain is None else yardstick_line(self.metadata["yardstick"]["name"], gain, self.worse_hint)
 
     def parts_told(self) -> str | None:
         """One line on what each part of the model reaches alone on the validation split, where it has several."""
