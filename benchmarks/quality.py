@@ -42,7 +42,7 @@ Split = tuple[list[Example], list[Example]]  # to train on, and to judge on
 HERE = Path(__file__).parent
 SIZES = {"imdb": (100, 200, 1_000, 5_000, 25_000), "r8": (100, 500, 5_000)}
 SIZES |= {"newsgroups": SIZES["r8"], "tweets": SIZES["r8"]}
-PLAY = (10_000, 20_000, 100_000, 300_000, 1_000_000)
+PLAY = (10_000, 20_000, 100_000, 300_000, 1_003_854)  # the last is all of it
 PAIRS = (500, 2_000, 10_000)
 DRAWS = {200: 5, 1_000: 3}  # of texts, each with a seed of its own; one of all other sizes
 PUBLISHED = {
@@ -119,7 +119,7 @@ def plan(asked: argparse.Namespace) -> Iterator[tuple[str, str, Callable[[], Row
         folder = asked.work / f"play-{size}"
         yield folder.name, "nlpkit", partial(trained, "generate", partial(write_play, folder, size))
     folder = asked.work / "play-best"
-    yield folder.name, "nlpkit", partial(trained, "generate-best", partial(write_play, folder, None))
+    yield folder.name, "nlpkit", partial(trained, "generate-best", partial(write_play, folder, PLAY[-1]))
     for size in PAIRS if asked.pairs else ():
         folder = asked.work / f"pairs-{size}"
         yield folder.name, "nlpkit", partial(trained, "translate", partial(write_pairs, folder, asked.pairs, size))
@@ -179,19 +179,22 @@ def write_texts(folder: Path, read: Callable[[], Split], size: int, draw: int) -
     return folder
 
 
-def write_play(folder: Path, size: int | None) -> Path:
-    """The beginning of tiny Shakespeare's train split, or all of it, and its held-out end."""
+def write_play(folder: Path, size: int) -> Path:
+    """The beginning of tiny Shakespeare's train split, and its held-out end to judge on; of all of it the splits as
+    they are, of which the last two together are judged."""
     import tensorflow_datasets as tfds
 
-    def text(split: str) -> str:
-        return "".join(row["text"].decode() for row in tfds.as_numpy(tfds.load("tiny_shakespeare", split=split)))
-
     if not folder.exists():
+        splits = tfds.as_numpy(tfds.load("tiny_shakespeare"))
+        train, validation, test = (
+            "".join(row["text"].decode() for row in splits[name]) for name in ("train", "validation", "test")
+        )
+        texts = {"train": train[:size], "test": (validation + test)[:JUDGED]}
+        if size == len(train):
+            texts = {"train": train, "validation": validation, "test": test}
         folder.mkdir()
-        whole = size is None or size >= 1_000_000
-        (folder / "train.txt").write_text(text("train")[: None if whole else size], encoding="utf-8")
-        held_out = text("validation") + text("test")
-        (folder / "test.txt").write_text(held_out[: None if whole else JUDGED], encoding="utf-8")
+        for split, text in texts.items():
+            (folder / f"{split}.txt").write_text(text, encoding="utf-8")
     return folder
 
 
@@ -225,6 +228,10 @@ def trained(recipe: str, write: Callable[[], Path], seed: int = 1) -> Row:
     told = json.loads(done.stdout)
     figure = {"sentiment": "accuracy", "translate": "bleu_lowercased"}.get(recipe, "nats_per_character")
     found, beside = told["metrics"]["test"], told["yardstick"]["metrics"]["test"][figure]
+    if (data / "validation.txt").exists():
+        evaluated = [command[0], "evaluate", model.name, "--split", "validation+test", "--json"]
+        done = subprocess.run(evaluated, cwd=data.parent, stdout=subprocess.PIPE, text=True, check=True)
+        found, beside = json.loads(done.stdout), None
     low, high = found["intervals"][figure]
     return Row(data.name, "nlpkit", " ".join(typed), figure, found[figure], low, high, round(seconds, 1), beside)
 
@@ -302,6 +309,7 @@ def _shares(data: Path, system: str, command: str, hits: int, rows: int, started
 
 def write_report(rows: list[Row]) -> None:
     """QUALITY.md beside this file, and the plots in docs."""
+    rows = sorted(rows, key=lambda row: [int(part) if part.isdigit() else 0 for part in row.name.split("-")[1:]])
     lines = [
         "# Quality",
         "",
@@ -310,13 +318,11 @@ def write_report(rows: list[Row]) -> None:
         "typed, with no option but the seed; in brackets is where the figure lies in 95 % of draws of as many rows to "
         "judge on, and of rows with several seeds, each on a draw of its own, the mean and the lowest and highest of "
         "them. `counts` is fitted on all texts, of which nlpkit holds some out to choose by; `yardstick` is what a run "
-        "says of its own, fitted on what the model was trained on.",
-        "",
-        "![Accuracy by the number of labelled reviews](../docs/labels.svg)",
-        "",
-        "![Nats a character by the length of the text](../docs/lengths.svg)",
+        "says of its own, fitted on what the model was trained on. Rows that were not run are left out.",
         "",
     ]
+    for plot in draw_plots(rows, HERE.parent / "docs"):
+        lines += [f"![{plot.stem} and quality](../docs/{plot.name})", ""]
     titles = {
         "imdb": "Reviews of films (IMDB), accuracy on its 25,000 test reviews",
         "r8": "Newswire (Reuters, 8 topics, the rarest 1 % of the texts), accuracy on 2,189 texts",
@@ -335,10 +341,10 @@ def write_report(rows: list[Row]) -> None:
             lines.append(_told(group))
         lines += ["", *PUBLISHED.get(name, ())]
     (HERE / "QUALITY.md").write_text("\n".join(lines).rstrip() + "\n", encoding="utf-8")
-    draw_plots(rows, HERE.parent / "docs")
 
 
-def draw_plots(rows: list[Row], folder: Path) -> None:
+def draw_plots(rows: list[Row], folder: Path) -> Iterator[Path]:
+    """A plot of what each system reaches by the size of the data, where there are two sizes or more; gives its file."""
     import matplotlib
 
     matplotlib.use("svg")
@@ -350,22 +356,26 @@ def draw_plots(rows: list[Row], folder: Path) -> None:
         ("play", "lengths.svg", "Learning to write Shakespeare", "characters of text", "nats a character"),
     ):
         figure, axis = plt.subplots(figsize=(8, 3.4), layout="constrained")
+        most = 0
         for system, colour in (("nlpkit", "#3465a4"), ("counts", "#cc0000"), ("fastText", "#777777")):
             points = {}
             for group in _groups([row for row in rows if row.name.startswith(name) and row.system == system]):
                 size = group[0].name.split("-")[1]
                 if size.isdigit():
                     points[int(size)] = float(np.mean([row.value for row in group]))
+            most = max(most, len(points))
             if points:
                 sizes = sorted(points)
                 axis.plot(sizes, [points[size] for size in sizes], "o-", color=colour, markersize=5, label=system)
+        if most < 2:
+            continue
         axis.set(xscale="log", xlabel=unit, ylabel=label, title=title)
         axis.xaxis.set_major_formatter("{x:,.0f}")
         axis.spines[["top", "right"]].set_visible(False)
         axis.grid(axis="y", color="#dddddd", linewidth=0.6)
         axis.legend(frameon=False)
         figure.savefig(folder / path, metadata={"Date": None})
-        plt.close(figure)
+        yield folder / path
 
 
 def _groups(rows: list[Row]) -> list[list[Row]]:
