@@ -24,6 +24,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from nlpkit.errors import BundleError, DataError, UsageError, reason
 from nlpkit.locking import locked
 from nlpkit.training.run import holds_run, remove_run
+from nlpkit.yardstick import Gain
 
 FORMAT = "nlpkit bundle"
 FORMAT_VERSION = 1
@@ -64,19 +65,10 @@ class _Data(_Part):
     columns: dict[str, str] = {}
 
 
-class _Gain(_Part):
-    figure: str
-    model: float
-    yardstick: float
-    gain: float
-    low: float
-    high: float
-
-
 class _Yardstick(_Part):
     name: str
     metrics: dict[str, dict[str, Any]]
-    gain: dict[str, _Gain]
+    gain: dict[str, Gain]
 
 
 class _Ngrams(_Part):

@@ -10,6 +10,13 @@ _ITERATIONS = 10
 _MOST_CELLS = 10_000_000  # a token beside one of the other side: a few seconds
 
 
+def some_pairs(source_lengths: np.ndarray, target_lengths: np.ndarray, seed: int) -> np.ndarray:
+    """The numbers of pairs of such lengths, drawn, that there is time for: all, or as many as come to `_MOST_CELLS`."""
+    order = np.random.default_rng(seed).permutation(len(source_lengths))
+    cells = ((source_lengths + 1) * target_lengths)[order].cumsum()
+    return order[: max(1, int(np.searchsorted(cells, _MOST_CELLS, side="right")))]
+
+
 def word_chances(
     sources: Sequence[np.ndarray], targets: Sequence[np.ndarray]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -46,9 +53,8 @@ def fold_lexicon(
     translations are its own sentence's, which a network would learn to trust more than it can elsewhere. The last is
     of all pairs, or of as many as come to `_MOST_CELLS`. A token that a table has not seen has chances of zero.
     """
-    order = np.random.default_rng(seed).permutation(len(sources))
-    cells = np.cumsum([(len(sources[row]) + 1) * len(targets[row]) for row in order])
-    rows = order[: max(1, int(np.searchsorted(cells, _MOST_CELLS, side="right")))]
+    source, target = (np.array([len(row) for row in side], np.int64) for side in (sources, targets))
+    rows = some_pairs(source, target, seed)
     ids = np.zeros((FOLDS + 1, vocab_size, TRANSLATIONS), np.int32)
     kept = np.zeros(ids.shape, np.float32)
     for fold in range(FOLDS + 1):

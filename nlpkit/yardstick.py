@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from pydantic import BaseModel, ConfigDict
 
 from nlpkit.intervals import Interval, mean_interval, paired_interval, resampled_interval
 from nlpkit.metrics import (
@@ -31,10 +32,11 @@ class Yardstick:
     reports: Mapping[str, Report]
 
 
-@dataclass(frozen=True)
-class Gain:
+class Gain(BaseModel):
     """By how much a model is better than its yardstick in its chief figure, which it is worse in when negative, and
-    where that lies in 95 % of draws of as many rows, each judged by both."""
+    where that lies in 95 % of draws of as many rows, each judged by both; metadata.json keeps it as it is."""
+
+    model_config = ConfigDict(strict=True, frozen=True)
 
     figure: str
     model: float
@@ -71,7 +73,7 @@ def yardstick_facts(yardstick: Yardstick, reports: Mapping[str, Report]) -> dict
     return {
         "name": yardstick.name,
         "metrics": {split: yardstick.reports[split].to_dict() for split in splits},
-        "gain": {split: vars(compare_reports(reports[split], yardstick.reports[split])) for split in splits},
+        "gain": {split: compare_reports(reports[split], yardstick.reports[split]).model_dump() for split in splits},
     }
 
 
@@ -103,4 +105,12 @@ def _resampled_gain(
 
 
 def _gain(figure: str, model: Report, yardstick: Report, gain: float, interval: Interval) -> Gain:
-    return Gain(figure, getattr(model, figure), getattr(yardstick, figure), gain, *interval)
+    low, high = interval
+    return Gain(
+        figure=figure,
+        model=getattr(model, figure),
+        yardstick=getattr(yardstick, figure),
+        gain=gain,
+        low=low,
+        high=high,
+    )

@@ -283,6 +283,11 @@ class RowTask(TrainedTask[R]):
     def _judge_held_out(self, prepared: Any) -> Any:
         return self._judge(self._prepared_rows(prepared, "validation"))
 
+    def _rows_judged(self, dataset: Dataset[Any], prepared: Any) -> dict[str, Iterable[Any]]:
+        """The rows of each split that `reports` has."""
+        held_out = {"validation": self._prepared_rows(prepared, "validation")}
+        return {split: held_out[split] if split in held_out else dataset.read(split) for split in self.reports}
+
     def _split(self, dataset: Dataset[Any], split: str | None) -> tuple[str, JudgedRows[Any]]:
         """The split that `evaluate` takes, by name, and its rows: `split`, else test, else what was not trained on.
 

@@ -335,9 +335,7 @@ class TextClassifier(RowTask[ClassificationRecipe]):
     def _yardstick(self, dataset: Dataset[Example], prepared: PreparedData) -> Yardstick | None:
         from nlpkit.yardsticks.linear import linear_yardstick
 
-        held_out = {"validation": self._prepared_rows(prepared, "validation")}
-        judged = {split: held_out[split] if split in held_out else dataset.read(split) for split in self.reports}
-        return linear_yardstick(prepared, judged, self.recipe.training.seed)
+        return linear_yardstick(prepared, self._rows_judged(dataset, prepared), self.recipe.training.seed)
 
     def _named(self, source: str, **columns: Any) -> Dataset[Example]:
         section = self.recipe.data

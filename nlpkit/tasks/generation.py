@@ -261,6 +261,14 @@ class TextGenerator(TrainedTask[GenerationRecipe]):
 
         return network_from_weights(build_generator(self.recipe, len(self._tokenizer)), self._keras_weights())
 
+    def parts_told(self) -> str | None:
+        if "parts" not in self.metadata:
+            return None
+        network, counts, both = (f"{self.metadata['parts'][part]:.4f}" for part in ("network", "counts", "both"))
+        return (
+            f"on validation: nats a character {network} by the network alone, {counts} by counts alone, {both} by both"
+        )
+
     def check(self) -> None:
         model = self.recipe.model
         state = (model.layers * STATES[model.cell], None, model.units)
@@ -294,7 +302,6 @@ class TextGenerator(TrainedTask[GenerationRecipe]):
         both = LanguageModel(network.session, counts)
         nats = {"network": network.nats(ids), "counts": ngrams.nats(ids), "both": both.nats(ids)}
         bundle.metadata["parts"] = {name: float(one.sum()) / characters for name, one in nats.items()}
-        run.display.parts_judged(bundle.metadata["parts"])
 
     def _open(self, bundle: Bundle) -> None:
         super()._open(bundle)

@@ -341,9 +341,7 @@ class Translator(RowTask[TranslationRecipe]):
     def _yardstick(self, dataset: Dataset[Pair], prepared: PreparedPairs) -> Yardstick:
         from nlpkit.yardsticks.translation import translation_yardstick
 
-        held_out = {"validation": self._prepared_rows(prepared, "validation")}
-        judged = {split: held_out[split] if split in held_out else dataset.read(split) for split in self.reports}
-        return translation_yardstick(prepared, judged, self.recipe.training.seed)
+        return translation_yardstick(prepared, self._rows_judged(dataset, prepared), self.recipe.training.seed)
 
     def _open(self, bundle: Bundle) -> None:
         super()._open(bundle)

@@ -105,10 +105,6 @@ class TrainingDisplay:
     def average_judged(self, epochs: int, figures: Row) -> None:
         self._print(f"mean of the last {epochs} epochs  {_figures(figures)}")
 
-    def parts_judged(self, nats: Row) -> None:
-        told = ", ".join(f"{name} {value:.4f}" for name, value in nats.items())
-        self._print(f"nats a character on validation: {told}")
-
     def _print(self, line: str) -> None:
         self._drop()
         self.console.print(line, highlight=False, soft_wrap=True)

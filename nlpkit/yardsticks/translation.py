@@ -7,11 +7,10 @@ import numpy as np
 
 from nlpkit.data.dataset import Pair
 from nlpkit.data.pairs import PreparedPairs
-from nlpkit.lexicon import word_chances
+from nlpkit.lexicon import some_pairs, word_chances
 from nlpkit.metrics import translation_report
 from nlpkit.yardstick import Yardstick
 
-_MOST_CELLS = 10_000_000  # a token beside one of the other side: it is not to take longer than what it measures
 _AT_ONCE = 256  # texts looked up together: each may share a word with every text that is remembered
 _WORD = re.compile(r"\w+|[^\w\s]")
 
@@ -20,11 +19,9 @@ Translate = Callable[[Sequence[str]], list[str]]
 
 def translation_yardstick(data: PreparedPairs, judged: Mapping[str, Iterable[Pair]], seed: int = 1) -> Yardstick:
     """The better, by BLEU on the validation split, of a translation memory, which gives the target of the train split's
-    nearest source, and of a table that puts a word in the place of each word, both fitted on pairs of the train split
-    that come to `_MOST_CELLS` at most; and its figures on the rows of `judged`, by split."""
-    order = np.random.default_rng(seed).permutation(len(data.train))
-    cells = (data.train.source.lengths() + 1) * data.train.target.lengths()
-    rows = np.sort(order[: max(1, np.searchsorted(cells[order].cumsum(), _MOST_CELLS, side="right"))])
+    nearest source, and of a table that puts a word in the place of each word, both fitted on `some_pairs` of the train
+    split; and its figures on the rows of `judged`, by split."""
+    rows = np.sort(some_pairs(data.train.source.lengths(), data.train.target.lengths(), seed))
     sources, targets = ([side.text(row) for row in rows] for side in (data.train.source, data.train.target))
     models: dict[str, Translate] = {}
     if any(map(_WORD.search, sources)):
