@@ -4,11 +4,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+import scipy.sparse
 
 from nlpkit.data.corpus import PreparedData, prepare
 from nlpkit.data.dataset import Example, dataset_from_lists
 from nlpkit.metrics import ClassificationReport, LabelsReport
 from nlpkit.recipe import ClassificationRecipe
+from nlpkit.training.linear import fit_linear
 from nlpkit.yardsticks.linear import linear_yardstick
 from tests.conftest import made_reviews
 from tests.test_ngrams import negated
@@ -94,3 +96,13 @@ def test_texts_that_share_no_word_have_no_yardstick() -> None:
     texts = [chr(0x4E00 + number) * 3 for number in range(40)]
     data = prepared(texts, ["a", "b"] * 20)
     assert linear_yardstick(data, {"test": [Example("x", "a")]}) is None
+
+
+def test_many_labels_are_fitted_to_the_same_bits_every_time() -> None:
+    rng = np.random.default_rng(0)
+    features = scipy.sparse.csr_matrix(rng.random((400, 300)) < 0.1, dtype=np.float32)
+    targets = rng.random((400, 8)) < 0.3
+    first = fit_linear(features, targets, 1.0)
+    for _ in range(5):
+        for found, expected in zip(fit_linear(features, targets, 1.0), first, strict=True):
+            np.testing.assert_array_equal(found, expected)

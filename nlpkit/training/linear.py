@@ -5,8 +5,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nlpkit.cores import on_all_cores
-
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
@@ -39,7 +37,8 @@ def fit_linear(
     the logarithm (NB-SVM; Wang & Manning, 2012). With `balanced` both sides of a column weigh as much, and the bias is
     then put right for how common they are (King & Zeng, 2001): of a rare class more is learned so.
     """
-    solved = on_all_cores(lambda target: _fit_one(features, target, strength, ratios, balanced), list(targets.T))
+    # one after the other: all threads of a process draw from liblinear's one generator
+    solved = [_fit_one(features, target, strength, ratios, balanced) for target in targets.T]
     return np.stack([weights for weights, _ in solved], axis=1), np.array([bias for _, bias in solved])
 
 
