@@ -19,10 +19,10 @@ import numpy as np
 
 from nlpkit.cores import cores
 from nlpkit.data.batching import Batch, truncate
-from nlpkit.data.corpus import PreparedData
 from nlpkit.quiet import import_keras
 from nlpkit.recipe import ClassificationRecipe, load_recipe
-from nlpkit.tasks.classification import TextClassifier
+from nlpkit.tasks.classification.classifier import TextClassifier
+from nlpkit.tasks.classification.corpus import PreparedData
 
 ROUNDS = 5
 STEPS = {"PyTorch, packed": 4, "PyTorch, padded": 30, "nlpkit": 30}  # batches a round
@@ -65,7 +65,7 @@ def serve(side: str, data: str) -> None:
     assert isinstance(recipe, ClassificationRecipe)
     prepared = TextClassifier(recipe).prepared()
     import_keras()
-    from nlpkit.networks.classifier import TrainingBatches
+    from nlpkit.tasks.classification.network import TrainingBatches
 
     batches = TrainingBatches(recipe, prepared)
     plan, most = batches.plan(0), max(STEPS.values())
@@ -78,7 +78,7 @@ def serve(side: str, data: str) -> None:
 
 
 def by_nlpkit(recipe: ClassificationRecipe, data: PreparedData) -> Train:
-    from nlpkit.networks.classifier import TrainingBatches, compile_classifier
+    from nlpkit.tasks.classification.network import TrainingBatches, compile_classifier
     from nlpkit.training.fit import background_batches
 
     batches = TrainingBatches(recipe, data)

@@ -16,10 +16,10 @@ import numpy as np
 
 import nlpkit
 from nlpkit.data.batching import pad, sorted_batches
-from nlpkit.decoding.beam import Step, beam_search
-from nlpkit.layers.attention import AttentionDecoder
-from nlpkit.lexicon import FOLDS
 from nlpkit.quiet import import_keras
+from nlpkit.runtime.beam import Step, beam_search
+from nlpkit.tasks.translation.attention import AttentionDecoder
+from nlpkit.tasks.translation.lexicon import FOLDS
 from nlpkit.tokenizer import BOS, EOS, PAD, UNK
 
 ROUNDS = 5

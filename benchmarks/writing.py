@@ -18,8 +18,8 @@ import numpy as np
 
 import nlpkit
 from nlpkit.quiet import import_keras
-from nlpkit.runtime.generate import zero_state
 from nlpkit.runtime.session import Session
+from nlpkit.tasks.generation.language import zero_state
 from nlpkit.tokenizer import BOS
 
 ROUNDS = 5

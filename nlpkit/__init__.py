@@ -13,17 +13,17 @@ if TYPE_CHECKING:
     from nlpkit.errors import NlpkitError as NlpkitError
     from nlpkit.recipe import load_recipe as load_recipe
     from nlpkit.tasks import load as load
-    from nlpkit.tasks.classification import TextClassifier as TextClassifier
-    from nlpkit.tasks.generation import TextGenerator as TextGenerator
-    from nlpkit.tasks.translation import Translator as Translator
+    from nlpkit.tasks.classification.classifier import TextClassifier as TextClassifier
+    from nlpkit.tasks.generation.generator import TextGenerator as TextGenerator
+    from nlpkit.tasks.translation.translator import Translator as Translator
 
 __version__ = "0.1.0"
 
 _PUBLIC = {
     "NlpkitError": "nlpkit.errors",
-    "TextClassifier": "nlpkit.tasks.classification",
-    "TextGenerator": "nlpkit.tasks.generation",
-    "Translator": "nlpkit.tasks.translation",
+    "TextClassifier": "nlpkit.tasks.classification.classifier",
+    "TextGenerator": "nlpkit.tasks.generation.generator",
+    "Translator": "nlpkit.tasks.translation.translator",
     "load": "nlpkit.tasks",
     "load_recipe": "nlpkit.recipe",
 }

@@ -5,8 +5,8 @@ from itertools import product
 import numpy as np
 import pytest
 
-from nlpkit.decoding.beam import Hypothesis, Ranking, Step, beam_search
 from nlpkit.errors import UsageError
+from nlpkit.runtime.beam import Hypothesis, Ranking, Step, beam_search
 
 VOCABULARY, END, BEGIN = 4, 3, 9
 SOURCE_STEPS = 3

@@ -16,7 +16,7 @@ from nlpkit.bundle import METADATA, Bundle, check_output, newest_bundle, read_bu
 from nlpkit.errors import BundleError, UsageError
 from nlpkit.output import replacing
 from nlpkit.recipe import ClassificationRecipe, GenerationRecipe, Recipe, recipe_to_toml
-from nlpkit.tasks.classification import TextClassifier
+from nlpkit.tasks.classification.classifier import TextClassifier
 from nlpkit.training.run import begin_run, check_run, claimed_run, holds_run, remove_run
 from tests.conftest import Command
 

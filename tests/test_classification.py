@@ -13,8 +13,8 @@ import nlpkit
 from nlpkit import TextClassifier
 from nlpkit.errors import DataError, UsageError
 from nlpkit.metrics import ClassificationReport
-from nlpkit.runtime.classify import plan_batches
 from nlpkit.runtime.session import Session
+from nlpkit.tasks.classification.answering import plan_batches
 from nlpkit.training.progress import TrainingDisplay
 from tests.conftest import made_reviews, write_csv
 from tests.task_checks import (
@@ -79,7 +79,7 @@ def test_batch_equals_single(model: TextClassifier) -> None:
 def test_many_texts_are_answered_in_large_batches_as_each_alone(
     model: TextClassifier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("nlpkit.runtime.classify.cores", lambda: 2)
+    monkeypatch.setattr("nlpkit.tasks.classification.answering.cores", lambda: 2)
     texts = [text for text, _ in made_reviews(1_500, seed=5)]
     batches: list[int] = []
     run = Session.run
@@ -98,7 +98,7 @@ def test_many_texts_are_answered_in_large_batches_as_each_alone(
 
 
 def test_batches_are_large_where_the_model_has_a_loop_and_the_texts_suffice(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("nlpkit.runtime.classify.cores", lambda: 2)
+    monkeypatch.setattr("nlpkit.tasks.classification.answering.cores", lambda: 2)
 
     def rows(many_rows: int | None, texts: int, length: int, labels: int = 2) -> set[int]:
         session = cast(Session, SimpleNamespace(many_rows=many_rows, shape=lambda _: ["batch", labels]))

@@ -12,11 +12,11 @@ import pytest
 from nlpkit.data.batching import plan_epoch
 from nlpkit.data.cache import cache_folder, cached
 from nlpkit.data.catalog import open_labelled
-from nlpkit.data.corpus import prepare, split_indexes
 from nlpkit.data.dataset import Dataset, Example, dataset_from_lists
 from nlpkit.data.notes import recorded, tell_once
 from nlpkit.errors import DataError
 from nlpkit.recipe import ClassificationRecipe, Recipe, load_recipe
+from nlpkit.tasks.classification.corpus import prepare, split_indexes
 from tests.conftest import made_reviews, write_csv
 
 TEXTS, LABELS = map(list, zip(*made_reviews(200), strict=True))

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nlpkit.counts import FEATURES, NgramModel, WeightedCounts, count_ngrams, counts_from_bytes, weigh
 from nlpkit.errors import BundleError
+from nlpkit.tasks.generation.counts import FEATURES, NgramModel, WeightedCounts, count_ngrams, counts_from_bytes, weigh
 
 VOCABULARY, ORDER = 9, 4
 
@@ -87,7 +87,7 @@ def test_a_text_is_foretold_as_it_is_step_by_step(ngrams: NgramModel, monkeypatc
         contexts = ngrams.advance(contexts, np.array([token]))
     np.testing.assert_allclose(ngrams.nats(ids), stepped, atol=1e-12)
     assert ngrams.nats(ids)[:400].mean() < 1.5 < np.log(VOCABULARY)
-    monkeypatch.setattr("nlpkit.counts._STRETCH", 7)
+    monkeypatch.setattr("nlpkit.tasks.generation.counts._STRETCH", 7)
     np.testing.assert_allclose(ngrams.nats(ids), stepped, atol=1e-12)
 
 

@@ -11,13 +11,13 @@ import pytest
 
 import nlpkit
 from nlpkit import TextGenerator
-from nlpkit.data.stream import split_documents
-from nlpkit.decoding.sampling import Sampling
-from nlpkit.decoding.writing import _Possible
 from nlpkit.errors import BundleError, DataError, UsageError
 from nlpkit.model_card import model_card
 from nlpkit.recipe import GenerationRecipe, GeneratorSection
-from nlpkit.runtime.generate import LanguageModel, cross_entropy, read, zero_state
+from nlpkit.tasks.generation.language import LanguageModel, cross_entropy, read, zero_state
+from nlpkit.tasks.generation.sampling import Sampling
+from nlpkit.tasks.generation.stream import split_documents
+from nlpkit.tasks.generation.writing import _Possible
 from nlpkit.tokenizer import BOS, EOS, train_tokenizer
 from nlpkit.training.progress import TrainingDisplay
 from tests.task_checks import (
@@ -231,7 +231,7 @@ def test_resumes_to_the_same_weights(tmp_path: Path) -> None:
 
 
 def test_equal_rows_part_where_their_features_are_dropped() -> None:
-    from nlpkit.networks.generator import build_generator
+    from nlpkit.tasks.generation.network import build_generator
 
     ids, state = np.tile(np.arange(6, dtype=np.int32), (2, 1)), np.zeros((2, 2, 8), np.float32)
     for rate in (0.0, 0.5):

@@ -322,7 +322,7 @@ def test_a_run_goes_on_only_with_the_data_it_was_begun_with(tmp_path: Path, monk
     def another(*_: object, **__: object) -> None:
         raise AssertionError("a tokenizer was learnt")
 
-    monkeypatch.setattr("nlpkit.data.corpus.train_tokenizer", another)
+    monkeypatch.setattr("nlpkit.tasks.classification.corpus.train_tokenizer", another)
     with pytest.raises(UsageError, match=r"training\.seed = 1, not 9"):
         classifier(seed=9).fit(data=path, checkpoint=checkpoint, resume=True)
     monkeypatch.chdir(tmp_path)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from nlpkit.lexicon import FOLDS, TRANSLATIONS, fold_lexicon, word_chances
+from nlpkit.tasks.translation.lexicon import FOLDS, TRANSLATIONS, fold_lexicon, word_chances
 
 # words 1 to 9 become 11 to 19, in any order
 RNG = np.random.default_rng(0)
@@ -34,7 +34,7 @@ def test_a_fold_knows_nothing_of_its_own_pairs(monkeypatch: pytest.MonkeyPatch) 
     assert not chances[:, 0].any()  # of padding, and so of the empty word, nothing is said
     assert ids[:, 1:10, 0].tolist() == [list(range(11, 20))] * (FOLDS + 1)
     assert (np.diff(chances) <= 0).all()
-    monkeypatch.setattr("nlpkit.lexicon._MOST_CELLS", 500)  # of some pairs, and never of none
+    monkeypatch.setattr("nlpkit.tasks.translation.lexicon._MOST_CELLS", 500)  # of some pairs, and never of none
     assert 0 < (fold_lexicon(sources, targets, 30, seed=1)[1] > 0).sum() <= (chances > 0).sum()
-    monkeypatch.setattr("nlpkit.lexicon._MOST_CELLS", 0)
+    monkeypatch.setattr("nlpkit.tasks.translation.lexicon._MOST_CELLS", 0)
     assert fold_lexicon(sources, targets, 30, seed=1)[1].any()

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import scipy.sparse
 
-from nlpkit.data.corpus import PreparedData, prepare
 from nlpkit.data.dataset import Example, dataset_from_lists
 from nlpkit.metrics import ClassificationReport, LabelsReport
 from nlpkit.recipe import ClassificationRecipe
-from nlpkit.training.linear import fit_linear
-from nlpkit.yardsticks.linear import linear_yardstick
+from nlpkit.tasks.classification.corpus import PreparedData, prepare
+from nlpkit.tasks.classification.linear import fit_linear
+from nlpkit.tasks.classification.yardstick import linear_yardstick
 from tests.conftest import made_reviews
 from tests.test_ngrams import negated
 from tests.test_several import made_topics
@@ -70,7 +70,7 @@ def test_several_labels_a_text() -> None:
 
 
 def test_of_very_many_texts_some_are_taken_and_that_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("nlpkit.yardsticks.linear._MOST_TEXTS", 100)
+    monkeypatch.setattr("nlpkit.tasks.classification.yardstick._MOST_TEXTS", 100)
     texts, labels = negated(200, 1)
     data = prepared(texts, labels)
     found = [
@@ -83,8 +83,8 @@ def test_of_very_many_texts_some_are_taken_and_that_is_said(monkeypatch: pytest.
 
 
 def test_of_many_labels_fewer_texts_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("nlpkit.yardsticks.linear._MOST_TEXTS", 200)
-    monkeypatch.setattr("nlpkit.yardsticks.linear._MANY_LABELS", 3)
+    monkeypatch.setattr("nlpkit.tasks.classification.yardstick._MOST_TEXTS", 200)
+    monkeypatch.setattr("nlpkit.tasks.classification.yardstick._MANY_LABELS", 3)
     texts = [f"word{number % 6} and more" for number in range(300)]
     data = prepared(texts, [text.split()[0] for text in texts])
     found = linear_yardstick(data, {"test": [Example(text, text.split()[0]) for text in texts[:6]]})

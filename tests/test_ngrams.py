@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from nlpkit import TextClassifier
-from nlpkit.layers.ngrams import Ngrams
-from nlpkit.networks.classifier import build_classifier, export_classifier
 from nlpkit.recipe import ClassifierSection
-from nlpkit.runtime.ngrams import NgramWeights, ngram_keys, piece_codes, place_of
 from nlpkit.runtime.session import Session
-from nlpkit.training.ngrams import best_weights, bucket_count
+from nlpkit.tasks.classification.network import build_classifier, export_classifier
+from nlpkit.tasks.classification.ngrams import NgramWeights, ngram_keys, piece_codes, place_of
+from nlpkit.tasks.classification.ngrams_fit import best_weights, bucket_count
+from nlpkit.tasks.classification.ngrams_layer import Ngrams
 from tests.conftest import FILLER
 from tests.test_classification import SMALL
 
@@ -148,7 +148,7 @@ def test_of_very_many_texts_some_tell(monkeypatch: pytest.MonkeyPatch) -> None:
     good, truth = parts(4_000, 1, 1.0)
     (every,), _ = best_weights([good], truth, [1.0], several=False)
     quarter = best_weights([good[::4]], truth[::4], [1.0], several=False)
-    monkeypatch.setattr("nlpkit.training.ngrams._MOST_LOGITS", good.size // 4)
+    monkeypatch.setattr("nlpkit.tasks.classification.ngrams_fit._MOST_LOGITS", good.size // 4)
     assert best_weights([good], truth, [1.0], several=False) == quarter
     assert quarter[0] == pytest.approx([every], rel=0.1)
 

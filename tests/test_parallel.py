@@ -15,11 +15,11 @@ from nlpkit.data.batching import plan_pairs
 from nlpkit.data.catalog import open_pairs
 from nlpkit.data.dataset import Dataset, Pair, dataset_from_pairs
 from nlpkit.data.dates import LANGUAGES, write_date
-from nlpkit.data.pairs import prepare_pairs
 from nlpkit.data.tables import Reading
 from nlpkit.data.tfds import open_tfds_pairs
 from nlpkit.errors import DataError, UsageError
 from nlpkit.recipe import TranslationRecipe, TranslatorTokenizer
+from nlpkit.tasks.translation.pairs import prepare_pairs
 from tests.conftest import SHARED_DATA, Command, write_csv
 
 

@@ -28,7 +28,7 @@ from nlpkit.data.parallel import open_parallel
 from nlpkit.data.tables import Reading, open_table
 from nlpkit.errors import DataError, NlpkitError, UsageError
 from nlpkit.recipe import recipe_from_toml, recipe_to_toml
-from nlpkit.tasks.classification import TextClassifier
+from nlpkit.tasks.classification.classifier import TextClassifier
 from tests.conftest import Command, made_reviews, write_csv
 
 ROWS = [Example("café, très bon", "1"), Example("mauvais", "0")]

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nlpkit.decoding.sampling import Sampling, draw, probabilities
 from nlpkit.errors import UsageError
+from nlpkit.tasks.generation.sampling import Sampling, draw, probabilities
 
 ROWS = np.random.default_rng(0).normal(0, 2, (6, 40)).astype(np.float32)
 RECENT = np.random.default_rng(1).integers(0, 40, (6, 10))

@@ -145,9 +145,9 @@ def test_thresholds_bring_more_than_one_half_on_rare_labels() -> None:
 
 
 def test_balanced_weights_are_those_of_a_yes_and_of_a_no() -> None:
-    from nlpkit.data.corpus import prepare
     from nlpkit.data.dataset import dataset_from_lists
-    from nlpkit.networks.classifier import TrainingBatches, binary_loss, compile_classifier
+    from nlpkit.tasks.classification.corpus import prepare
+    from nlpkit.tasks.classification.network import TrainingBatches, binary_loss, compile_classifier
 
     recipe = small(class_weights="balanced").recipe
     labels = [["a", "b"], ["b"], ["b"], []] * 20

@@ -14,15 +14,12 @@ from keras import ops
 
 import nlpkit
 from nlpkit import TextClassifier, Translator
-from nlpkit.decoding.beam import Hypothesis, Ranking
 from nlpkit.errors import BundleError, DataError, UsageError
-from nlpkit.layers.attention import AttentionDecoder
-from nlpkit.lexicon import FOLDS
 from nlpkit.metrics import _bleu_interval, bleu_counts, translation_report
-from nlpkit.networks.translator import build_translator, export_translator
 from nlpkit.recipe import TranslatorSection
+from nlpkit.runtime.beam import Hypothesis, Ranking
 from nlpkit.runtime.session import Session
-from nlpkit.runtime.translate import (
+from nlpkit.tasks.translation.answering import (
     TranslatorSessions,
     forced_log_probabilities,
     forced_nats,
@@ -31,7 +28,10 @@ from nlpkit.runtime.translate import (
     spaces_behind,
     translate_rows,
 )
-from nlpkit.tasks.translation import Translation
+from nlpkit.tasks.translation.attention import AttentionDecoder
+from nlpkit.tasks.translation.lexicon import FOLDS
+from nlpkit.tasks.translation.network import build_translator, export_translator
+from nlpkit.tasks.translation.translator import Translation
 from nlpkit.tokenizer import BOS, EOS, UNK
 from nlpkit.training.progress import TrainingDisplay
 from tests.task_checks import (
@@ -294,7 +294,7 @@ def echo(_: Any, rows: list[np.ndarray], *, width: int, **limits: Any) -> list[l
 
 
 def test_long_texts_are_joined_as_they_were(model: Translator, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("nlpkit.tasks.translation.translate_rows", echo)
+    monkeypatch.setattr("nlpkit.tasks.translation.translator.translate_rows", echo)
     chinese = "一二三四五" * 20  # of bytes: no piece has half of a character, and no space comes in
     spaced = "one red cat.\n\ntwo blue dog,  three red\u00a0cat\tone" * 9
     texts = [chinese, f"  {spaced} ", "一 二", "", "👩\u200d👩\u200d👧" * 30]
@@ -305,7 +305,7 @@ def test_long_texts_are_joined_as_they_were(model: Translator, monkeypatch: pyte
 def test_as_many_translations_of_a_text_in_parts(
     model: Translator, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("nlpkit.tasks.translation.translate_rows", echo)
+    monkeypatch.setattr("nlpkit.tasks.translation.translator.translate_rows", echo)
     text = "one red cat. " * 20  # 12 parts or more
     parted, alone, empty = model.translate_many([text, "dog", " "], beam=3)
     assert len(parted) == len(alone) == 3

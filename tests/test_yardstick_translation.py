@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from nlpkit.data.dataset import Pair, dataset_from_pairs
-from nlpkit.data.pairs import prepare_pairs
 from nlpkit.recipe import TranslationRecipe, TranslatorTokenizer
-from nlpkit.yardsticks.translation import translation_yardstick, word_table
+from nlpkit.tasks.translation.pairs import prepare_pairs
+from nlpkit.tasks.translation.yardstick import translation_yardstick, word_table
 
 GERMAN = {"A": "Ein", "a": "einen", "man": "Mann", "dog": "Hund", "cat": "Kater", "sees": "sieht", "not": "nicht"}
 
@@ -53,7 +53,7 @@ def test_the_memory_serves_where_sentences_come_again() -> None:
 def test_what_has_no_words_and_what_is_too_much(monkeypatch: pytest.MonkeyPatch) -> None:
     strange = [Pair("\u0301" * (1 + i % 3), "…" * (1 + i % 3)) for i in range(40)]
     assert yardstick(strange, {"test": strange})[1]["test"].sentences == 40
-    monkeypatch.setattr("nlpkit.lexicon._MOST_CELLS", 3_000)
+    monkeypatch.setattr("nlpkit.tasks.translation.lexicon._MOST_CELLS", 3_000)
     name, reports = yardstick(made_pairs(100), {"validation": made_pairs(20, 1)})
     assert re.fullmatch("word for word, by IBM Model 1, on [45]\\d of the pairs", name)
     assert reports["validation"].bleu > 60

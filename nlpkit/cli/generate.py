@@ -11,7 +11,7 @@ from nlpkit.cli.options import Encoding, Json, Model, check_options, load_model,
 from nlpkit.errors import DataError, UsageError
 
 if TYPE_CHECKING:
-    from nlpkit.tasks.generation import Surprise, TextGenerator
+    from nlpkit.tasks.generation.generator import Surprise, TextGenerator
 
 
 def generate(
@@ -97,7 +97,7 @@ def generate(
 
 def _check(length: int, sampling: dict[str, Any]) -> None:
     """Refuses impossible options before a model is loaded."""
-    from nlpkit.decoding.sampling import Sampling
+    from nlpkit.tasks.generation.sampling import Sampling
 
     if length < 1:
         raise UsageError(f"--length must be 1 or more, not {length}")

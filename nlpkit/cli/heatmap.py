@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.text import Text
 
 if TYPE_CHECKING:
-    from nlpkit.tasks.translation import Alignment
+    from nlpkit.tasks.translation.translator import Alignment
 
 _SHADES = " ░▒▓█"
 _HUE = (208, 96, 24)  # of the highest share

@@ -14,7 +14,7 @@ import numpy as np
 from nlpkit.cli.rows import Format, one_line, open_rows
 from nlpkit.data.tables import Row
 from nlpkit.output import open_output
-from nlpkit.tasks.classification import TextClassifier
+from nlpkit.tasks.classification.classifier import TextClassifier
 
 logger = logging.getLogger("nlpkit")
 

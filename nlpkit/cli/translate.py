@@ -26,7 +26,7 @@ from nlpkit.errors import UsageError
 from nlpkit.output import check_output_file, open_output
 
 if TYPE_CHECKING:
-    from nlpkit.tasks.translation import Translator
+    from nlpkit.tasks.translation.translator import Translator
 
 
 def translate(
@@ -107,7 +107,7 @@ def translate(
 
 def _check(ranking: dict[str, float]) -> None:
     """Refuses impossible options before a model is loaded."""
-    from nlpkit.decoding.beam import Ranking
+    from nlpkit.runtime.beam import Ranking
 
     try:
         Ranking(**ranking)

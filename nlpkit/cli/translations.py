@@ -10,7 +10,7 @@ from pathlib import Path
 from nlpkit.cli.rows import Format, one_line, open_rows
 from nlpkit.data.tables import Row
 from nlpkit.output import open_output
-from nlpkit.tasks.translation import Translation, Translator
+from nlpkit.tasks.translation.translator import Translation, Translator
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from nlpkit.runtime.builder import GraphBuilder, outputs_of, real_steps, serialized
-from nlpkit.runtime.loop import MANY_ROWS, POOLS, pooled_in_loop
-from nlpkit.runtime.ngrams import NgramWeights, ngram_scores
+from nlpkit.tasks.classification.loop import MANY_ROWS, POOLS, pooled_in_loop
+from nlpkit.tasks.classification.ngrams import NgramWeights, ngram_scores
 
 STATES = {"lstm": 2, "gru": 1, "rnn": 1}
 """How many vectors a cell carries from step to step: an LSTM its output and its memory."""

@@ -8,14 +8,14 @@ from nlpkit.bundle import opening, read_bundle
 from nlpkit.errors import BundleError
 
 if TYPE_CHECKING:
-    from nlpkit.tasks.classification import TextClassifier
-    from nlpkit.tasks.generation import TextGenerator
-    from nlpkit.tasks.translation import Translator
+    from nlpkit.tasks.classification.classifier import TextClassifier
+    from nlpkit.tasks.generation.generator import TextGenerator
+    from nlpkit.tasks.translation.translator import Translator
 
 TASKS = {
-    "classification": ("nlpkit.tasks.classification", "TextClassifier"),
-    "generation": ("nlpkit.tasks.generation", "TextGenerator"),
-    "translation": ("nlpkit.tasks.translation", "Translator"),
+    "classification": ("nlpkit.tasks.classification.classifier", "TextClassifier"),
+    "generation": ("nlpkit.tasks.generation.generator", "TextGenerator"),
+    "translation": ("nlpkit.tasks.translation.translator", "Translator"),
 }
 
 

@@ -10,18 +10,18 @@ from keras import ops
 from nlpkit.bundle import Bundle
 from nlpkit.data.batching import Batch
 from nlpkit.data.dataset import Dataset
-from nlpkit.data.stream import PreparedStream
 from nlpkit.errors import DataError
 from nlpkit.layers.dropout import WordDropout
-from nlpkit.layers.penalty import ActivationPenalty
 from nlpkit.layers.stack import LSTMStack
 from nlpkit.metrics import generation_report
-from nlpkit.networks.bundling import bundle_network, hold_to_network
 from nlpkit.recipe import GenerationRecipe, GeneratorSection
-from nlpkit.runtime.generate import LanguageModel, zero_state
 from nlpkit.runtime.graph import STATES, generator_graph
 from nlpkit.runtime.session import Session
+from nlpkit.tasks.generation.language import LanguageModel, zero_state
+from nlpkit.tasks.generation.penalty import ActivationPenalty
+from nlpkit.tasks.generation.stream import PreparedStream
 from nlpkit.tokenizer import BOS
+from nlpkit.training.bundling import bundle_network, hold_to_network
 from nlpkit.training.fit import fit
 from nlpkit.training.length import run_length
 from nlpkit.training.progress import Row, validation_row

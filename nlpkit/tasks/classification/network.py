@@ -11,11 +11,9 @@ from keras import ops
 
 from nlpkit.bundle import Bundle
 from nlpkit.data.batching import Batch, pad, plan_epoch, truncate
-from nlpkit.data.corpus import PreparedData
 from nlpkit.data.dataset import Dataset, Example
 from nlpkit.layers.dropout import WordDropout
 from nlpkit.layers.embedding import Embedding
-from nlpkit.layers.ngrams import Ngrams
 from nlpkit.layers.pooling import Pooling
 from nlpkit.layers.stack import LSTMStack
 from nlpkit.metrics import (
@@ -27,15 +25,17 @@ from nlpkit.metrics import (
     least_score,
     rare_weights,
 )
-from nlpkit.networks.bundling import bundle_network, hold_to_network
 from nlpkit.recipe import ClassificationRecipe, ClassifierSection
-from nlpkit.runtime.classify import predict_corpus
 from nlpkit.runtime.graph import classifier_graph
 from nlpkit.runtime.session import Session
+from nlpkit.tasks.classification.answering import predict_corpus
+from nlpkit.tasks.classification.corpus import PreparedData
+from nlpkit.tasks.classification.linear import column_count
+from nlpkit.tasks.classification.ngrams_fit import best_weights, fit_ngrams
+from nlpkit.tasks.classification.ngrams_layer import Ngrams
+from nlpkit.training.bundling import bundle_network, hold_to_network
 from nlpkit.training.fit import fit
 from nlpkit.training.length import run_length
-from nlpkit.training.linear import column_count
-from nlpkit.training.ngrams import best_weights, fit_ngrams
 from nlpkit.training.progress import Row, validation_row
 from nlpkit.training.run import Run
 from nlpkit.training.schedule import make_optimizer

@@ -17,16 +17,16 @@ from nlpkit.data.catalog import open_pairs
 from nlpkit.data.dataset import IN_MEMORY, Dataset, Pair, dataset_from_pairs
 from nlpkit.data.frames import Table, Texts, is_held, paired_table, texts_of
 from nlpkit.data.judged import JudgedRows
-from nlpkit.data.pairs import PreparedPairs, prepare_pairs
 from nlpkit.data.seen import row_key
 from nlpkit.data.values import one_text
-from nlpkit.decoding.beam import Hypothesis, Ranking
 from nlpkit.errors import DataError, UsageError
 from nlpkit.metrics import TranslationReport, translation_report
 from nlpkit.quiet import import_keras
 from nlpkit.recipe import TranslationRecipe
+from nlpkit.runtime.beam import Hypothesis, Ranking
 from nlpkit.runtime.session import Session
-from nlpkit.runtime.translate import (
+from nlpkit.tasks.base import RowTask, same_place
+from nlpkit.tasks.translation.answering import (
     TranslatorSessions,
     forced_log_probabilities,
     forced_nats,
@@ -34,7 +34,7 @@ from nlpkit.runtime.translate import (
     spaces_behind,
     translate_rows,
 )
-from nlpkit.tasks.base import RowTask, same_place
+from nlpkit.tasks.translation.pairs import PreparedPairs, prepare_pairs
 from nlpkit.tokenizer import BOS, EOS
 from nlpkit.training.randomness import own_random_state
 from nlpkit.training.run import Run, check_run
@@ -43,7 +43,7 @@ from nlpkit.yardstick import Yardstick
 if TYPE_CHECKING:
     import keras
 
-    from nlpkit.networks.plan import TrainingPlan
+    from nlpkit.training.plan import TrainingPlan
     from nlpkit.training.progress import TrainingDisplay
 
 logger = logging.getLogger("nlpkit")
@@ -129,8 +129,8 @@ class Translator(RowTask[TranslationRecipe]):
         """What `fit` on the recipe's data will come to: sizes, steps and the time expected."""
         data = self.prepared()
         import_keras()
-        from nlpkit.networks.plan import plan_training
-        from nlpkit.networks.translator import PairBatches, compile_translator
+        from nlpkit.tasks.translation.network import PairBatches, compile_translator
+        from nlpkit.training.plan import plan_training
 
         batches = PairBatches(self.recipe, data)
         return plan_training(
@@ -293,8 +293,8 @@ class Translator(RowTask[TranslationRecipe]):
         Raises UsageError for an ensemble.
         """
         self._alone("network")
-        from nlpkit.networks.bundling import network_from_weights
-        from nlpkit.networks.translator import build_translator
+        from nlpkit.tasks.translation.network import build_translator
+        from nlpkit.training.bundling import network_from_weights
 
         network = build_translator(self.recipe.model, len(self._tokenizer))
         return network_from_weights(network, self._keras_weights())
@@ -330,7 +330,7 @@ class Translator(RowTask[TranslationRecipe]):
         return (sides.pair(row) for row in range(len(sides)))
 
     def _train(self, dataset: Dataset[Pair], prepared: PreparedPairs, run: Run) -> Bundle:
-        from nlpkit.networks.translator import bundle_translator, train_translator
+        from nlpkit.tasks.translation.network import bundle_translator, train_translator
 
         network, history = train_translator(self.recipe, prepared, run)
         return bundle_translator(network, self.recipe, dataset, prepared, history)
@@ -339,7 +339,7 @@ class Translator(RowTask[TranslationRecipe]):
         return self.compare(rows)[0]
 
     def _yardstick(self, dataset: Dataset[Pair], prepared: PreparedPairs) -> Yardstick:
-        from nlpkit.yardsticks.translation import translation_yardstick
+        from nlpkit.tasks.translation.yardstick import translation_yardstick
 
         return translation_yardstick(prepared, self._rows_judged(dataset, prepared), self.recipe.training.seed)
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nlpkit.counts import FEATURES, NgramModel, WeightedCounts, weigh
 from nlpkit.runtime.session import Session
+from nlpkit.tasks.generation.counts import FEATURES, NgramModel, WeightedCounts, weigh
 from nlpkit.tokenizer import BOS, PAD
 
 _READ = 1_024  # tokens of a prompt read at a time

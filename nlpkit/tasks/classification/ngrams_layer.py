@@ -5,7 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from nlpkit.runtime.ngrams import MARKS, NgramWeights
+from nlpkit.tasks.classification.ngrams import MARKS, NgramWeights
 
 
 @keras.saving.register_keras_serializable("nlpkit")

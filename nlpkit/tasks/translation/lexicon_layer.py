@@ -5,7 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from nlpkit.lexicon import FOLDS, TRANSLATIONS
+from nlpkit.tasks.translation.lexicon import FOLDS, TRANSLATIONS
 
 
 @keras.saving.register_keras_serializable("nlpkit")

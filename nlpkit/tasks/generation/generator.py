@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from nlpkit.bundle import Bundle
-from nlpkit.counts import COUNTS, MOST, count_ngrams, counts_from_bytes
 from nlpkit.data.cache import Report
 from nlpkit.data.catalog import open_documents
 from nlpkit.data.dataset import IN_MEMORY, Dataset, dataset_from_texts
@@ -17,18 +16,19 @@ from nlpkit.data.facts import FLATTERS
 from nlpkit.data.frames import Table, document_table, is_held
 from nlpkit.data.judged import UNKNOWN
 from nlpkit.data.seen import Seen
-from nlpkit.data.stream import PreparedStream, prepare_stream, repeated_characters, token_ids
 from nlpkit.data.values import one_text
-from nlpkit.decoding.sampling import Sampling
-from nlpkit.decoding.writing import write, write_likeliest
 from nlpkit.errors import BundleError, DataError, UsageError
 from nlpkit.metrics import GenerationReport, generation_report
 from nlpkit.quiet import import_keras
 from nlpkit.recipe import GenerationRecipe
-from nlpkit.runtime.generate import LanguageModel
 from nlpkit.runtime.graph import STATES
 from nlpkit.runtime.session import Session
 from nlpkit.tasks.base import CHANGED, TrainedTask
+from nlpkit.tasks.generation.counts import COUNTS, MOST, count_ngrams, counts_from_bytes
+from nlpkit.tasks.generation.language import LanguageModel
+from nlpkit.tasks.generation.sampling import Sampling
+from nlpkit.tasks.generation.stream import PreparedStream, prepare_stream, repeated_characters, token_ids
+from nlpkit.tasks.generation.writing import write, write_likeliest
 from nlpkit.training.randomness import own_random_state
 from nlpkit.training.run import Run, check_run
 from nlpkit.yardstick import Yardstick
@@ -36,7 +36,7 @@ from nlpkit.yardstick import Yardstick
 if TYPE_CHECKING:
     import keras
 
-    from nlpkit.networks.plan import TrainingPlan
+    from nlpkit.training.plan import TrainingPlan
     from nlpkit.training.progress import TrainingDisplay
 
 
@@ -118,8 +118,8 @@ class TextGenerator(TrainedTask[GenerationRecipe]):
         """What `fit` on the recipe's data will come to: sizes, steps and the time expected."""
         data = self.prepared()
         import_keras()
-        from nlpkit.networks.generator import StreamBatches, compile_generator
-        from nlpkit.networks.plan import plan_training
+        from nlpkit.tasks.generation.network import StreamBatches, compile_generator
+        from nlpkit.training.plan import plan_training
 
         batches = StreamBatches(self.recipe, data)
         return plan_training(
@@ -256,8 +256,8 @@ class TextGenerator(TrainedTask[GenerationRecipe]):
     @own_random_state()
     def network(self) -> "keras.Model":
         """The Keras network with the model's weights, to look into or to train on. Imports Keras."""
-        from nlpkit.networks.bundling import network_from_weights
-        from nlpkit.networks.generator import build_generator
+        from nlpkit.tasks.generation.network import build_generator
+        from nlpkit.training.bundling import network_from_weights
 
         return network_from_weights(build_generator(self.recipe, len(self._tokenizer)), self._keras_weights())
 
@@ -283,7 +283,7 @@ class TextGenerator(TrainedTask[GenerationRecipe]):
         return prepare_stream(dataset, self.recipe, report, tokenizer)
 
     def _train(self, dataset: Dataset[str], prepared: PreparedStream, run: Run) -> Bundle:
-        from nlpkit.networks.generator import bundle_generator, train_generator
+        from nlpkit.tasks.generation.network import bundle_generator, train_generator
 
         core, history = train_generator(self.recipe, prepared, run)
         bundle = bundle_generator(core, self.recipe, dataset, prepared, history)

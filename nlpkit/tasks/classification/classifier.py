@@ -11,7 +11,6 @@ import numpy as np
 from nlpkit.bundle import Bundle
 from nlpkit.data.cache import Report
 from nlpkit.data.catalog import open_labelled
-from nlpkit.data.corpus import PreparedData, prepare
 from nlpkit.data.dataset import IN_MEMORY, Dataset, Example, dataset_from_lists
 from nlpkit.data.facts import amount
 from nlpkit.data.frames import Table, Texts, is_held, labelled_table, texts_of
@@ -22,8 +21,9 @@ from nlpkit.errors import BundleError, DataError, UsageError
 from nlpkit.metrics import ClassificationReport, LabelsReport, classification_report, labels_report
 from nlpkit.quiet import import_keras
 from nlpkit.recipe import ClassificationRecipe
-from nlpkit.runtime.classify import predict_texts
 from nlpkit.tasks.base import RowTask
+from nlpkit.tasks.classification.answering import predict_texts
+from nlpkit.tasks.classification.corpus import PreparedData, prepare
 from nlpkit.training.randomness import own_random_state
 from nlpkit.training.run import Run, check_run
 from nlpkit.yardstick import Yardstick
@@ -31,7 +31,7 @@ from nlpkit.yardstick import Yardstick
 if TYPE_CHECKING:
     import keras
 
-    from nlpkit.networks.plan import TrainingPlan
+    from nlpkit.training.plan import TrainingPlan
     from nlpkit.training.progress import TrainingDisplay
 
 logger = logging.getLogger("nlpkit")
@@ -98,8 +98,8 @@ class TextClassifier(RowTask[ClassificationRecipe]):
         """What `fit` on the recipe's data will come to: sizes, steps and the time expected."""
         data = self.prepared()
         import_keras()
-        from nlpkit.networks.classifier import TrainingBatches, compile_classifier
-        from nlpkit.networks.plan import plan_training
+        from nlpkit.tasks.classification.network import TrainingBatches, compile_classifier
+        from nlpkit.training.plan import plan_training
 
         self._resolve(data)
         batches = TrainingBatches(self.recipe, data)
@@ -260,8 +260,8 @@ class TextClassifier(RowTask[ClassificationRecipe]):
     @own_random_state()
     def network(self) -> "keras.Model":
         """The Keras network with the model's weights, to look into or to train on. Imports Keras."""
-        from nlpkit.networks.bundling import network_from_weights
-        from nlpkit.networks.classifier import build_classifier
+        from nlpkit.tasks.classification.network import build_classifier
+        from nlpkit.training.bundling import network_from_weights
 
         buckets = self.metadata["ngrams"]["buckets"] if "ngrams" in self.metadata else 0
         network = build_classifier(self.recipe.model, len(self._tokenizer), len(self.labels), buckets)
@@ -295,7 +295,7 @@ class TextClassifier(RowTask[ClassificationRecipe]):
             )
 
     def _train(self, dataset: Dataset[Example], prepared: PreparedData, run: Run) -> Bundle:
-        from nlpkit.networks.classifier import bundle_classifier, train_classifier
+        from nlpkit.tasks.classification.network import bundle_classifier, train_classifier
 
         network, history = train_classifier(self.recipe, prepared, run)
         return bundle_classifier(network, self.recipe, dataset, prepared, history)
@@ -333,7 +333,7 @@ class TextClassifier(RowTask[ClassificationRecipe]):
         return self.compare(rows)
 
     def _yardstick(self, dataset: Dataset[Example], prepared: PreparedData) -> Yardstick | None:
-        from nlpkit.yardsticks.linear import linear_yardstick
+        from nlpkit.tasks.classification.yardstick import linear_yardstick
 
         return linear_yardstick(prepared, self._rows_judged(dataset, prepared), self.recipe.training.seed)
 

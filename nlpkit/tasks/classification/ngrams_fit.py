@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nlpkit.data.batching import pad, truncate
-from nlpkit.data.corpus import Corpus, PreparedData
 from nlpkit.recipe import ClassificationRecipe
-from nlpkit.runtime.ngrams import NgramWeights, ngram_keys, piece_codes, place_of
+from nlpkit.tasks.classification.corpus import Corpus, PreparedData
+from nlpkit.tasks.classification.linear import column_count, fit_linear, logits_from, targets_of
+from nlpkit.tasks.classification.ngrams import NgramWeights, ngram_keys, piece_codes, place_of
 from nlpkit.tokenizer import Tokenizer
-from nlpkit.training.linear import column_count, fit_linear, logits_from, targets_of
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix

@@ -11,20 +11,20 @@ from keras import ops
 from nlpkit.bundle import Bundle
 from nlpkit.data.batching import Batch, pad, plan_pairs
 from nlpkit.data.dataset import Dataset, Pair
-from nlpkit.data.pairs import PreparedPairs
 from nlpkit.intervals import mean_interval
-from nlpkit.layers.attention import AttentionDecoder
 from nlpkit.layers.dropout import WordDropout
-from nlpkit.layers.lexicon import Lexicon
 from nlpkit.layers.stack import LSTMStack
-from nlpkit.lexicon import FOLDS, fold_lexicon
 from nlpkit.metrics import translation_report
-from nlpkit.networks.bundling import bundle_network, hold_to_network
 from nlpkit.recipe import TranslationRecipe, TranslatorSection
 from nlpkit.runtime.graph import decoder_graph, encoder_graph
 from nlpkit.runtime.session import Session
-from nlpkit.runtime.translate import TranslatorSessions, forced_log_probabilities, forced_nats, translate_rows
+from nlpkit.tasks.translation.answering import TranslatorSessions, forced_log_probabilities, forced_nats, translate_rows
+from nlpkit.tasks.translation.attention import AttentionDecoder
+from nlpkit.tasks.translation.lexicon import FOLDS, fold_lexicon
+from nlpkit.tasks.translation.lexicon_layer import Lexicon
+from nlpkit.tasks.translation.pairs import PreparedPairs
 from nlpkit.tokenizer import BOS, EOS
+from nlpkit.training.bundling import bundle_network, hold_to_network
 from nlpkit.training.fit import fit
 from nlpkit.training.length import run_length
 from nlpkit.training.progress import MARGIN, Row, validation_row

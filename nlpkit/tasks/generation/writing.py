@@ -5,10 +5,10 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from nlpkit.decoding.beam import Step, beam_search
-from nlpkit.decoding.sampling import Sampling, draw, probabilities
 from nlpkit.errors import BundleError
-from nlpkit.runtime.generate import LanguageModel
+from nlpkit.runtime.beam import Step, beam_search
+from nlpkit.tasks.generation.language import LanguageModel
+from nlpkit.tasks.generation.sampling import Sampling, draw, probabilities
 from nlpkit.tokenizer import BOS, EOS, PAD, UNK, Tokenizer
 
 RECENT = 64  # tokens that the repetition penalty looks back on

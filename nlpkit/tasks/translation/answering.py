@@ -9,9 +9,9 @@ import numpy as np
 
 from nlpkit.cores import on_all_cores
 from nlpkit.data.batching import pad, sorted_batches
-from nlpkit.data.pairs import SHORT
-from nlpkit.decoding.beam import Hypothesis, Ranking, Step, beam_search
+from nlpkit.runtime.beam import Hypothesis, Ranking, Step, beam_search
 from nlpkit.runtime.session import Session
+from nlpkit.tasks.translation.pairs import SHORT
 from nlpkit.tokenizer import BOS, EOS, PAD, UNK
 
 _BATCH_TOKENS = 2_048  # of the source

@@ -1,0 +1,1 @@
+"""Text generation: writing on in the manner of a text."""

@@ -1,1 +1,0 @@
-"""What only counts, to hold models against."""
