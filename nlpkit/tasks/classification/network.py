@@ -26,10 +26,10 @@ from nlpkit.metrics import (
     rare_weights,
 )
 from nlpkit.recipe import ClassificationRecipe, ClassifierSection
-from nlpkit.runtime.graph import classifier_graph
 from nlpkit.runtime.session import Session
 from nlpkit.tasks.classification.answering import predict_corpus
 from nlpkit.tasks.classification.corpus import PreparedData
+from nlpkit.tasks.classification.graph import classifier_graph
 from nlpkit.tasks.classification.linear import column_count
 from nlpkit.tasks.classification.ngrams_fit import best_weights, fit_ngrams
 from nlpkit.tasks.classification.ngrams_layer import Ngrams

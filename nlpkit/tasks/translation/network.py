@@ -16,10 +16,10 @@ from nlpkit.layers.dropout import WordDropout
 from nlpkit.layers.stack import LSTMStack
 from nlpkit.metrics import translation_report
 from nlpkit.recipe import TranslationRecipe, TranslatorSection
-from nlpkit.runtime.graph import decoder_graph, encoder_graph
 from nlpkit.runtime.session import Session
 from nlpkit.tasks.translation.answering import TranslatorSessions, forced_log_probabilities, forced_nats, translate_rows
 from nlpkit.tasks.translation.attention import AttentionDecoder
+from nlpkit.tasks.translation.graph import decoder_graph, encoder_graph
 from nlpkit.tasks.translation.lexicon import FOLDS, fold_lexicon
 from nlpkit.tasks.translation.lexicon_layer import Lexicon
 from nlpkit.tasks.translation.pairs import PreparedPairs
