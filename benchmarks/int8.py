@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 import nlpkit
-from nlpkit.metrics import ClassificationReport
+from nlpkit.tasks.classification.report import ClassificationReport
 
 SINGLES = 100
 

@@ -23,8 +23,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from nlpkit.errors import BundleError, DataError, UsageError, reason
 from nlpkit.locking import locked
+from nlpkit.report import Gain
 from nlpkit.training.run import holds_run, remove_run
-from nlpkit.yardstick import Gain
 
 FORMAT = "nlpkit bundle"
 FORMAT_VERSION = 1

@@ -12,9 +12,9 @@ import pytest
 import nlpkit
 from nlpkit import TextClassifier
 from nlpkit.errors import DataError, UsageError
-from nlpkit.metrics import ClassificationReport
 from nlpkit.runtime.session import Session
 from nlpkit.tasks.classification.answering import plan_batches
+from nlpkit.tasks.classification.report import ClassificationReport
 from nlpkit.training.progress import TrainingDisplay
 from tests.conftest import made_reviews, write_csv
 from tests.task_checks import (

@@ -7,10 +7,10 @@ import pytest
 import scipy.sparse
 
 from nlpkit.data.dataset import Example, dataset_from_lists
-from nlpkit.metrics import ClassificationReport, LabelsReport
 from nlpkit.recipe import ClassificationRecipe
 from nlpkit.tasks.classification.corpus import PreparedData, prepare
 from nlpkit.tasks.classification.linear import fit_linear
+from nlpkit.tasks.classification.report import ClassificationReport, LabelsReport
 from nlpkit.tasks.classification.yardstick import linear_yardstick
 from tests.conftest import made_reviews
 from tests.test_ngrams import negated
@@ -44,7 +44,9 @@ def test_the_better_of_both_is_taken() -> None:
     )
     assert found is not None
     assert found.name.startswith("NB-weighted")
-    assert found.reports["test"].accuracy == 1.0  # type: ignore[union-attr]
+    report = found.reports["test"]
+    assert isinstance(report, ClassificationReport)
+    assert report.accuracy == 1.0
 
 
 def test_three_labels_and_one_that_is_not_known() -> None:

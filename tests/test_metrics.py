@@ -6,18 +6,18 @@ import numpy as np
 import pytest
 
 from nlpkit.intervals import share_interval
-from nlpkit.metrics import (
+from nlpkit.tasks.classification.report import (
     Selective,
     any_rare,
     best_thresholds,
     calibration_error,
     called,
     classification_report,
-    generation_report,
     labels_report,
     least_score,
     rare_weights,
 )
+from nlpkit.tasks.generation.report import generation_report
 
 
 def test_a_report_by_hand() -> None:

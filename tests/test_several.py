@@ -13,7 +13,7 @@ import nlpkit as package
 from nlpkit import TextClassifier
 from nlpkit.cli.options import print_report
 from nlpkit.errors import BundleError, DataError, UsageError
-from nlpkit.metrics import LabelsReport, labels_report
+from nlpkit.tasks.classification.report import LabelsReport, labels_report
 from nlpkit.training.progress import TrainingDisplay
 from tests.conftest import FILLER, Command, made_reviews, settings, write_csv
 from tests.task_checks import (

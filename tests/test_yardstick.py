@@ -3,15 +3,10 @@
 import numpy as np
 import pytest
 
-from nlpkit.metrics import (
-    class_counts,
-    classification_report,
-    generation_report,
-    labels_report,
-    macro_f1,
-    translation_report,
-)
-from nlpkit.yardstick import Yardstick, compare_reports, yardstick_facts, yardstick_line
+from nlpkit.tasks.classification.report import class_counts, classification_report, labels_report, macro_f1
+from nlpkit.tasks.generation.report import generation_report
+from nlpkit.tasks.translation.report import translation_report
+from nlpkit.yardstick import Yardstick, yardstick_facts, yardstick_line
 
 RNG = np.random.default_rng(0)
 TRUTH = RNG.integers(2, size=1_000)
@@ -27,7 +22,7 @@ def test_rows_that_both_judged_are_compared_one_by_one() -> None:
     theirs = np.arange(1_000) % 10 < 8
     ours = theirs | (np.arange(1_000) % 50 == 8)  # right wherever the other is, and in 20 texts more
     model, yardstick = (classification_report(answers(right), TRUTH, ("a", "b")) for right in (ours, theirs))
-    gain = compare_reports(model, yardstick)
+    gain = model.gain_over(yardstick)
     assert (gain.figure, gain.model, gain.yardstick) == ("accuracy", 0.82, 0.8)
     assert gain.gain == pytest.approx(0.02)
     # McNemar's: 20 against 0; as if the two had been judged on texts of their own it would be noise
@@ -39,7 +34,7 @@ def test_rows_that_both_judged_are_compared_one_by_one() -> None:
 def test_a_handful_of_rows_is_sure_of_nothing() -> None:
     truth = np.zeros(2, int)
     right, wrong = (classification_report(np.tile(one, (2, 1)), truth, ("a", "b")) for one in ([0.9, 0.1], [0.1, 0.9]))
-    gain = compare_reports(right, wrong)
+    gain = right.gain_over(wrong)
     assert gain.gain == gain.high == 1
     assert gain.low < 0.2
 
@@ -50,7 +45,7 @@ def test_where_a_class_is_rare_macro_f1_is_compared() -> None:
     probabilities, weights = np.stack([1 - scores, scores], axis=1), np.array([1.0, 4.0])
     model = classification_report(probabilities, truth, ("a", "b"), weights=weights)
     never = classification_report(probabilities, truth, ("a", "b"), weights=np.ones(2))
-    gain = compare_reports(model, never)
+    gain = model.gain_over(never)
     assert gain.figure == "macro_f1"
     assert gain.model == 1
     assert gain.yardstick == pytest.approx(380 / 390 / 2)  # F1 of a: 2 * 380 / (380 + 400)
@@ -60,24 +55,24 @@ def test_where_a_class_is_rare_macro_f1_is_compared() -> None:
 
 def test_fewer_nats_are_better() -> None:
     ours, theirs = RNG.exponential(size=5_000), RNG.exponential(size=5_000) + 0.5
-    gain = compare_reports(generation_report(ours, 10_000), generation_report(theirs, 10_000))
+    gain = generation_report(ours, 10_000).gain_over(generation_report(theirs, 10_000))
     assert gain.gain == pytest.approx((theirs.sum() - ours.sum()) / 10_000)
     assert 0 < gain.low < gain.gain < gain.high
-    assert compare_reports(generation_report(theirs, 10_000), generation_report(ours, 10_000)).high < 0
+    assert generation_report(theirs, 10_000).gain_over(generation_report(ours, 10_000)).high < 0
 
 
 def test_bleu_and_f1_are_compared_on_the_same_draws() -> None:
     references = [" ".join(RNG.choice(list("abcdefgh"), 8)) for _ in range(80)]
     worse = [" ".join(word if RNG.random() < 0.7 else "x" for word in line.split()) for line in references]
-    gain = compare_reports(translation_report(references, references), translation_report(worse, references))
+    gain = translation_report(references, references).gain_over(translation_report(worse, references))
     assert gain.figure == "bleu"
     assert gain.low > 0
     same = translation_report(worse, references)
-    assert compare_reports(same, same).low == compare_reports(same, same).high == 0
+    assert same.gain_over(same).low == same.gain_over(same).high == 0
     truth = RNG.random((300, 3)) < 0.3
     right = labels_report(truth.astype(float), truth, tuple("abc"), np.full(3, 0.5))
     wrong = labels_report(1.0 - truth, truth, tuple("abc"), np.full(3, 0.5))
-    assert compare_reports(right, wrong).gain == 1
+    assert right.gain_over(wrong).gain == 1
 
 
 def test_what_is_told() -> None:

@@ -18,12 +18,12 @@ from nlpkit.cli.options import (
     SourceColumn,
     TargetColumn,
     TextColumn,
-    plain_table,
     print_json,
     split_names,
     watched,
 )
 from nlpkit.errors import UsageError
+from nlpkit.terminal import plain_table
 
 if TYPE_CHECKING:
     from nlpkit.data.summary import DocumentsSummary, PairsSummary, Summary

@@ -31,7 +31,7 @@ from nlpkit.errors import UsageError
 
 if TYPE_CHECKING:
     from nlpkit.data.dataset import Pair as SentencePair
-    from nlpkit.metrics import TranslationReport
+    from nlpkit.tasks.translation.report import TranslationReport
 
 
 def evaluate(
@@ -119,7 +119,7 @@ def _print_samples(report: "TranslationReport", pairs: "list[SentencePair]", fou
     from rich.console import Console
     from rich.text import Text
 
-    from nlpkit.metrics import sentence_scores
+    from nlpkit.tasks.translation.report import sentence_scores
 
     console = Console(highlight=False)
     for metric, signature in report.signatures.items():

@@ -5,8 +5,9 @@ from typing import Any
 
 import typer
 
-from nlpkit.cli.options import Json, note, plain_table, print_json, waiting
+from nlpkit.cli.options import Json, note, print_json, waiting
 from nlpkit.errors import DataError, UsageError
+from nlpkit.terminal import plain_table
 
 # a task's chief figure, and whether it is a share of one
 _FIGURES = {

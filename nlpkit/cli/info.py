@@ -4,7 +4,8 @@ from pathlib import Path
 
 import typer
 
-from nlpkit.cli.options import Json, plain_table, print_json
+from nlpkit.cli.options import Json, print_json
+from nlpkit.terminal import plain_table
 
 # what a task's data is counted in, what a report calls that, and its chief figures
 _UNITS = {

@@ -17,18 +17,12 @@ import typer
 from nlpkit.errors import UsageError
 
 if TYPE_CHECKING:
-    from rich.console import Console
-    from rich.table import Table
-
     from nlpkit.data.tables import Reading, Row
-    from nlpkit.metrics import ClassificationReport, ClassScores, GenerationReport, LabelsReport, TranslationReport
+    from nlpkit.report import Report
     from nlpkit.tasks.base import TrainedTask
 
 T = TypeVar("T")
 A = TypeVar("A")
-
-_CHIEF = ("accuracy", "micro_f1", "nats_per_character", "bits_per_character", "bleu")
-_MOST_CLASSES, _WORST = 40, 20  # classes in a table; of more only the worst are told
 
 Model = Annotated[
     Path | None,
@@ -209,16 +203,6 @@ def _finite(value: Any) -> Any:
     return [_finite(one) for one in value] if isinstance(value, list | tuple) else value
 
 
-def plain_table(*columns: str, right: int = 0) -> "Table":
-    """A table without lines; the last `right` columns hold figures."""
-    from rich.table import Table
-
-    table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
-    for i, column in enumerate(columns):
-        table.add_column(column, justify="right" if i >= len(columns) - right else "left", overflow="fold")
-    return table
-
-
 @contextmanager
 def waiting(what: str) -> Iterator[None]:
     """Says on a terminal's standard error what is being waited for, with a spinner."""
@@ -245,91 +229,11 @@ def watched(items: Iterable[T], what: str) -> Iterator[T]:
         yield from progress.track(items, description=what)
 
 
-def print_report(
-    title: str,
-    report: "ClassificationReport | LabelsReport | GenerationReport | TranslationReport",
-    trained_on: int | None = 0,
-) -> None:
-    """One evaluation: its figures, how many rows were `trained_on`, and, of a classifier, the classes and which were
-    taken for which."""
+def print_report(title: str, report: "Report", trained_on: int | None = 0) -> None:
+    """One evaluation: its figures, and how many rows were `trained_on`."""
     from rich.console import Console
-    from rich.text import Text
 
-    from nlpkit.metrics import GenerationReport, LabelsReport, TranslationReport
-
-    console = Console(highlight=False)
-    if trained_on:
-        title += f" ({trained_on:,} trained on)"
-
-    def told(figure: str, form: str = ".4f") -> str:
-        low, high = report.intervals[figure]
-        value = f"{getattr(report, figure):{form}}"
-        return f"{f'[bold]{value}[/]' if figure in _CHIEF else value} [dim]({low:{form}} to {high:{form}})[/]"
-
-    if isinstance(report, TranslationReport):
-        console.print(
-            f"[bold]{title}[/]: {report.sentences:,} sentences  BLEU {told('bleu', '.2f')}  "
-            f"chrF [bold]{report.chrf:.2f}[/]  "
-            f"lower-cased BLEU {told('bleu_lowercased', '.2f')}  "
-            f"exact match {told('exact_match', '.2%')}",
-            soft_wrap=True,
-        )
-        return
-    if isinstance(report, GenerationReport):
-        console.print(
-            f"[bold]{title}[/]: {report.characters:,} characters  {told('nats_per_character')} nats and "
-            f"{told('bits_per_character')} bits a character  "
-            f"perplexity {report.perplexity_per_token:.2f} a token",
-            soft_wrap=True,
-        )
-        return
-    if isinstance(report, LabelsReport):
-        console.print(
-            f"[bold]{title}[/]: {report.examples:,} texts  micro F1 {told('micro_f1')}  "
-            f"macro F1 {report.macro_f1:.4f}  all labels right {told('subset_accuracy')}  "
-            f"Hamming loss {told('hamming_loss')}  log loss {told('log_loss')}",
-            soft_wrap=True,
-        )
-        _print_classes(console, report.classes, thresholds=[scores.threshold for scores in report.classes])
-        return
-    line = (
-        f"[bold]{title}[/]: {report.examples:,} texts  accuracy {told('accuracy')}  "
-        f"macro F1 {report.macro_f1:.4f}  log loss {told('log_loss')}  "
-        f"calibration error {report.calibration_error:.4f}"
-    )
-    if report.mean_absolute_error is not None:
-        line += f"  mean absolute error {report.mean_absolute_error:.4f}  within one label {report.within_one:.4f}"
-    console.print(line, soft_wrap=True)
-    if (answered := report.selective) is not None:
-        console.print(
-            f"with --min-score auto, which is {answered.min_score:.4f}: {answered.coverage:.1%} of the texts answered, "
-            f"accuracy {answered.accuracy:.4f} on these",
-            soft_wrap=True,
-        )
-    if report.weights:
-        console.print(_rare_told(report), soft_wrap=True, markup=False)
-    _print_classes(console, report.classes)
-    if len(report.classes) > 12:
-        return  # too wide to read
-    table = plain_table("true \\ predicted", *(s.label for s in report.classes), right=len(report.classes))
-    for i, row in enumerate(report.confusion):
-        styles = ["green" if i == j else "red" if count else "dim" for j, count in enumerate(row)]
-        table.add_row(report.classes[i].label, *(Text(f"{n:,}", style) for n, style in zip(row, styles, strict=True)))
-    console.print(table)
-
-
-def _rare_told(report: "ClassificationReport") -> str:
-    """How much more readily rare labels are given, and how well that goes for the rarest."""
-    weights = report.weights or {}
-    rarest = max(report.classes, key=lambda scores: weights[scores.label])
-    if len(weights) == 2:
-        how = f"{rarest.label} is rare, and given from {1 / (1 + weights[rarest.label]):.3f} on"
-    else:
-        how = f"rare labels are given more readily, {rarest.label} as if {weights[rarest.label]:.1f} times as likely"
-    return (
-        f"{how}, as was best for what was held out: precision {rarest.precision:.4f}, recall {rarest.recall:.4f}, "
-        f"F1 {rarest.f1:.4f}"
-    )
+    report.show(Console(highlight=False), title + (f" ({trained_on:,} trained on)" if trained_on else ""))
 
 
 def print_yardstick(model: "TrainedTask[Any]", split: str, report: Any) -> None:
@@ -346,21 +250,3 @@ def print_parts(model: "TrainedTask[Any]") -> None:
 
     if told := model.parts_told():
         Console(highlight=False, markup=False).print(told, soft_wrap=True)
-
-
-def _print_classes(
-    console: "Console", classes: "Sequence[ClassScores]", thresholds: Sequence[float] | None = None
-) -> None:
-    """The figures of each class; of very many, of those that came out worst."""
-    columns = ("label", "precision", "recall", "F1", "texts", *(["threshold"] if thresholds else []))
-    table = plain_table(*columns, right=len(columns) - 1)
-    rows = list(range(len(classes)))
-    if len(classes) > _MOST_CLASSES:
-        rows = sorted((row for row in rows if classes[row].support), key=lambda row: classes[row].f1)[:_WORST]
-        console.print(f"{len(classes):,} labels; the {len(rows)} of lowest F1 among those in the texts:")
-    for row in rows:
-        scores = classes[row]
-        figures = [f"{figure:.4f}" for figure in (scores.precision, scores.recall, scores.f1)]
-        shown = [f"{thresholds[row]:.4f}"] if thresholds else []
-        table.add_row(scores.label, *figures, f"{scores.support:,}", *shown)
-    console.print(table)

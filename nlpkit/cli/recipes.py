@@ -2,7 +2,7 @@
 
 import typer
 
-from nlpkit.cli.options import plain_table
+from nlpkit.terminal import plain_table
 
 app = typer.Typer(help="List the recipes, or print one.", invoke_without_command=True)
 

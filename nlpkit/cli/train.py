@@ -18,7 +18,6 @@ from nlpkit.cli.options import (
     TargetColumn,
     TextColumn,
     note,
-    plain_table,
     print_json,
     print_parts,
     print_report,
@@ -27,6 +26,7 @@ from nlpkit.cli.options import (
     waiting,
 )
 from nlpkit.errors import Interrupted, UsageError
+from nlpkit.terminal import plain_table
 
 if TYPE_CHECKING:
     from nlpkit.recipe import Recipe

@@ -18,12 +18,12 @@ from nlpkit.data.judged import JudgedRows
 from nlpkit.data.labels import all_of, listed
 from nlpkit.data.seen import row_key
 from nlpkit.errors import BundleError, DataError, UsageError
-from nlpkit.metrics import ClassificationReport, LabelsReport, classification_report, labels_report
 from nlpkit.quiet import import_keras
 from nlpkit.recipe import ClassificationRecipe
 from nlpkit.tasks.base import RowTask
 from nlpkit.tasks.classification.answering import predict_texts
 from nlpkit.tasks.classification.corpus import PreparedData, prepare
+from nlpkit.tasks.classification.report import ClassificationReport, LabelsReport, classification_report, labels_report
 from nlpkit.training.randomness import own_random_state
 from nlpkit.training.run import Run, check_run
 from nlpkit.yardstick import Yardstick

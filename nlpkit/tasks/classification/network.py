@@ -16,15 +16,6 @@ from nlpkit.layers.dropout import WordDropout
 from nlpkit.layers.embedding import Embedding
 from nlpkit.layers.pooling import Pooling
 from nlpkit.layers.stack import LSTMStack
-from nlpkit.metrics import (
-    any_rare,
-    best_thresholds,
-    called,
-    classification_report,
-    labels_report,
-    least_score,
-    rare_weights,
-)
 from nlpkit.recipe import ClassificationRecipe, ClassifierSection
 from nlpkit.runtime.session import Session
 from nlpkit.tasks.classification.answering import predict_corpus
@@ -33,6 +24,15 @@ from nlpkit.tasks.classification.graph import classifier_graph
 from nlpkit.tasks.classification.linear import column_count
 from nlpkit.tasks.classification.ngrams_fit import best_weights, fit_ngrams
 from nlpkit.tasks.classification.ngrams_layer import Ngrams
+from nlpkit.tasks.classification.report import (
+    any_rare,
+    best_thresholds,
+    called,
+    classification_report,
+    labels_report,
+    least_score,
+    rare_weights,
+)
 from nlpkit.training.bundling import bundle_network, hold_to_network
 from nlpkit.training.fit import fit
 from nlpkit.training.length import run_length

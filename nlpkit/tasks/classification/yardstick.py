@@ -9,7 +9,9 @@ import numpy as np
 from nlpkit.data.batching import windows
 from nlpkit.data.dataset import Example
 from nlpkit.data.labels import all_of
-from nlpkit.metrics import (
+from nlpkit.tasks.classification.corpus import PreparedData
+from nlpkit.tasks.classification.linear import column_count, fit_linear, logits_from, targets_of
+from nlpkit.tasks.classification.report import (
     ClassificationReport,
     LabelsReport,
     best_thresholds,
@@ -17,8 +19,6 @@ from nlpkit.metrics import (
     labels_report,
     rare_weights,
 )
-from nlpkit.tasks.classification.corpus import PreparedData
-from nlpkit.tasks.classification.linear import column_count, fit_linear, logits_from, targets_of
 from nlpkit.yardstick import Yardstick
 
 _MOST_TEXTS = 50_000  # to fit on: a yardstick is not to take longer than what it measures;

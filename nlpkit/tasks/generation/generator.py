@@ -18,7 +18,6 @@ from nlpkit.data.judged import UNKNOWN
 from nlpkit.data.seen import Seen
 from nlpkit.data.values import one_text
 from nlpkit.errors import BundleError, DataError, UsageError
-from nlpkit.metrics import GenerationReport, generation_report
 from nlpkit.quiet import import_keras
 from nlpkit.recipe import GenerationRecipe
 from nlpkit.runtime.graph import STATES
@@ -26,6 +25,7 @@ from nlpkit.runtime.session import Session
 from nlpkit.tasks.base import CHANGED, TrainedTask
 from nlpkit.tasks.generation.counts import COUNTS, MOST, count_ngrams, counts_from_bytes
 from nlpkit.tasks.generation.language import LanguageModel
+from nlpkit.tasks.generation.report import GenerationReport, generation_report
 from nlpkit.tasks.generation.sampling import Sampling
 from nlpkit.tasks.generation.stream import PreparedStream, prepare_stream, repeated_characters, token_ids
 from nlpkit.tasks.generation.writing import write, write_likeliest

@@ -20,7 +20,6 @@ from nlpkit.data.judged import JudgedRows
 from nlpkit.data.seen import row_key
 from nlpkit.data.values import one_text
 from nlpkit.errors import DataError, UsageError
-from nlpkit.metrics import TranslationReport, translation_report
 from nlpkit.quiet import import_keras
 from nlpkit.recipe import TranslationRecipe
 from nlpkit.runtime.beam import Hypothesis, Ranking
@@ -35,6 +34,7 @@ from nlpkit.tasks.translation.answering import (
     translate_rows,
 )
 from nlpkit.tasks.translation.pairs import PreparedPairs, prepare_pairs
+from nlpkit.tasks.translation.report import TranslationReport, translation_report
 from nlpkit.tokenizer import BOS, EOS
 from nlpkit.training.randomness import own_random_state
 from nlpkit.training.run import Run, check_run

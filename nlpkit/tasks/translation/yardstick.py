@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 import numpy as np
 
 from nlpkit.data.dataset import Pair
-from nlpkit.metrics import translation_report
 from nlpkit.tasks.translation.lexicon import some_pairs, word_chances
 from nlpkit.tasks.translation.pairs import PreparedPairs
+from nlpkit.tasks.translation.report import translation_report
 from nlpkit.yardstick import Yardstick
 
 _AT_ONCE = 256  # texts looked up together: each may share a word with every text that is remembered

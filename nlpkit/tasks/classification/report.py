@@ -1,17 +1,22 @@
-"""How good a model's answers are."""
+"""How good a classifier's answers are."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
 from nlpkit.data.labels import numbers
-from nlpkit.intervals import Interval, mean_interval, resampled_interval, share_interval
+from nlpkit.intervals import mean_interval, paired_interval, resampled_interval, share_interval
+from nlpkit.report import Gain, Report
+from nlpkit.terminal import plain_table
 
-_MOST_SHOWN = 100  # labels whose confusion is told as plain JSON: it grows with their square
+if TYPE_CHECKING:
+    from rich.console import Console
+
+_MOST_CLASSES = 100  # whose confusion is told as plain JSON, as it grows with their square, and whose macro F1 is drawn
 _RARE = 0.5  # of the share that each class would have, were all equally common
-_BLOCK = 256  # tokens, whose surprises hang together, that count as one draw
+_MOST_SHOWN, _WORST = 40, 20  # classes in a table; of more only the worst are shown
 
 
 @dataclass(frozen=True)
@@ -36,7 +41,7 @@ class Selective:
 
 
 @dataclass(frozen=True)
-class ClassificationReport:
+class ClassificationReport(Report):
     """The figures of one evaluation. `confusion[i][j]`: texts of class i that were called class j.
 
     `macro_f1` is the mean over the classes that occur, or that a text was called. Where the labels are three numbers or
@@ -46,6 +51,8 @@ class ClassificationReport:
     many texts; `each` is the class of each text and the one it was called, int [texts, 2].
     """
 
+    chief = ("accuracy",)
+
     examples: int
     accuracy: float
     macro_f1: float
@@ -53,16 +60,69 @@ class ClassificationReport:
     calibration_error: float
     classes: list[ClassScores]
     confusion: list[list[int]]
-    intervals: dict[str, Interval]
-    each: np.ndarray = field(repr=False, compare=False)
     mean_absolute_error: float | None = None
     within_one: float | None = None
     selective: Selective | None = None
     weights: dict[str, float] | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """The same as plain JSON values, less what is None, `each`, and the confusion of more than 100 classes."""
-        return _plain(self)
+        """The figures as plain JSON values; without the confusion of more than 100 classes."""
+        told = super().to_dict()
+        if len(self.confusion) > _MOST_CLASSES:
+            del told["confusion"]
+        return told
+
+    def gain_over(self, yardstick: Self) -> Gain:
+        classes = len(self.classes)
+        if self.weights is not None and classes <= _MOST_CLASSES:  # where a class is rare, accuracy says little
+            ours, theirs = (class_counts(report.each, classes) for report in (self, yardstick))
+            return self._resampled_gain("macro_f1", macro_f1, yardstick, ours, theirs)
+        right, theirs = (report.each[:, 0] == report.each[:, 1] for report in (self, yardstick))
+        better, worse = int((right & ~theirs).sum()), int((theirs & ~right).sum())
+        interval = paired_interval(better, worse, len(right))
+        return self._gain("accuracy", yardstick, (better - worse) / len(right), interval)
+
+    def show(self, console: "Console", title: str) -> None:
+        from rich.text import Text
+
+        line = (
+            f"[bold]{title}[/]: {self.examples:,} texts  accuracy {self.told('accuracy')}  "
+            f"macro F1 {self.macro_f1:.4f}  log loss {self.told('log_loss')}  "
+            f"calibration error {self.calibration_error:.4f}"
+        )
+        if self.mean_absolute_error is not None:
+            line += f"  mean absolute error {self.mean_absolute_error:.4f}  within one label {self.within_one:.4f}"
+        console.print(line, soft_wrap=True)
+        if (answered := self.selective) is not None:
+            console.print(
+                f"with --min-score auto, which is {answered.min_score:.4f}: {answered.coverage:.1%} of the texts "
+                f"answered, accuracy {answered.accuracy:.4f} on these",
+                soft_wrap=True,
+            )
+        if self.weights:
+            console.print(self._rare_told(), soft_wrap=True, markup=False)
+        _print_classes(console, self.classes)
+        if len(self.classes) > 12:
+            return  # too wide to read
+        table = plain_table("true \\ predicted", *(s.label for s in self.classes), right=len(self.classes))
+        for i, row in enumerate(self.confusion):
+            styles = ["green" if i == j else "red" if count else "dim" for j, count in enumerate(row)]
+            table.add_row(self.classes[i].label, *(Text(f"{n:,}", style) for n, style in zip(row, styles, strict=True)))
+        console.print(table)
+
+    def _rare_told(self) -> str:
+        """How much more readily rare labels are given, and how well that goes for the rarest."""
+        weights = self.weights or {}
+        rarest = max(self.classes, key=lambda scores: weights[scores.label])
+        if len(weights) == 2:
+            how = f"{rarest.label} is rare, and given from {1 / (1 + weights[rarest.label]):.3f} on"
+        else:
+            times = f"{weights[rarest.label]:.1f} times as likely"
+            how = f"rare labels are given more readily, {rarest.label} as if {times}"
+        return (
+            f"{how}, as was best for what was held out: precision {rarest.precision:.4f}, recall {rarest.recall:.4f}, "
+            f"F1 {rarest.f1:.4f}"
+        )
 
 
 @dataclass(frozen=True)
@@ -73,7 +133,7 @@ class LabelScores(ClassScores):
 
 
 @dataclass(frozen=True)
-class LabelsReport:
+class LabelsReport(Report):
     """The figures of one evaluation of texts with several labels each, or none.
 
     Micro figures count every text and label alike; `macro_f1` is the mean over the labels that occur, or that a text
@@ -82,6 +142,8 @@ class LabelsReport:
     subset accuracy, Hamming loss and log loss in 95 % of draws of as many texts; `each` is how many labels of a text
     were rightly given, given and wanted, int [texts, 3].
     """
+
+    chief = ("micro_f1",)
 
     examples: int
     micro_f1: float
@@ -92,12 +154,18 @@ class LabelsReport:
     hamming_loss: float
     log_loss: float
     classes: list[LabelScores]
-    intervals: dict[str, Interval]
-    each: np.ndarray = field(repr=False, compare=False)
 
-    def to_dict(self) -> dict[str, Any]:
-        """The same as plain JSON values."""
-        return _plain(self)
+    def gain_over(self, yardstick: Self) -> Gain:
+        return self._resampled_gain("micro_f1", micro_f1, yardstick, self.each, yardstick.each)
+
+    def show(self, console: "Console", title: str) -> None:
+        console.print(
+            f"[bold]{title}[/]: {self.examples:,} texts  micro F1 {self.told('micro_f1')}  "
+            f"macro F1 {self.macro_f1:.4f}  all labels right {self.told('subset_accuracy')}  "
+            f"Hamming loss {self.told('hamming_loss')}  log loss {self.told('log_loss')}",
+            soft_wrap=True,
+        )
+        _print_classes(console, self.classes, thresholds=[scores.threshold for scores in self.classes])
 
 
 def classification_report(
@@ -300,19 +368,6 @@ def _selective(confidence: np.ndarray, correct: np.ndarray, min_score: float) ->
     return Selective(min_score, float(answered.mean()), accuracy)
 
 
-def _plain(report: Any) -> dict[str, Any]:
-    """A report's figures as plain JSON values: what is None is left out, and `each`."""
-    told = {name: value for name, value in vars(report).items() if value is not None and name != "each"}
-    told["intervals"] = {name: list(bounds) for name, bounds in report.intervals.items()}
-    if "classes" in told:
-        told["classes"] = [asdict(scores) for scores in report.classes]
-    if "selective" in told:
-        told["selective"] = asdict(report.selective)
-    if len(told.get("confusion", ())) > _MOST_SHOWN:
-        del told["confusion"]
-    return told
-
-
 def calibration_error(confidence: np.ndarray, correct: np.ndarray, bins: int = 15) -> float:
     """Expected calibration error: how far confidence is from accuracy, averaged over equal-width bins by
     their share of the examples (Naeini et al., 2015; Guo et al., 2017)."""
@@ -321,119 +376,19 @@ def calibration_error(confidence: np.ndarray, correct: np.ndarray, bins: int = 1
     return float(np.abs(gap).sum() / len(confidence))
 
 
-@dataclass(frozen=True)
-class GenerationReport:
-    """How well a text was predicted: the mean surprise, -log p, of its characters and of its tokens. `intervals` hold
-    both a character in 95 % of draws of as long a text; `each` is the nats of blocks of tokens, float [blocks]."""
-
-    characters: int
-    tokens: int
-    nats_per_character: float
-    bits_per_character: float
-    perplexity_per_token: float
-    intervals: dict[str, Interval]
-    each: np.ndarray = field(repr=False, compare=False)
-
-    def to_dict(self) -> dict[str, Any]:
-        """The same as plain JSON values, less `each`."""
-        return _plain(self)
-
-
-def generation_report(nats: np.ndarray, characters: int) -> GenerationReport:
-    """The figures of tokens' surprises, in nats [tokens], that together spell so many characters, one at least."""
-    total = float(nats.sum())
-    # a text of few tokens is drawn token by token
-    starts = np.arange(0, len(nats), _BLOCK if len(nats) >= 8 * _BLOCK else 1)
-    blocks = np.add.reduceat(nats, starts)
-    low, high = (bound * len(blocks) / characters for bound in mean_interval(blocks))
-    bits = float(np.log(2))
-    return GenerationReport(
-        characters=characters,
-        tokens=len(nats),
-        nats_per_character=total / characters,
-        bits_per_character=total / characters / bits,
-        perplexity_per_token=float(np.exp(total / len(nats))),
-        intervals={"nats_per_character": (low, high), "bits_per_character": (low / bits, high / bits)},
-        each=blocks,
-    )
-
-
-@dataclass(frozen=True)
-class TranslationReport:
-    """How near translations come to references. BLEU and chrF are in percent, by sacreBLEU, on text as it is, with
-    their signatures; `bleu_lowercased` is BLEU on lower-cased tokens, which papers on image captions report;
-    `intervals` hold both BLEUs and the exact matches in 95 % of draws of as many sentences; `each` is what BLEU is made
-    of, int [sentences, 10]: the n-grams that are right, all of them, and both lengths."""
-
-    sentences: int
-    bleu: float
-    chrf: float
-    bleu_lowercased: float
-    exact_match: float
-    signatures: dict[str, str]
-    intervals: dict[str, Interval]
-    each: np.ndarray = field(repr=False, compare=False)
-
-    def to_dict(self) -> dict[str, Any]:
-        """The same as plain JSON values, less `each`."""
-        return _plain(self)
-
-
-def translation_report(found: Sequence[str], references: Sequence[str], resamples: int = 1_000) -> TranslationReport:
-    """Compares translations with one reference each; there must be one at least."""
-    from sacrebleu.metrics import BLEU, CHRF
-
-    # forced: it would else remark on every reference that ends in a space and a full stop
-    metrics = {"bleu": BLEU(force=True), "chrf": CHRF(), "bleu_lowercased": BLEU(lowercase=True, force=True)}
-    scores = {name: metric.corpus_score(found, [references]).score for name, metric in metrics.items()}
-    counts = {name: bleu_counts(found, references, lowercase=name != "bleu") for name in scores if name != "chrf"}
-    exact = np.array([ours == theirs for ours, theirs in zip(found, references, strict=True)])
-    return TranslationReport(
-        sentences=len(found),
-        **scores,
-        exact_match=float(exact.mean()),
-        signatures={name: str(metric.get_signature()) for name, metric in metrics.items()},
-        intervals={
-            **{name: _bleu_interval(each, scores[name], resamples) for name, each in counts.items()},
-            "exact_match": share_interval(int(exact.sum()), len(exact)),
-        },
-        each=counts["bleu"],
-    )
-
-
-def bleu_counts(found: Sequence[str], references: Sequence[str], *, lowercase: bool = False) -> np.ndarray:
-    """What the BLEU of a corpus is made of, sentence by sentence: int [sentences, 10]."""
-    from sacrebleu.metrics import BLEU
-
-    metric = BLEU(lowercase=lowercase, effective_order=True, force=True)
-    sentences = [metric.sentence_score(ours, [theirs]) for ours, theirs in zip(found, references, strict=True)]
-    return np.array([[*one.counts, *one.totals, one.sys_len, one.ref_len] for one in sentences])
-
-
-def bleu(sums: np.ndarray) -> np.ndarray:
-    """Corpus BLEU [samples] of sums [samples, 10] of `bleu_counts`, smoothed as sacreBLEU does it."""
-    from sacrebleu.metrics import BLEU
-
-    totals = (BLEU.compute_bleu(one[:4], one[4:8], one[8], one[9], smooth_method="exp") for one in sums.tolist())
-    return np.array([total.score for total in totals])
-
-
-def _bleu_interval(counts: np.ndarray, found: float, resamples: int) -> Interval:
-    """Where corpus BLEU lies in 95 % of bootstrap samples (Koehn, 2004), widened to the BLEU that was `found` for all
-    sentences where that is outside, as it can be with a handful of them.
-
-    The draws, the smoothing and the bounds are sacreBLEU's own, which would hold all draws in memory at once.
-    """
-    rng = np.random.default_rng(12345)
-    sums = np.array([counts[rng.choice(len(counts), len(counts))].sum(0) for _ in range(resamples)])
-    outside = resamples // 40  # at either end
-    inside = [found, *sorted(bleu(sums).tolist())[outside : resamples - outside]]
-    return min(inside), max(inside)
-
-
-def sentence_scores(found: Sequence[str], references: Sequence[str]) -> list[float]:
-    """chrF of each sentence by itself, in percent."""
-    from sacrebleu.metrics import CHRF
-
-    metric = CHRF()
-    return [metric.sentence_score(ours, [theirs]).score for ours, theirs in zip(found, references, strict=True)]
+def _print_classes(
+    console: "Console", classes: "Sequence[ClassScores]", thresholds: Sequence[float] | None = None
+) -> None:
+    """The figures of each class; of very many, of those that came out worst."""
+    columns = ("label", "precision", "recall", "F1", "texts", *(["threshold"] if thresholds else []))
+    table = plain_table(*columns, right=len(columns) - 1)
+    rows = list(range(len(classes)))
+    if len(classes) > _MOST_SHOWN:
+        rows = sorted((row for row in rows if classes[row].support), key=lambda row: classes[row].f1)[:_WORST]
+        console.print(f"{len(classes):,} labels; the {len(rows)} of lowest F1 among those in the texts:")
+    for row in rows:
+        scores = classes[row]
+        figures = [f"{figure:.4f}" for figure in (scores.precision, scores.recall, scores.f1)]
+        shown = [f"{thresholds[row]:.4f}"] if thresholds else []
+        table.add_row(scores.label, *figures, f"{scores.support:,}", *shown)
+    console.print(table)
