@@ -20,9 +20,10 @@ import numpy as np
 from nlpkit.cores import cores
 from nlpkit.data.batching import Batch, truncate
 from nlpkit.quiet import import_keras
-from nlpkit.recipe import ClassificationRecipe, load_recipe
+from nlpkit.recipe import load_recipe
 from nlpkit.tasks.classification.classifier import TextClassifier
 from nlpkit.tasks.classification.corpus import PreparedData
+from nlpkit.tasks.classification.recipe import ClassificationRecipe
 
 ROUNDS = 5
 STEPS = {"PyTorch, packed": 4, "PyTorch, padded": 30, "nlpkit": 30}  # batches a round

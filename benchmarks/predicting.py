@@ -20,8 +20,8 @@ import nlpkit
 from nlpkit.cores import cores, on_all_cores
 from nlpkit.data.batching import pad, sorted_batches, truncate
 from nlpkit.quiet import import_keras
-from nlpkit.recipe import ClassifierSection
 from nlpkit.tasks.classification.answering import plan_batches
+from nlpkit.tasks.classification.recipe import ClassifierSection
 from nlpkit.tokenizer import PAD
 
 PEER_TOKENS = 16_384  # a batch, which suits the peers best

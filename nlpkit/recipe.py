@@ -17,7 +17,6 @@ from nlpkit.errors import UsageError, did_you_mean, reason
 from nlpkit.normalization import Normalization
 
 Fraction = Annotated[float, Field(ge=0, lt=1)]
-Pooling = Literal["last", "mean", "max", "attention"]
 
 
 class Section(BaseModel):
@@ -45,55 +44,12 @@ class DataSection(Section):
         return {key.removesuffix("_column"): name for key, name in self if key.endswith("_column") and name is not None}
 
 
-class ClassifierData(DataSection):
-    source: str = "reviews"
-    text_column: str | None = None
-    label_column: str | None = None
-    label_columns: Annotated[list[str], Field(min_length=1)] | None = None
-    label_delimiter: Annotated[str, Field(min_length=1)] | None = None
-    skip_empty: bool = False
-
-
-class GeneratorData(DataSection):
-    source: str = "python-docs"
-    text_column: str | None = None
-    documents: Literal["joined", "apart"] = "joined"
-
-
-class TranslatorData(DataSection):
-    source: str = "dates"
-    target: str | None = None
-    pair: Annotated[str, Field(pattern=r"^[^\s-]+-[^\s-]+$")] | None = None
-    source_column: str | None = None
-    target_column: str | None = None
-    max_ratio: Annotated[float, Field(ge=1)] = 4.0
-
-
 class TokenizerSection(Section):
     kind: Literal["unigram", "bpe", "char"] = "bpe"
     vocab_size: Annotated[int, Field(ge=8, le=1_000_000)] = 8000
     normalization: Normalization = "lines"
     lowercase: bool = False
     byte_fallback: bool = True
-
-
-class ClassifierTokenizer(TokenizerSection):
-    normalization: Normalization = "web"
-    max_length: Annotated[int, Field(ge=4, le=1_000_000)] = 800
-    truncation: Literal["head", "tail", "middle"] = "middle"
-    sampling: Fraction = 0.0
-
-
-class GeneratorTokenizer(TokenizerSection):
-    kind: Literal["unigram", "bpe", "char"] = "char"
-    normalization: Literal["none", "lines", "web"] = "lines"  # what a prompt ends in stays
-
-
-class TranslatorTokenizer(TokenizerSection):
-    normalization: Normalization = "sentence"
-    split_digits: bool = True
-    max_length: Annotated[int, Field(ge=4, le=10_000)] = 100
-    sampling: Fraction = 0.0
 
 
 class StackSection(Section):
@@ -107,35 +63,6 @@ class StackSection(Section):
     embedding_dropout: Fraction = 0.0
     recurrent_dropout: Fraction = 0.0
     output_dropout: Fraction = 0.0
-
-
-class ClassifierSection(StackSection):
-    labels: Literal["one", "several"] | None = None
-    ngrams: Annotated[int, Field(ge=0, le=8)] = 0
-    bidirectional: bool = True
-    pooling: Annotated[list[Pooling], Field(min_length=1)] = ["max", "mean"]
-
-
-class GeneratorSection(StackSection):
-    weight_dropout: Fraction = 0.0
-    repeat_dropout: Fraction = 0.0
-    tie_embeddings: bool = True
-    counts: Annotated[int, Field(ge=0, le=20)] = 0
-
-    @model_validator(mode="after")
-    def _check_weight_dropout(self) -> Self:
-        if self.weight_dropout and self.cell != "lstm":
-            raise ValueError(f"weight_dropout goes with cell = 'lstm', not {self.cell!r}")
-        if self.weight_dropout and self.recurrent_dropout:
-            raise ValueError("weight_dropout and recurrent_dropout are two ways to the same end; set one of them to 0")
-        return self
-
-
-class TranslatorSection(StackSection):
-    cell: Literal["lstm"] = "lstm"
-    attention: Literal["general", "additive"] = "general"
-    input_feeding: bool = True
-    lexicon: bool = False
 
 
 Passes = Annotated[int, Field(ge=1, le=100_000)]
@@ -170,65 +97,20 @@ class TrainingSection(Section):
         return self
 
 
-class ClassifierTraining(TrainingSection):
-    batch_tokens: Annotated[int, Field(ge=16, le=10_000_000)] = 32_768
-    label_smoothing: Fraction = 0.0
-    class_weights: Literal["none", "balanced"] = "none"
-    selective_accuracy: Annotated[float, Field(gt=0, le=1)] = 0.95
+class Recipe(Section):
+    """What the recipes of all tasks have: of each task a class of its own, with its own sections."""
 
-
-class GeneratorTraining(TrainingSection):
-    min_epochs: Passes = 2
-    updates: Updates = 900
-    segment_length: Annotated[int, Field(ge=2, le=100_000)] = 64
-    restarts: Fraction = 0.02
-    activation_penalty: Annotated[float, Field(ge=0)] = 0.0
-    activation_change_penalty: Annotated[float, Field(ge=0)] = 0.0
-
-
-class TranslatorTraining(TrainingSection):
-    batch_tokens: Annotated[int, Field(ge=16, le=10_000_000)] = 8_192
-    label_smoothing: Fraction = 0.1
-
-
-class DecodingSection(Section):
-    length_penalty: Annotated[float, Field(ge=0, le=10)] = 1.0
-
-
-class ClassificationRecipe(Section):
-    task: Literal["classification"] = "classification"
+    task: str
     description: str = ""
-    data: ClassifierData = ClassifierData()
-    tokenizer: ClassifierTokenizer = ClassifierTokenizer()
-    model: ClassifierSection = ClassifierSection()
-    training: ClassifierTraining = ClassifierTraining()
+    data: DataSection
+    model: StackSection
+    training: TrainingSection
 
 
-class GenerationRecipe(Section):
-    task: Literal["generation"] = "generation"
-    description: str = ""
-    data: GeneratorData = GeneratorData()
-    tokenizer: GeneratorTokenizer = GeneratorTokenizer()
-    model: GeneratorSection = GeneratorSection()
-    training: GeneratorTraining = GeneratorTraining()
+class TextRecipe(Recipe):
+    """A recipe of a task that reads text, which a tokenizer stands before."""
 
-
-class TranslationRecipe(Section):
-    task: Literal["translation"] = "translation"
-    description: str = ""
-    data: TranslatorData = TranslatorData()
-    tokenizer: TranslatorTokenizer = TranslatorTokenizer()
-    model: TranslatorSection = TranslatorSection()
-    training: TranslatorTraining = TranslatorTraining()
-    decoding: DecodingSection = DecodingSection()
-
-
-Recipe = ClassificationRecipe | GenerationRecipe | TranslationRecipe
-RECIPES: dict[str, type[Recipe]] = {
-    "classification": ClassificationRecipe,
-    "generation": GenerationRecipe,
-    "translation": TranslationRecipe,
-}
+    tokenizer: TokenizerSection
 
 
 @dataclass(frozen=True)
@@ -301,14 +183,17 @@ def setting_key(name: str, schema: type[Recipe]) -> str:
 
 def parse_recipe(table: Mapping[str, Any], where: str, origin: Mapping[str, str] | None = None) -> Recipe:
     """A validated recipe; `where` and `origin` (dotted key to its source) tell errors whom to blame."""
+    from nlpkit.tasks import task_class, task_names  # a task's class needs this file
+
     task = table.get("task", "classification")
-    if task not in RECIPES:
-        hint = did_you_mean(str(task), list(RECIPES))
-        raise UsageError(f"{where}: task: there is no task {task!r}{hint}; there are {', '.join(RECIPES)}")
+    if task not in task_names():
+        hint = did_you_mean(str(task), task_names())
+        raise UsageError(f"{where}: task: there is no task {task!r}{hint}; there are {', '.join(task_names())}")
+    schema: type[Recipe] = task_class(task).schema
     try:
-        return RECIPES[task].model_validate(dict(table))
+        return schema.model_validate(dict(table))
     except ValidationError as error:
-        raise UsageError(_explain(error, RECIPES[task], where, origin or {})) from None
+        raise UsageError(_explain(error, schema, where, origin or {})) from None
 
 
 def recipe_to_toml(recipe: Recipe) -> str:

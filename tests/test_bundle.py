@@ -15,8 +15,10 @@ from nlpkit import bundle as bundles
 from nlpkit.bundle import METADATA, Bundle, check_output, newest_bundle, read_bundle, write_bundle
 from nlpkit.errors import BundleError, UsageError
 from nlpkit.output import replacing
-from nlpkit.recipe import ClassificationRecipe, GenerationRecipe, Recipe, recipe_to_toml
+from nlpkit.recipe import Recipe, recipe_to_toml
 from nlpkit.tasks.classification.classifier import TextClassifier
+from nlpkit.tasks.classification.recipe import ClassificationRecipe
+from nlpkit.tasks.generation.recipe import GenerationRecipe
 from nlpkit.training.run import begin_run, check_run, claimed_run, holds_run, remove_run
 from tests.conftest import Command
 
@@ -376,7 +378,7 @@ import os, sys
 from pathlib import Path
 from nlpkit.bundle import read_bundle, write_bundle
 from nlpkit.errors import BundleError
-from nlpkit.recipe import ClassificationRecipe
+from nlpkit.tasks.classification.recipe import ClassificationRecipe
 from nlpkit.training.run import begin_run
 from tests.test_bundle import made
 

@@ -15,8 +15,9 @@ from nlpkit.data.catalog import open_labelled
 from nlpkit.data.dataset import Dataset, Example, dataset_from_lists
 from nlpkit.data.notes import recorded, tell_once
 from nlpkit.errors import DataError
-from nlpkit.recipe import ClassificationRecipe, Recipe, load_recipe
+from nlpkit.recipe import Recipe, load_recipe
 from nlpkit.tasks.classification.corpus import prepare, split_indexes
+from nlpkit.tasks.classification.recipe import ClassificationRecipe
 from tests.conftest import made_reviews, write_csv
 
 TEXTS, LABELS = map(list, zip(*made_reviews(200), strict=True))

@@ -16,7 +16,8 @@ from nlpkit.data.catalog import open_documents, task_of
 from nlpkit.data.dataset import Dataset, dataset_from_texts
 from nlpkit.data.tables import Reading
 from nlpkit.errors import DataError, NlpkitError, UsageError
-from nlpkit.recipe import GenerationRecipe, load_recipe
+from nlpkit.recipe import load_recipe
+from nlpkit.tasks.generation.recipe import GenerationRecipe
 from nlpkit.tasks.generation.stream import prepare_stream, token_ids
 from nlpkit.tokenizer import BOS, EOS
 from tests.conftest import write_csv

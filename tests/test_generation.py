@@ -13,8 +13,9 @@ import nlpkit
 from nlpkit import TextGenerator
 from nlpkit.errors import BundleError, DataError, UsageError
 from nlpkit.model_card import model_card
-from nlpkit.recipe import GenerationRecipe, GeneratorSection
+from nlpkit.tasks.generation.card import card_text
 from nlpkit.tasks.generation.language import LanguageModel, cross_entropy, read, zero_state
+from nlpkit.tasks.generation.recipe import GenerationRecipe, GeneratorSection
 from nlpkit.tasks.generation.sampling import Sampling
 from nlpkit.tasks.generation.stream import split_documents
 from nlpkit.tasks.generation.writing import _Possible
@@ -134,7 +135,7 @@ def test_parts_are_told_and_what_both_reach_is_reported(model: TextGenerator) ->
     assert parts.keys() == {"network", "counts", "both"}
     assert parts["both"] == pytest.approx(reported, abs=1e-9)
     assert parts["both"] <= min(parts["network"], parts["counts"])
-    card = model_card("numbers", model.metadata, model.recipe)
+    card = model_card("numbers", model.metadata, model.recipe, card_text(model.metadata, model.recipe))
     assert f"Alone the network has {parts['network']:.4f} nats a character" in card
     assert "beside Kneser-Ney counts of up to 8 characters" in card
     yardstick = model.metadata["yardstick"]

@@ -10,9 +10,9 @@ import pytest
 from nlpkit.errors import BundleError
 from nlpkit.layers.pooling import Pooling
 from nlpkit.layers.stack import LSTMStack
-from nlpkit.recipe import ClassifierSection
 from nlpkit.runtime.session import Session
 from nlpkit.tasks.classification.network import build_classifier, export_classifier
+from nlpkit.tasks.classification.recipe import ClassifierSection
 
 VOCABULARY, CLASSES = 30, 3
 LENGTHS = [5, 1, 9, 4]

@@ -12,8 +12,9 @@ from nlpkit.data.dataset import Example, dataset_from_lists
 from nlpkit.data.frames import labelled_table
 from nlpkit.data.labels import in_order, label_type, listed, numbers, read_flags, read_label
 from nlpkit.errors import DataError, NlpkitError, UsageError
-from nlpkit.recipe import ClassificationRecipe, load_recipe
+from nlpkit.recipe import load_recipe
 from nlpkit.tasks.classification.corpus import prepare
+from nlpkit.tasks.classification.recipe import ClassificationRecipe
 from tests.conftest import Command, write_csv
 from tests.test_cli import refused
 

@@ -7,9 +7,9 @@ import pytest
 import scipy.sparse
 
 from nlpkit.data.dataset import Example, dataset_from_lists
-from nlpkit.recipe import ClassificationRecipe
 from nlpkit.tasks.classification.corpus import PreparedData, prepare
 from nlpkit.tasks.classification.linear import fit_linear
+from nlpkit.tasks.classification.recipe import ClassificationRecipe
 from nlpkit.tasks.classification.report import ClassificationReport, LabelsReport
 from nlpkit.tasks.classification.yardstick import linear_yardstick
 from tests.conftest import made_reviews

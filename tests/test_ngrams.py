@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from nlpkit import TextClassifier
-from nlpkit.recipe import ClassifierSection
 from nlpkit.runtime.session import Session
 from nlpkit.tasks.classification.network import build_classifier, export_classifier
 from nlpkit.tasks.classification.ngrams import NgramWeights, ngram_keys, piece_codes, place_of
 from nlpkit.tasks.classification.ngrams_fit import best_weights, bucket_count
 from nlpkit.tasks.classification.ngrams_layer import Ngrams
+from nlpkit.tasks.classification.recipe import ClassifierSection
 from tests.conftest import FILLER
 from tests.test_classification import SMALL
 

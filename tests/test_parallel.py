@@ -18,8 +18,8 @@ from nlpkit.data.dates import LANGUAGES, write_date
 from nlpkit.data.tables import Reading
 from nlpkit.data.tfds import open_tfds_pairs
 from nlpkit.errors import DataError, UsageError
-from nlpkit.recipe import TranslationRecipe, TranslatorTokenizer
 from nlpkit.tasks.translation.pairs import prepare_pairs
+from nlpkit.tasks.translation.recipe import TranslationRecipe, TranslatorTokenizer
 from tests.conftest import SHARED_DATA, Command, write_csv
 
 

@@ -6,7 +6,6 @@ import pytest
 
 from nlpkit.errors import UsageError
 from nlpkit.recipe import (
-    ClassificationRecipe,
     RecipeFile,
     find_recipe,
     list_recipes,
@@ -15,6 +14,7 @@ from nlpkit.recipe import (
     recipe_to_toml,
     setting_key,
 )
+from nlpkit.tasks.classification.recipe import ClassificationRecipe
 
 
 @pytest.fixture

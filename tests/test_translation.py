@@ -15,7 +15,6 @@ from keras import ops
 import nlpkit
 from nlpkit import TextClassifier, Translator
 from nlpkit.errors import BundleError, DataError, UsageError
-from nlpkit.recipe import TranslatorSection
 from nlpkit.runtime.beam import Hypothesis, Ranking
 from nlpkit.runtime.session import Session
 from nlpkit.tasks.translation.answering import (
@@ -30,6 +29,7 @@ from nlpkit.tasks.translation.answering import (
 from nlpkit.tasks.translation.attention import AttentionDecoder
 from nlpkit.tasks.translation.lexicon import FOLDS
 from nlpkit.tasks.translation.network import build_translator, export_translator
+from nlpkit.tasks.translation.recipe import TranslatorSection
 from nlpkit.tasks.translation.report import _bleu_interval, bleu_counts, translation_report
 from nlpkit.tasks.translation.translator import Translation
 from nlpkit.tokenizer import BOS, EOS, UNK

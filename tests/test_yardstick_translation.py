@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from nlpkit.data.dataset import Pair, dataset_from_pairs
-from nlpkit.recipe import TranslationRecipe, TranslatorTokenizer
 from nlpkit.tasks.translation.pairs import prepare_pairs
+from nlpkit.tasks.translation.recipe import TranslationRecipe, TranslatorTokenizer
 from nlpkit.tasks.translation.yardstick import translation_yardstick, word_table
 
 GERMAN = {"A": "Ein", "a": "einen", "man": "Mann", "dog": "Hund", "cat": "Kater", "sees": "sieht", "not": "nicht"}

@@ -1,6 +1,11 @@
-"""The tasks, by name. A new one is a file here, a line in `TASKS`, a recipe and a test file."""
+"""The tasks, by name: those that come with nlpkit, each a folder here, and those that other packages register.
 
-from importlib import import_module
+A package registers a task by an entry point of the group `nlpkit.tasks`, whose name is the task's and whose value its
+class, "package.module:Class"; recipes for it lie in the folder `recipes` beside that module.
+"""
+
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -8,33 +13,55 @@ from nlpkit.bundle import opening, read_bundle
 from nlpkit.errors import BundleError
 
 if TYPE_CHECKING:
+    from nlpkit.tasks.base import TrainedTask
     from nlpkit.tasks.classification.classifier import TextClassifier
     from nlpkit.tasks.generation.generator import TextGenerator
     from nlpkit.tasks.translation.translator import Translator
 
-TASKS = {
-    "classification": ("nlpkit.tasks.classification.classifier", "TextClassifier"),
-    "generation": ("nlpkit.tasks.generation.generator", "TextGenerator"),
-    "translation": ("nlpkit.tasks.translation.translator", "Translator"),
+_GROUP = "nlpkit.tasks"
+_OWN = {
+    "classification": "nlpkit.tasks.classification.classifier:TextClassifier",
+    "generation": "nlpkit.tasks.generation.generator:TextGenerator",
+    "translation": "nlpkit.tasks.translation.translator:Translator",
 }
 
 
+def task_names() -> list[str]:
+    """The names of all tasks, nlpkit's own first."""
+    return list(_entries())
+
+
+def task_class(task: str) -> "type[TrainedTask[Any]]":
+    """The class of a task in `task_names`."""
+    found: type[TrainedTask[Any]] = _entries()[task].load()
+    return found
+
+
+def recipe_folders() -> list[Path]:
+    """The folders of recipes beside the modules of the tasks that other packages registered."""
+    from importlib.util import find_spec
+
+    specs = [find_spec(entry.module) for name, entry in _entries().items() if name not in _OWN]
+    return [Path(spec.origin).parent / "recipes" for spec in specs if spec and spec.origin]
+
+
 def load(folder: str | Path) -> "TextClassifier | TextGenerator | Translator":
-    """The model in a bundle, ready to answer. Loads no training framework.
+    """The model in a bundle, ready to answer; of a task that another package registered, an instance of its class.
+    Loads no training framework.
 
     Raises BundleError when the folder is no bundle, is damaged, or was made by a newer nlpkit.
     """
     bundle = read_bundle(Path(folder))
     task = bundle.metadata.get("task")
-    if task not in TASKS:
+    if task not in task_names():
         raise BundleError(f"{folder} holds a model for the task {task!r}, which this nlpkit does not know")
     with opening(folder):
-        model: TextClassifier | TextGenerator | Translator = task_class(task).from_bundle(bundle)
+        model: Any = task_class(task).from_bundle(bundle)
         model.check()
-    return model
+    return model  # type: ignore[no-any-return]
 
 
-def task_class(task: str) -> Any:
-    """The class of a task in `TASKS`."""
-    module, name = TASKS[task]
-    return getattr(import_module(module), name)
+@cache
+def _entries() -> dict[str, EntryPoint]:
+    own = {name: EntryPoint(name, value, _GROUP) for name, value in _OWN.items()}
+    return {entry.name: entry for entry in entry_points(group=_GROUP)} | own

@@ -15,9 +15,9 @@ from nlpkit.data.judged import JudgedRows
 from nlpkit.data.seen import SEEN, Seen, seen_from_bytes
 from nlpkit.errors import DataError, UsageError
 from nlpkit.locking import locked
-from nlpkit.model_card import model_card
+from nlpkit.model_card import CardText, model_card
 from nlpkit.quiet import import_keras
-from nlpkit.recipe import RECIPES, Recipe, load_recipe, recipe_from_toml, setting_key
+from nlpkit.recipe import Recipe, TextRecipe, load_recipe, recipe_from_toml, setting_key
 from nlpkit.runtime.session import Session
 from nlpkit.tokenizer import Tokenizer
 from nlpkit.training.randomness import own_random_state
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("nlpkit")
 
-R = TypeVar("R", bound=Recipe)
+R = TypeVar("R", bound=TextRecipe)
 
 _WEIGHTS = "model.weights.h5"
 CHANGED = (
@@ -50,6 +50,7 @@ class TrainedTask(ABC, Generic[R]):
     """A recipe, and, once trained or loaded, the bundle and its open session."""
 
     task: ClassVar[str]
+    schema: ClassVar[type[Recipe]]
     leading_space: ClassVar[bool] = True
     threads: ClassVar[int] = 1  # of a session
     worse_hint: ClassVar[str] = "more data helps most"
@@ -60,9 +61,8 @@ class TrainedTask(ABC, Generic[R]):
 
         Raises UsageError for a key or a value that the schema does not have, or a recipe for another task.
         """
-        schema = RECIPES[self.task]
         if isinstance(recipe, str | Path):
-            flags = {setting_key(name, schema): value for name, value in settings.items()}
+            flags = {setting_key(name, self.schema): value for name, value in settings.items()}
             found: Recipe = load_recipe(recipe, flags=flags)
         elif settings:
             raise UsageError("settings go with the name or path of a recipe, not with a finished one")
@@ -83,7 +83,7 @@ class TrainedTask(ABC, Generic[R]):
         Raises UsageError when the folder is taken, BundleError when it cannot be written.
         """
         folder, bundle = Path(folder), self._trained()
-        card = model_card(folder.resolve().name, bundle.metadata, self.recipe)
+        card = model_card(folder.resolve().name, bundle.metadata, self.recipe, self._card())
         write_bundle(
             folder,
             Bundle(bundle.metadata, bundle.files | {"README.md": card.encode()}),
@@ -249,6 +249,10 @@ class TrainedTask(ABC, Generic[R]):
     def parts_told(self) -> str | None:
         """One line on what each part of the model reaches alone on the validation split, where it has several."""
         return None
+
+    @abstractmethod
+    def _card(self) -> CardText:
+        """What the model's card tells of it."""
 
     def _open(self, bundle: Bundle) -> None:
         self._bundle = bundle

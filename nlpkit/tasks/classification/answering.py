@@ -8,8 +8,8 @@ import numpy as np
 from nlpkit.cores import cores, on_all_cores
 from nlpkit.data.batching import pad, sorted_batches, truncate, windows
 from nlpkit.data.texts import Texts
-from nlpkit.recipe import ClassifierTokenizer
 from nlpkit.runtime.session import Session
+from nlpkit.tasks.classification.recipe import ClassifierTokenizer
 from nlpkit.tokenizer import Tokenizer
 
 logger = logging.getLogger("nlpkit")

@@ -18,11 +18,13 @@ from nlpkit.data.judged import JudgedRows
 from nlpkit.data.labels import all_of, listed
 from nlpkit.data.seen import row_key
 from nlpkit.errors import BundleError, DataError, UsageError
+from nlpkit.model_card import CardText
 from nlpkit.quiet import import_keras
-from nlpkit.recipe import ClassificationRecipe
 from nlpkit.tasks.base import RowTask
 from nlpkit.tasks.classification.answering import predict_texts
+from nlpkit.tasks.classification.card import card_text
 from nlpkit.tasks.classification.corpus import PreparedData, prepare
+from nlpkit.tasks.classification.recipe import ClassificationRecipe
 from nlpkit.tasks.classification.report import ClassificationReport, LabelsReport, classification_report, labels_report
 from nlpkit.training.randomness import own_random_state
 from nlpkit.training.run import Run, check_run
@@ -49,6 +51,7 @@ class TextClassifier(RowTask[ClassificationRecipe]):
     """
 
     task = "classification"
+    schema = ClassificationRecipe
 
     def __init__(self, recipe: ClassificationRecipe | str | Path = "sentiment", **settings: Any) -> None:
         super().__init__(recipe, **settings)
@@ -279,6 +282,9 @@ class TextClassifier(RowTask[ClassificationRecipe]):
         self._session.expect(ids=(None, None), lengths=(None,), probabilities=(None, len(self.labels)))
 
     # -- within
+
+    def _card(self) -> CardText:
+        return card_text(self.metadata, self.recipe)
 
     def _prepare(self, dataset: Dataset[Example], report: Report, tokenizer: bytes | None) -> PreparedData:
         return prepare(dataset, self.recipe, report, tokenizer)

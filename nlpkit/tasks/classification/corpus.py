@@ -16,7 +16,7 @@ from nlpkit.data.seen import Seen, row_key
 from nlpkit.data.texts import StoredTexts, Texts, counted, open_texts, store_texts, write_texts
 from nlpkit.errors import DataError
 from nlpkit.normalization import normalize
-from nlpkit.recipe import ClassificationRecipe
+from nlpkit.tasks.classification.recipe import ClassificationRecipe
 from nlpkit.tokenizer import Tokenizer, train_tokenizer
 
 _LAYOUT = 4  # raise when the files below change, so that older caches are left alone

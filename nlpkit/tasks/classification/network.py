@@ -16,7 +16,6 @@ from nlpkit.layers.dropout import WordDropout
 from nlpkit.layers.embedding import Embedding
 from nlpkit.layers.pooling import Pooling
 from nlpkit.layers.stack import LSTMStack
-from nlpkit.recipe import ClassificationRecipe, ClassifierSection
 from nlpkit.runtime.session import Session
 from nlpkit.tasks.classification.answering import predict_corpus
 from nlpkit.tasks.classification.corpus import PreparedData
@@ -24,6 +23,7 @@ from nlpkit.tasks.classification.graph import classifier_graph
 from nlpkit.tasks.classification.linear import column_count
 from nlpkit.tasks.classification.ngrams_fit import best_weights, fit_ngrams
 from nlpkit.tasks.classification.ngrams_layer import Ngrams
+from nlpkit.tasks.classification.recipe import ClassificationRecipe, ClassifierSection
 from nlpkit.tasks.classification.report import (
     any_rare,
     best_thresholds,

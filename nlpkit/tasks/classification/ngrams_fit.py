@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nlpkit.data.batching import pad, truncate
-from nlpkit.recipe import ClassificationRecipe
 from nlpkit.tasks.classification.corpus import Corpus, PreparedData
 from nlpkit.tasks.classification.linear import column_count, fit_linear, logits_from, targets_of
 from nlpkit.tasks.classification.ngrams import NgramWeights, ngram_keys, piece_codes, place_of
+from nlpkit.tasks.classification.recipe import ClassificationRecipe
 from nlpkit.tokenizer import Tokenizer
 
 if TYPE_CHECKING:

@@ -18,13 +18,15 @@ from nlpkit.data.judged import UNKNOWN
 from nlpkit.data.seen import Seen
 from nlpkit.data.values import one_text
 from nlpkit.errors import BundleError, DataError, UsageError
+from nlpkit.model_card import CardText
 from nlpkit.quiet import import_keras
-from nlpkit.recipe import GenerationRecipe
 from nlpkit.runtime.graph import STATES
 from nlpkit.runtime.session import Session
 from nlpkit.tasks.base import CHANGED, TrainedTask
+from nlpkit.tasks.generation.card import card_text
 from nlpkit.tasks.generation.counts import COUNTS, MOST, count_ngrams, counts_from_bytes
 from nlpkit.tasks.generation.language import LanguageModel
+from nlpkit.tasks.generation.recipe import GenerationRecipe
 from nlpkit.tasks.generation.report import GenerationReport, generation_report
 from nlpkit.tasks.generation.sampling import Sampling
 from nlpkit.tasks.generation.stream import PreparedStream, prepare_stream, repeated_characters, token_ids
@@ -70,6 +72,7 @@ class TextGenerator(TrainedTask[GenerationRecipe]):
     """
 
     task = "generation"
+    schema = GenerationRecipe
     leading_space = False
     threads = 0  # rows that read on are one batch
     worse_hint = "more text helps most, then the recipe generate-best"
@@ -278,6 +281,9 @@ class TextGenerator(TrainedTask[GenerationRecipe]):
             raise BundleError(f"the recipe has counts = {model.counts}, which does not go with the bundle's files")
 
     # -- within
+
+    def _card(self) -> CardText:
+        return card_text(self.metadata, self.recipe)
 
     def _prepare(self, dataset: Dataset[str], report: Report, tokenizer: bytes | None) -> PreparedStream:
         return prepare_stream(dataset, self.recipe, report, tokenizer)

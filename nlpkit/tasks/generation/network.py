@@ -13,12 +13,12 @@ from nlpkit.data.dataset import Dataset
 from nlpkit.errors import DataError
 from nlpkit.layers.dropout import WordDropout
 from nlpkit.layers.stack import LSTMStack
-from nlpkit.recipe import GenerationRecipe, GeneratorSection
 from nlpkit.runtime.graph import STATES
 from nlpkit.runtime.session import Session
 from nlpkit.tasks.generation.graph import generator_graph
 from nlpkit.tasks.generation.language import LanguageModel, zero_state
 from nlpkit.tasks.generation.penalty import ActivationPenalty
+from nlpkit.tasks.generation.recipe import GenerationRecipe, GeneratorSection
 from nlpkit.tasks.generation.report import generation_report
 from nlpkit.tasks.generation.stream import PreparedStream
 from nlpkit.tokenizer import BOS

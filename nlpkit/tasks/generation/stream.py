@@ -14,7 +14,7 @@ from nlpkit.data.notes import recorded
 from nlpkit.data.seen import Seen, document_keys, part_keys
 from nlpkit.errors import DataError
 from nlpkit.normalization import normalize
-from nlpkit.recipe import GenerationRecipe
+from nlpkit.tasks.generation.recipe import GenerationRecipe
 from nlpkit.tokenizer import BOS, EOS, Tokenizer, train_tokenizer
 
 _LAYOUT = 3  # raise when the files below change, so that older caches are left alone

@@ -14,7 +14,6 @@ from nlpkit.data.dataset import Dataset, Pair
 from nlpkit.intervals import mean_interval
 from nlpkit.layers.dropout import WordDropout
 from nlpkit.layers.stack import LSTMStack
-from nlpkit.recipe import TranslationRecipe, TranslatorSection
 from nlpkit.runtime.session import Session
 from nlpkit.tasks.translation.answering import TranslatorSessions, forced_log_probabilities, forced_nats, translate_rows
 from nlpkit.tasks.translation.attention import AttentionDecoder
@@ -22,6 +21,7 @@ from nlpkit.tasks.translation.graph import decoder_graph, encoder_graph
 from nlpkit.tasks.translation.lexicon import FOLDS, fold_lexicon
 from nlpkit.tasks.translation.lexicon_layer import Lexicon
 from nlpkit.tasks.translation.pairs import PreparedPairs
+from nlpkit.tasks.translation.recipe import TranslationRecipe, TranslatorSection
 from nlpkit.tasks.translation.report import translation_report
 from nlpkit.tokenizer import BOS, EOS
 from nlpkit.training.bundling import bundle_network, hold_to_network

@@ -16,7 +16,7 @@ from nlpkit.data.seen import Seen, row_key
 from nlpkit.data.texts import StoredTexts, Texts, counted, open_texts, store_texts, write_texts
 from nlpkit.errors import DataError
 from nlpkit.normalization import normalize
-from nlpkit.recipe import TranslationRecipe
+from nlpkit.tasks.translation.recipe import TranslationRecipe
 from nlpkit.tokenizer import Tokenizer, train_tokenizer
 
 _LAYOUT = 2  # raise when the files below change, so that older caches are left alone

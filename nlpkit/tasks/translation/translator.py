@@ -20,8 +20,8 @@ from nlpkit.data.judged import JudgedRows
 from nlpkit.data.seen import row_key
 from nlpkit.data.values import one_text
 from nlpkit.errors import DataError, UsageError
+from nlpkit.model_card import CardText
 from nlpkit.quiet import import_keras
-from nlpkit.recipe import TranslationRecipe
 from nlpkit.runtime.beam import Hypothesis, Ranking
 from nlpkit.runtime.session import Session
 from nlpkit.tasks.base import RowTask, same_place
@@ -33,7 +33,9 @@ from nlpkit.tasks.translation.answering import (
     spaces_behind,
     translate_rows,
 )
+from nlpkit.tasks.translation.card import card_text
 from nlpkit.tasks.translation.pairs import PreparedPairs, prepare_pairs
+from nlpkit.tasks.translation.recipe import TranslationRecipe
 from nlpkit.tasks.translation.report import TranslationReport, translation_report
 from nlpkit.tokenizer import BOS, EOS
 from nlpkit.training.randomness import own_random_state
@@ -78,6 +80,7 @@ class Translator(RowTask[TranslationRecipe]):
     """
 
     task = "translation"
+    schema = TranslationRecipe
 
     def __init__(self, recipe: TranslationRecipe | str | Path = "translate", **settings: Any) -> None:
         super().__init__(recipe, **settings)
@@ -318,6 +321,9 @@ class Translator(RowTask[TranslationRecipe]):
         )
 
     # -- within
+
+    def _card(self) -> CardText:
+        return card_text(self.metadata, self.recipe)
 
     def _prepare(self, dataset: Dataset[Pair], report: Report, tokenizer: bytes | None) -> PreparedPairs:
         return prepare_pairs(dataset, self.recipe, report, tokenizer)

@@ -1,0 +1,49 @@
+"""A classifier's recipe."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from nlpkit.normalization import Normalization
+from nlpkit.recipe import DataSection, Fraction, StackSection, TextRecipe, TokenizerSection, TrainingSection
+
+Pooling = Literal["last", "mean", "max", "attention"]
+
+
+class ClassifierData(DataSection):
+    source: str = "reviews"
+    text_column: str | None = None
+    label_column: str | None = None
+    label_columns: Annotated[list[str], Field(min_length=1)] | None = None
+    label_delimiter: Annotated[str, Field(min_length=1)] | None = None
+    skip_empty: bool = False
+
+
+class ClassifierTokenizer(TokenizerSection):
+    normalization: Normalization = "web"
+    max_length: Annotated[int, Field(ge=4, le=1_000_000)] = 800
+    truncation: Literal["head", "tail", "middle"] = "middle"
+    sampling: Fraction = 0.0
+
+
+class ClassifierSection(StackSection):
+    labels: Literal["one", "several"] | None = None
+    ngrams: Annotated[int, Field(ge=0, le=8)] = 0
+    bidirectional: bool = True
+    pooling: Annotated[list[Pooling], Field(min_length=1)] = Field(default=["max", "mean"])
+
+
+class ClassifierTraining(TrainingSection):
+    batch_tokens: Annotated[int, Field(ge=16, le=10_000_000)] = 32_768
+    label_smoothing: Fraction = 0.0
+    class_weights: Literal["none", "balanced"] = "none"
+    selective_accuracy: Annotated[float, Field(gt=0, le=1)] = 0.95
+
+
+class ClassificationRecipe(TextRecipe):
+    task: Literal["classification"] = "classification"
+    description: str = ""
+    data: ClassifierData = ClassifierData()
+    tokenizer: ClassifierTokenizer = ClassifierTokenizer()
+    model: ClassifierSection = ClassifierSection()
+    training: ClassifierTraining = ClassifierTraining()
