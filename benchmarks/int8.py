@@ -29,7 +29,7 @@ def main() -> None:
     whole = nlpkit.load(asked.bundle)
     assert isinstance(whole, nlpkit.TextClassifier)
     models = {"float32": whole, "int8": whole.exported(int8=True)}
-    examples = list(whole.examples(asked.data, asked.split)[1])[: asked.limit]
+    examples = list(whole.rows(asked.data, asked.split)[1])[: asked.limit]
     texts = [text for text, _ in examples]
     text = " ".join(" ".join(texts[:20]).split()[:200])
 

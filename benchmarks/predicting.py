@@ -43,7 +43,7 @@ def main() -> None:
     asked = parser.parse_args()
     classifier = nlpkit.load(asked.bundle)
     assert isinstance(classifier, nlpkit.TextClassifier)
-    texts = [text for text, _ in classifier.examples(asked.data, asked.split)[1]][: asked.limit]
+    texts = [text for text, _ in classifier.rows(asked.data, asked.split)[1]][: asked.limit]
     name, make = PEERS[asked.peer]
     peer, session = make(classifier), classifier._session
     plan_theirs = partial(sorted_batches, batch_tokens=PEER_TOKENS)

@@ -34,7 +34,7 @@ def main() -> None:
     asked = parser.parse_args()
     translator = nlpkit.load(asked.bundle)
     assert isinstance(translator, nlpkit.Translator)
-    texts = [pair.source for pair in translator.pairs(asked.data, "test")[1]]
+    texts = [pair.source for pair in translator.rows(asked.data, "test")[1]]
     some = list(islice(texts, BY_KERAS))
 
     import_keras()

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, is_dataclass
+from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
@@ -40,9 +40,9 @@ class Report(ABC):
     each: np.ndarray = field(repr=False, compare=False)
 
     def to_dict(self) -> dict[str, Any]:
-        """The figures as plain JSON values, less what is None, and `each`."""
-        known = {name: value for name, value in vars(self).items() if value is not None}
-        told = {name: _plain(value) for name, value in known.items() if name not in ("intervals", "each")}
+        """The figures as plain JSON values, less what is None and what they are made of."""
+        shown = {one.name: getattr(self, one.name) for one in fields(self) if one.repr and one.name != "intervals"}
+        told = {name: _plain(value) for name, value in shown.items() if value is not None}
         return told | {"intervals": {name: list(bounds) for name, bounds in self.intervals.items()}}
 
     @abstractmethod
@@ -52,6 +52,10 @@ class Report(ABC):
     @abstractmethod
     def show(self, console: "Console", title: str) -> None:
         """Prints the figures under a title, as Rich's markup."""
+
+    def show_rows(self, console: "Console") -> None:
+        """Prints what rows came to, where that says more than figures."""
+        return
 
     def told(self, figure: str, form: str = ".4f") -> str:
         """A figure with its interval, in Rich's markup."""

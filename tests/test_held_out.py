@@ -376,21 +376,21 @@ def test_a_generator_knows_what_it_has_read(
     monkeypatch.chdir(tmp_path)
     model = fitted_generator(Path("novel.txt"))
     held_out = model.evaluate()
-    assert model.metadata["metrics"]["validation"] == {**held_out.to_dict(), "trained_on": model.documents().trained_on}
+    assert model.metadata["metrics"]["validation"] == {**held_out.to_dict(), "trained_on": model.rows()[1].trained_on}
     assert held_out.characters == len(PROSE) - round(len(PROSE) * 0.9)
-    assert (model.documents().trained_on or 0) < 0.02 * held_out.characters  # a phrase that its lines share
+    assert (model.rows()[1].trained_on or 0) < 0.02 * held_out.characters  # a phrase that its lines share
     assert "trained on" not in caplog.text
     for name in ("./novel.txt", str(tmp_path / "novel.txt")):
         assert model.evaluate(data=name) == held_out
     caplog.clear()
     (tmp_path / "novel.txt").write_text("A foreword. " + PROSE + "A last chapter, just written. " * 9)
-    judged = model.documents()
+    judged = model.rows()[1]
     assert judged.characters == pytest.approx(held_out.characters + 270, abs=300)
     assert judged.trained_on is not None
     assert judged.trained_on < 0.02 * judged.characters
     assert "which were not trained on" in caplog.text
     caplog.clear()
-    assert (model.documents(split="train").trained_on or 0) > 0.85 * len(PROSE)
+    assert (model.rows(split="train")[1].trained_on or 0) > 0.85 * len(PROSE)
     assert "were trained on: the figures flatter" in caplog.text
     (tmp_path / "novel.txt").write_text(PROSE[: part_keys(PROSE)[1][100]])
     with pytest.raises(DataError, match="name other data"):
@@ -398,9 +398,9 @@ def test_a_generator_knows_what_it_has_read(
     assert model.evaluate([PROSE]).characters == len(PROSE)  # all that is given, and told
     assert "characters of texts in memory were trained on" in caplog.text
     (tmp_path / "other.txt").write_text("Quite another book, of which it knows nothing. " * 20)
-    assert model.documents(data="other.txt").characters == 940
+    assert model.rows(data="other.txt")[1].characters == 940
     with pytest.raises(UsageError, match="no split 'validation'"):
-        model.documents(data="other.txt", split="validation")
+        model.rows(data="other.txt", split="validation")[1]
 
 
 def test_a_translator_knows_what_it_has_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -418,16 +418,16 @@ def test_a_translator_knows_what_it_has_read(tmp_path: Path, monkeypatch: pytest
     model = Translator(**SMALL_TRANSLATOR | {"epochs": 1, "max_length": 60, "max_ratio": 20.0})
     model._with_source("in.en", target="in.fr")
     model.fit(data="in.en")
-    name, rows = model.pairs()
+    name, rows = model.rows()
     held_out = list(rows)
     assert (name, len(held_out), rows.trained_on) == ("validation", 30, 0)
     for source, target in (("./in.en", "in.fr"), (str(tmp_path / "in.en"), str(tmp_path / "in.fr"))):
-        assert list(model.pairs(source, target=target)[1]) == held_out
+        assert list(model.rows(source, target=target)[1]) == held_out
     for asked in ({"source_column": "nosuch"}, {"reading": Reading(encoding="nosuch")}):
         with pytest.raises(UsageError, match=r"source-column|nosuch"):
-            model.pairs("./in.en", target="in.fr", **asked)
+            model.rows("./in.en", target="in.fr", **asked)
     write(iter(sorted([*zip(sources, targets, strict=True), ("five new  words", "cinq mots neufs")])))
-    found = sorted(model.pairs()[1])
+    found = sorted(model.rows()[1])
     assert [tuple(pair) for pair in found] == sorted([*map(tuple, held_out), ("five new  words", "cinq mots neufs")])
 
 

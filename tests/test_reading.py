@@ -591,8 +591,8 @@ def test_a_run_s_columns_are_remembered(tmp_path: Path) -> None:
     write_csv(tmp_path / "a.csv", [("one", "two", "x")], header=("body", "text", "kind"))
     write_csv(tmp_path / "b.csv", [("three", "four", "y")], header=("text", "body", "kind"))
     classifier = TextClassifier("sentiment", source=str(tmp_path / "a.csv"), text_column="body", label_column="kind")
-    assert list(classifier.examples(str(tmp_path / "b.csv"))[1]) == [Example("four", "y")]
-    assert list(classifier.examples(str(tmp_path / "b.csv"), text_column="text")[1]) == [Example("three", "y")]
+    assert list(classifier.rows(str(tmp_path / "b.csv"))[1]) == [Example("four", "y")]
+    assert list(classifier.rows(str(tmp_path / "b.csv"), text_column="text")[1]) == [Example("three", "y")]
 
 
 def test_remembered_columns_are_taken_where_they_are_there(tmp_path: Path) -> None:

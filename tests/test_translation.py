@@ -482,7 +482,7 @@ def test_options_out_of_range(model: Translator) -> None:
     with pytest.raises(UsageError, match="list of texts"):
         model.translate("a")
     with pytest.raises(UsageError, match="not de-en"):
-        model.pairs("x.csv", pair="de-en")
+        model.rows("x.csv", pair="de-en")
 
 
 def test_a_coverage_penalty_changes_ranks(model: Translator) -> None:

@@ -1,7 +1,6 @@
 """`nlpkit evaluate`: how good a model is."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -18,6 +17,7 @@ from nlpkit.cli.options import (
     SourceColumn,
     TargetColumn,
     TextColumn,
+    check_data_options,
     load_model,
     print_json,
     print_report,
@@ -28,10 +28,6 @@ from nlpkit.cli.options import (
     watched,
 )
 from nlpkit.errors import UsageError
-
-if TYPE_CHECKING:
-    from nlpkit.data.dataset import Pair as SentencePair
-    from nlpkit.tasks.translation.report import TranslationReport
 
 
 def evaluate(
@@ -57,78 +53,44 @@ def evaluate(
     as_json: Json = False,
 ) -> None:
     """How good a model is: accuracy of labels, bits a character of text, BLEU of translations."""
+    from rich.console import Console
+
+    from nlpkit.data.judged import JudgedRows
+
     if bundle is not None and model is not None:
         raise UsageError(f"{bundle} and --model {model}: name one model, in either way")
     trained = load_model(bundle or model)
-    options = {
-        "text_column": (text_column, ("classification", "generation")),
-        "label_column": (label_column, ("classification",)),
-        "label_columns": (label_columns, ("classification",)),
-        "label_delimiter": (label_delimiter, ("classification",)),
-        "source": (source, ("translation",)),
-        "target": (target, ("translation",)),
-        "pair": (pair, ("translation",)),
-        "source_column": (source_column, ("translation",)),
-        "target_column": (target_column, ("translation",)),
-        "beam": (beam, ("translation",)),
+    given = {
+        "text_column": text_column,
+        "label_column": label_column,
+        "label_columns": split_names(label_columns),
+        "label_delimiter": label_delimiter,
+        "source": source,
+        "target": target,
+        "pair": pair,
+        "source_column": source_column,
+        "target_column": target_column,
+        "beam": beam,
     }
-    for name, (value, tasks) in options.items():
-        if value is not None and trained.task not in tasks:
-            raise UsageError(f"--{name.replace('_', '-')} goes with {' and '.join(tasks)}, not {trained.task}")
-        if value is not None and name.endswith("column") and data is None:
-            raise UsageError(f"--{name.replace('_', '-')} goes with --data, which names the table")
-    shown = data or source or trained.recipe.data.source
-    reading = reading_of(encoding, delimiter, no_header)
-    if trained.task == "generation":
-        rows = trained.documents(data, split, text_column=text_column, reading=reading)
-        name = rows.split
-        with waiting(f"reading {rows.characters:,} characters"):
-            report = trained.compare(rows.ids, rows.characters)
-    elif trained.task == "translation":
-        if (source is None) != (target is None) or (source and data):
-            raise UsageError("give --data, or --source and --target together")
-        columns = {"source_column": source_column, "target_column": target_column, "reading": reading}
-        name, rows = trained.pairs(data or source, split, target=target, pair=pair, **columns)
-        report, pairs, found = trained.compare(watched(rows, f"translating {name}"), beam=beam or 5)
-        if not as_json:
-            print_report(f"{shown}, {name}", report, rows.trained_on)
-            print_yardstick(trained, name, report)
-            _print_samples(report, pairs, found)
-            return
+    options = {option: value for option, value in given.items() if value is not None}
+    check_data_options(type(trained), options)
+    for option in options:
+        if option.endswith("column") and data is None:
+            raise UsageError(f"--{option.replace('_', '-')} goes with --data, which names the table")
+    if (source is None) != (target is None) or (source and data):
+        raise UsageError("give --data, or --source and --target together")
+    judged = {option: options.pop(option) for option in trained.judge_options if option in options}
+    options.pop("source", None)
+    name, rows = trained.rows(data or source, split, reading=reading_of(encoding, delimiter, no_header), **options)
+    if isinstance(rows, JudgedRows):
+        report = trained.compare(watched(rows, f"evaluating {name}"), **judged)
     else:
-        name, rows = trained.examples(
-            data,
-            split,
-            text_column=text_column,
-            label_column=label_column,
-            label_columns=split_names(label_columns),
-            label_delimiter=label_delimiter,
-            reading=reading,
-        )
-        report = trained.compare(watched(rows, f"evaluating {name}"))
+        with waiting(f"evaluating {name}"):
+            report = trained.compare(rows, **judged)
     if as_json:
         gain = trained.yardstick_gain(name, report)
         print_json({"split": name, "trained_on": rows.trained_on, **report.to_dict(), "yardstick": gain})
-    else:
-        print_report(f"{shown}, {name}", report, rows.trained_on)
-        print_yardstick(trained, name, report)
-
-
-def _print_samples(report: "TranslationReport", pairs: "list[SentencePair]", found: list[str]) -> None:
-    """The signatures, and the sentences that came out best and worst; of those that are all right, the longest."""
-    from rich.console import Console
-    from rich.text import Text
-
-    from nlpkit.tasks.translation.report import sentence_scores
-
-    console = Console(highlight=False)
-    for metric, signature in report.signatures.items():
-        console.print(f"[dim]{metric.replace('_', ' ')}: {signature}[/]", soft_wrap=True)
-    scores = sentence_scores(found, [pair.target for pair in pairs])
-    order = sorted(range(len(found)), key=lambda i: (-scores[i], -len(pairs[i].target)))
-    lists: dict[str, Any] = {"best": order[:3], "worst": order[3:][-3:]}
-    for title, rows in lists.items():
-        for i in rows:
-            console.print(f"\n[bold]{title}[/], chrF {scores[i]:.1f}")
-            for side, text in (("source", pairs[i].source), ("found", found[i]), ("wanted", pairs[i].target)):
-                console.print(Text(f"  {side:7} {text}"), soft_wrap=True)
+        return
+    print_report(f"{data or source or trained.recipe.data.source}, {name}", report, rows.trained_on)
+    print_yardstick(trained, name, report)
+    report.show_rows(Console(highlight=False))

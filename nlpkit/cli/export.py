@@ -9,13 +9,6 @@ from nlpkit.cli.options import Json, note, print_json, waiting
 from nlpkit.errors import DataError, UsageError
 from nlpkit.terminal import plain_table
 
-# a task's chief figure, and whether it is a share of one
-_FIGURES = {
-    "classification": ("accuracy", 100),
-    "generation": ("bits_per_character", 1),
-    "translation": ("bleu", 1),
-}
-
 
 def export(
     bundle: Path = typer.Argument(help="A bundle's folder."),
@@ -50,9 +43,8 @@ def export(
         copy.metadata["metrics"] = {data or own: reports["after"].to_dict()} if reports else {}
         copy.save(folder, overwrite=overwrite)
 
-    figure, scale = _FIGURES[model.task]
-    if reports and "micro_f1" in reports["after"].to_dict():
-        figure = "micro_f1"
+    scale = 100 if model.percent else 1
+    figure = next((name for name in model.figures if reports and hasattr(reports["after"], name)), model.figures[0])
     megabytes = {"before": _megabytes(bundle), "after": _megabytes(folder)}
     figures = {name: scale * report.to_dict()[figure] for name, report in reports.items()}
     if as_json:

@@ -67,13 +67,15 @@ def generate(
     utf8(prompt, "the prompt")
     for word in stop:
         utf8(word, "--stop")
+    from nlpkit.tasks.generation.generator import TextGenerator
+
     if score is not None:
-        _score(load_model(model, "generation"), _read(score, encoding), as_json)
+        _score(load_model(model, TextGenerator), _read(score, encoding), as_json)
         return
     if prompt == "-":
         prompt = _read("-", encoding)
     options: dict[str, Any] = {"length": length, "stop": stop, **sampling}
-    generator = load_model(model, "generation")
+    generator = load_model(model, TextGenerator)
     if interactive:
         _interact(generator, options, beam)
         return

@@ -67,20 +67,30 @@ def utf8(text: str, what: str) -> str:
     return text
 
 
-def load_model(folder: Path | None, task: str | None = None) -> Any:
-    """The model in `folder`, or in the newest bundle under ./models, which is then named; of the `task`, where only
-    one will do. Raises UsageError for a model of another."""
+def load_model(folder: Path | None, wanted: "type[TrainedTask[Any]] | None" = None) -> Any:
+    """The model in `folder`, or in the newest bundle under ./models, which is then named; of the task that is `wanted`,
+    where only one will do. Raises UsageError for a model of another."""
     from nlpkit.bundle import newest_bundle
     from nlpkit.tasks import load
 
     if folder is None:
-        folder = newest_bundle(task)
+        folder = newest_bundle(None if wanted is None else wanted.task)
         note(f"model: {folder}")
     model = load(folder)
-    if task not in (None, model.task):
-        verb = {"classification": "predict", "generation": "generate", "translation": "translate"}[model.task]
-        raise UsageError(f"{folder} holds a model for {model.task}; use it with `nlpkit {verb}`")
+    if wanted is not None and not isinstance(model, wanted):
+        raise UsageError(f"{folder} holds a model for {model.task}; use it with `nlpkit {model.verb or 'evaluate'}`")
     return model
+
+
+def check_data_options(task: "type[TrainedTask[Any]]", given: Iterable[str]) -> None:
+    """Refuses options of other tasks' data, and of how they are judged."""
+    from nlpkit.tasks import task_class, task_names
+
+    for option in given:
+        if option not in (*task.data_options, *task.judge_options):
+            others = [task_class(name) for name in task_names()]
+            names = [one.task for one in others if option in (*one.data_options, *one.judge_options)]
+            raise UsageError(f"--{option.replace('_', '-')} goes with {' and '.join(names)}, not {task.task}")
 
 
 def check_options(

@@ -63,9 +63,10 @@ def predict(
 
     from nlpkit.cli.predictions import answers, open_writer
     from nlpkit.cli.rows import Format, choose_format
+    from nlpkit.tasks.classification.classifier import TextClassifier
 
     chosen = choose_format("jsonl" if as_json else format, output, file)
-    classifier = load_model(model, "classification")
+    classifier = load_model(model, TextClassifier)
     logging.getLogger("nlpkit").setLevel(logging.INFO)
     if top > 1 and classifier.several:
         raise UsageError("--top goes with one label a text; this model gives each text as many as go with it")

@@ -32,11 +32,6 @@ if TYPE_CHECKING:
     from nlpkit.recipe import Recipe
 
 _MODELS = Path("models")
-_NEXT = {
-    "classification": 'nlpkit predict "I loved every minute"',
-    "generation": 'nlpkit generate --prompt "The "',
-    "translation": 'nlpkit translate "…"',
-}
 
 
 def train(
@@ -137,7 +132,7 @@ def train(
             print_yardstick(model, split, report)
         print_parts(model)
     size = sum(file.stat().st_size for file in folder.iterdir())
-    note(f"saved {folder} ({size / 1e6:.1f} MB); next: {_NEXT[chosen.task]} --model {folder}")
+    note(f"saved {folder} ({size / 1e6:.1f} MB); next: {model.next_command} --model {folder}")
 
 
 def _short(source: str) -> str:

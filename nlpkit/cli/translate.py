@@ -86,10 +86,11 @@ def translate(
 
     from nlpkit.cli.rows import choose_format
     from nlpkit.cli.translations import answers, open_writer
+    from nlpkit.tasks.translation.translator import Translator
 
     chosen = choose_format("jsonl" if as_json else format, output, file)
     folders: list[Path | None] = [*model] or [None]
-    first, *others = [load_model(folder, "translation") for folder in folders]
+    first, *others = [load_model(folder, Translator) for folder in folders]
     first.check_pair(pair)
     translator = first.together(*others) if others else first
     remembered = translator.columns.get("source", "source")

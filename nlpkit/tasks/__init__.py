@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nlpkit.bundle import opening, read_bundle
-from nlpkit.errors import BundleError
+from nlpkit.errors import BundleError, UsageError, did_you_mean
 
 if TYPE_CHECKING:
     from nlpkit.tasks.base import TrainedTask
@@ -32,7 +32,9 @@ def task_names() -> list[str]:
 
 
 def task_class(task: str) -> "type[TrainedTask[Any]]":
-    """The class of a task in `task_names`."""
+    """The class of a task. Raises UsageError where there is none of that name."""
+    if task not in _entries():
+        raise UsageError(f"there is no task {task!r}{did_you_mean(task, task_names())}; a package of its own has it")
     found: type[TrainedTask[Any]] = _entries()[task].load()
     return found
 

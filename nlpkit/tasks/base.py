@@ -3,16 +3,17 @@
 import logging
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Self, TypedDict, TypeVar, cast
 
 from nlpkit.bundle import Bundle, check_output, write_bundle
 from nlpkit.data.cache import Report
 from nlpkit.data.dataset import IN_MEMORY, Dataset
 from nlpkit.data.judged import JudgedRows
 from nlpkit.data.seen import SEEN, Seen, seen_from_bytes
+from nlpkit.data.summary import Summary
 from nlpkit.errors import DataError, UsageError
 from nlpkit.locking import locked
 from nlpkit.model_card import CardText, model_card
@@ -21,10 +22,14 @@ from nlpkit.recipe import Recipe, TextRecipe, load_recipe, recipe_from_toml, set
 from nlpkit.runtime.session import Session
 from nlpkit.tokenizer import Tokenizer
 from nlpkit.training.randomness import own_random_state
-from nlpkit.training.run import Run, begin_run, claimed_run, kept_tokenizer
+from nlpkit.training.run import Run, begin_run, check_run, claimed_run, kept_tokenizer
 from nlpkit.yardstick import Yardstick, yardstick_facts, yardstick_line
 
 if TYPE_CHECKING:
+    import keras
+
+    from nlpkit.training.fit import Epochs
+    from nlpkit.training.plan import TrainingPlan
     from nlpkit.training.progress import TrainingDisplay
 
 logger = logging.getLogger("nlpkit")
@@ -46,11 +51,46 @@ def same_place(one: str, other: str) -> bool:
     return one == other or Path(one).resolve() == Path(other).resolve()
 
 
+class FitOptions(TypedDict, total=False):
+    """What `fit` of every task takes besides its data.
+
+    Progress goes to standard error, or to `display`. With `checkpoint`, a folder, SIGINT saves the state there and
+    raises Interrupted, and `resume` goes on from it. `tensorboard` is a folder for its logs. With `output` the bundle is
+    written there as soon as it is trained, and again with its figures; one that is there already, or an unfinished run,
+    is refused unless `overwrite`.
+    """
+
+    display: "TrainingDisplay | None"
+    checkpoint: str | Path | None
+    resume: bool
+    tensorboard: str | Path | None
+    output: str | Path | None
+    overwrite: bool
+
+
 class TrainedTask(ABC, Generic[R]):
     """A recipe, and, once trained or loaded, the bundle and its open session."""
 
     task: ClassVar[str]
     schema: ClassVar[type[Recipe]]
+    verb: ClassVar[str | None] = None
+    """The command that answers with its models."""
+    next_command: ClassVar[str] = "nlpkit evaluate"
+    """What to try first with a model that was just trained."""
+    unit: ClassVar[str]
+    """What its data is counted in."""
+    counted: ClassVar[str]
+    """The figure of a report that says how many of them there were."""
+    figures: ClassVar[tuple[str, ...]]
+    """The figures of a report to look at, as far as it has them, the chief one first."""
+    percent: ClassVar[bool] = False
+    """Whether the chief figure is a share of one."""
+    data_options: ClassVar[tuple[str, ...]] = ()
+    """Which of the command line's options say where in the data its rows are."""
+    judge_options: ClassVar[tuple[str, ...]] = ()
+    """Which of them say how it is judged: arguments of `compare`."""
+    own_data: ClassVar[str] = "your own files"
+    """What of one's own it can be trained on."""
     leading_space: ClassVar[bool] = True
     threads: ClassVar[int] = 1  # of a session
     worse_hint: ClassVar[str] = "more data helps most"
@@ -114,6 +154,57 @@ class TrainedTask(ABC, Generic[R]):
             metadata.pop("yardstick", None)  # which is another model's gain
         return self.from_bundle(Bundle(metadata, files))
 
+    def prepared(self) -> Any:
+        """The recipe's data, split and made ready for the network, from the cache where it was prepared before."""
+        return self._prepare(self._named(self.recipe.data.source), lambda *_: None, None)
+
+    @own_random_state()
+    def plan(self) -> "TrainingPlan":
+        """What `fit` on the recipe's data will come to: sizes, steps and the time expected."""
+        prepared = self.prepared()
+        self._resolve(prepared)
+        import_keras()
+        from nlpkit.training.plan import plan_training
+
+        return plan_training(*self._compiled(prepared), self.recipe, unit=self.unit, **self._sizes(prepared))
+
+    @own_random_state()
+    def network(self) -> "keras.Model":
+        """The Keras network with the model's weights, to look into or to train on. Imports Keras."""
+        weights = self._keras_weights()
+        import_keras()
+        from nlpkit.training.bundling import network_from_weights
+
+        return network_from_weights(self._build(), weights)
+
+    def rows(self, data: str | Path | None = None, split: str | None = None, **columns: Any) -> tuple[str, Any]:
+        """The split that `evaluate` takes, by name, and its rows, as `compare` takes them: of the data set that `data`
+        names, or of the recipe's own, whose `columns` are as `open_data` takes them."""
+        if data is None and self.recipe.data.source == IN_MEMORY:
+            raise UsageError("the model was trained on texts in memory; name the data to evaluate on")
+        source = self.recipe.data.source if data is None else str(data)
+        return self._split(self._named(source, **columns), split)
+
+    @abstractmethod
+    def compare(self, rows: Any) -> Any:
+        """How well the model does on rows."""
+
+    @classmethod
+    @abstractmethod
+    def open_data(cls, source: str, **columns: Any) -> Dataset[Any]:
+        """The data set that a name or a path means, by its columns where they are not clear: `data_options` and how its
+        files are read. Raises UsageError when nothing is meant."""
+
+    @staticmethod
+    @abstractmethod
+    def summarize(rows: Iterable[Any]) -> Summary:
+        """A split of its data at a glance."""
+
+    @classmethod
+    def told(cls, metadata: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+        """What `nlpkit info` tells of a model besides what it tells of all: titles and lines."""
+        return iter(())
+
     @abstractmethod
     def check(self) -> None:
         """Raises BundleError when the parts of the bundle do not go together."""
@@ -132,16 +223,22 @@ class TrainedTask(ABC, Generic[R]):
     @own_random_state()
     def _fit(
         self,
-        dataset: Dataset[Any],
-        display: "TrainingDisplay | None",
-        checkpoint: str | Path | None,
-        resume: bool,
-        tensorboard: str | Path | None,
-        output: str | Path | None,
-        overwrite: bool,
+        given: Dataset[Any] | None,
+        data: Any,
+        *,
+        display: "TrainingDisplay | None" = None,
+        checkpoint: str | Path | None = None,
+        resume: bool = False,
+        tensorboard: str | Path | None = None,
+        output: str | Path | None = None,
+        overwrite: bool = False,
     ) -> Self:
+        """Trains on the data set that was `given`, or on the one that `data` names, or on the recipe's own."""
         from nlpkit.training.progress import TrainingDisplay
 
+        self._with_source(IN_MEMORY if given else str(data) if data is not None else self.recipe.data.source)
+        check_run(checkpoint, self.recipe, resume=resume)
+        dataset = given or self._named(self.recipe.data.source)
         if "train" not in dataset.splits:
             raise UsageError(f"{dataset.name} has no train split to learn from; it has {', '.join(dataset.splits)}")
         tensorboard = None if tensorboard is None else Path(tensorboard)
@@ -224,9 +321,41 @@ class TrainedTask(ABC, Generic[R]):
     def _judge_held_out(self, prepared: Any) -> Any:
         """How well the model does on the validation split."""
 
-    @abstractmethod
     def _judge(self, rows: Iterable[Any]) -> Any:
         """How well the model does on rows of a data set."""
+        return self.compare(rows)
+
+    def _evaluate(self, given: Dataset[Any] | None, data: Any, split: str | None, **options: Any) -> Any:
+        """How well the model does on the data set that was `given`, on all of it where `data` is not it, or on what
+        `data` names."""
+        if given is None:
+            return self.compare(self.rows(data, split)[1], **options)
+        return self.compare(self._all_rows(given, split) if data is None else self._split(given, split)[1], **options)
+
+    @abstractmethod
+    def _named(self, source: str, **columns: Any) -> Dataset[Any]:
+        """The data set that a name means to the model: with the columns of the recipe where it is the recipe's."""
+
+    @abstractmethod
+    def _split(self, dataset: Dataset[Any], split: str | None) -> tuple[str, Any]:
+        """The split of a data set that `evaluate` takes, by name, and its rows: `split`, else test, else what was not
+        trained on. Raises UsageError for a split that the data does not have."""
+
+    @abstractmethod
+    def _all_rows(self, dataset: Dataset[Any], split: str | None) -> Any:
+        """All rows of a split, or of train."""
+
+    @abstractmethod
+    def _compiled(self, prepared: Any) -> "tuple[keras.Model, Epochs]":
+        """A fresh network for prepared data, ready to train, and the batches of its train split."""
+
+    @abstractmethod
+    def _sizes(self, prepared: Any) -> dict[str, Any]:
+        """What `plan_training` is told of prepared data."""
+
+    @abstractmethod
+    def _build(self) -> "keras.Model":
+        """The network of the model's shape."""
 
     def _yardstick(self, dataset: Dataset[Any], prepared: Any) -> Yardstick | None:
         """What a model that only counts, fitted on the train split, reaches on the splits of `reports`; None where
@@ -293,11 +422,7 @@ class RowTask(TrainedTask[R]):
         return {split: held_out[split] if split in held_out else dataset.read(split) for split in self.reports}
 
     def _split(self, dataset: Dataset[Any], split: str | None) -> tuple[str, JudgedRows[Any]]:
-        """The split that `evaluate` takes, by name, and its rows: `split`, else test, else what was not trained on.
-
-        What was held out is known by the data's fingerprint, or, where the data has changed or is another, row by row.
-        Raises UsageError for a split that the data does not have.
-        """
+        """As of every task. What was held out is known by the data's fingerprint, or, where the data has changed or is another, row by row."""
         seen = self._seen()
         if self._is_own(dataset) and split in (None, "train", "validation"):
             split = split or ("test" if "test" in dataset.splits else "validation")

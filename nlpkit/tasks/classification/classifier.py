@@ -2,39 +2,36 @@
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, Unpack
 
 import numpy as np
 
 from nlpkit.bundle import Bundle
 from nlpkit.data.cache import Report
 from nlpkit.data.catalog import open_labelled
-from nlpkit.data.dataset import IN_MEMORY, Dataset, Example, dataset_from_lists
+from nlpkit.data.dataset import Dataset, Example, dataset_from_lists
 from nlpkit.data.facts import amount
 from nlpkit.data.frames import Table, Texts, is_held, labelled_table, texts_of
-from nlpkit.data.judged import JudgedRows
 from nlpkit.data.labels import all_of, listed
 from nlpkit.data.seen import row_key
+from nlpkit.data.summary import LabelledSummary, summarize
 from nlpkit.errors import BundleError, DataError, UsageError
 from nlpkit.model_card import CardText
-from nlpkit.quiet import import_keras
-from nlpkit.tasks.base import RowTask
+from nlpkit.tasks.base import FitOptions, RowTask
 from nlpkit.tasks.classification.answering import predict_texts
 from nlpkit.tasks.classification.card import card_text
 from nlpkit.tasks.classification.corpus import PreparedData, prepare
 from nlpkit.tasks.classification.recipe import ClassificationRecipe
 from nlpkit.tasks.classification.report import ClassificationReport, LabelsReport, classification_report, labels_report
-from nlpkit.training.randomness import own_random_state
-from nlpkit.training.run import Run, check_run
+from nlpkit.training.run import Run
 from nlpkit.yardstick import Yardstick
 
 if TYPE_CHECKING:
     import keras
 
-    from nlpkit.training.plan import TrainingPlan
-    from nlpkit.training.progress import TrainingDisplay
+    from nlpkit.training.fit import Epochs
 
 logger = logging.getLogger("nlpkit")
 
@@ -52,6 +49,15 @@ class TextClassifier(RowTask[ClassificationRecipe]):
 
     task = "classification"
     schema = ClassificationRecipe
+    verb = "predict"
+    next_command = 'nlpkit predict "I loved every minute"'
+    unit, counted = "texts", "examples"
+    figures, percent = ("accuracy", "micro_f1", "macro_f1"), True
+    data_options = ("text_column", "label_column", "label_columns", "label_delimiter")
+    own_data = (
+        "your own .csv, .tsv, .jsonl, .json, .parquet or .xlsx file, lines of __label__x and a text, or a folder of "
+        "classes or of splits"
+    )
 
     def __init__(self, recipe: ClassificationRecipe | str | Path = "sentiment", **settings: Any) -> None:
         super().__init__(recipe, **settings)
@@ -65,12 +71,7 @@ class TextClassifier(RowTask[ClassificationRecipe]):
         labels: Iterable[Any] | None = None,
         *,
         data: str | Path | Table | None = None,
-        display: "TrainingDisplay | None" = None,
-        checkpoint: str | Path | None = None,
-        resume: bool = False,
-        tensorboard: str | Path | None = None,
-        output: str | Path | None = None,
-        overwrite: bool = False,
+        **options: Unpack[FitOptions],
     ) -> Self:
         """Trains on `texts` and `labels`, or on the data set that `data` names or is, or on the recipe's own.
 
@@ -78,44 +79,11 @@ class TextClassifier(RowTask[ClassificationRecipe]):
         Texts and labels are lists, arrays, columns of a frame, generators. As `data`, a frame of pandas or Polars, an
         Arrow table, a Hugging Face Dataset or a dict of columns has its columns chosen as those of a file are, by the
         recipe's `text_column` and `label_column` or by their names; a DatasetDict, or a dict of tables, has splits.
-        A part is held out to choose the best epoch by. Progress goes to standard error. With `checkpoint`, a
-        folder, SIGINT saves the state there and raises Interrupted, and `resume` goes on from it. With `output` the
-        bundle is written there as soon as it is trained, and again with its figures; one that is there already, or an
-        unfinished run, is refused unless `overwrite`.
+        A part is held out to choose the best epoch by. The `options` are those of `FitOptions`.
         Raises DataError for data that cannot be trained on.
         """
         self._with_labels(self._asked)
-        dataset = self._given(texts, labels, data)
-        source = IN_MEMORY if dataset else str(data) if data is not None else self.recipe.data.source
-        self._with_source(source)
-        check_run(checkpoint, self.recipe, resume=resume)
-        dataset = dataset or self._named(source)
-        return self._fit(dataset, display, checkpoint, resume, tensorboard, output, overwrite)
-
-    def prepared(self) -> PreparedData:
-        """The recipe's data, split and tokenized, from the cache where it was prepared before."""
-        return prepare(self._named(self.recipe.data.source), self.recipe)
-
-    @own_random_state()
-    def plan(self) -> "TrainingPlan":
-        """What `fit` on the recipe's data will come to: sizes, steps and the time expected."""
-        data = self.prepared()
-        import_keras()
-        from nlpkit.tasks.classification.network import TrainingBatches, compile_classifier
-        from nlpkit.training.plan import plan_training
-
-        self._resolve(data)
-        batches = TrainingBatches(self.recipe, data)
-        return plan_training(
-            compile_classifier(self.recipe, data, batches),
-            batches,
-            self.recipe,
-            train=len(data.train),
-            validation=len(data.validation),
-            unit="texts",
-            vocabulary=len(data.tokenizer),
-            labels=data.labels,
-        )
+        return self._fit(self._given(texts, labels, data), data, **options)
 
     # -- answering
 
@@ -209,11 +177,10 @@ class TextClassifier(RowTask[ClassificationRecipe]):
         DataError for a label that the model does not have, UsageError for a split that the data does not have.
         """
         given = self._given(texts, labels, data, remembered=True)
-        if given is None:
-            return self.compare(self.examples(data, split)[1])
-        return self.compare(self._all_rows(given, split) if data is None else self._split(given, split)[1])
+        report: ClassificationReport | LabelsReport = self._evaluate(given, data, split)
+        return report
 
-    def compare(self, examples: Iterable[Example]) -> ClassificationReport | LabelsReport:
+    def compare(self, rows: Iterable[Example]) -> ClassificationReport | LabelsReport:
         """The model's answers against the labels of a stream of examples. Those with a label that it does not know are
         left out, and counted and told; DataError when they all are."""
         names = tuple(self.metadata["labels"])
@@ -223,7 +190,7 @@ class TextClassifier(RowTask[ClassificationRecipe]):
         unknown: Counter[str] = Counter()
 
         def texts() -> Iterator[str]:
-            for text, label in examples:
+            for text, label in rows:
                 labels = all_of(label)
                 if others := [one for one in labels if one not in ids]:
                     unknown[others[0]] += 1
@@ -251,25 +218,6 @@ class TextClassifier(RowTask[ClassificationRecipe]):
             probabilities, np.array(truth)[:, 0], names, self._own_min_score(), self._rare_weights()
         )
 
-    def examples(
-        self, data: str | Path | None = None, split: str | None = None, **columns: Any
-    ) -> tuple[str, JudgedRows[Example]]:
-        """The split that `evaluate` takes, by name, and its examples; `columns` as `open_labelled` takes them."""
-        if data is None and self.recipe.data.source == IN_MEMORY:
-            raise UsageError("the model was trained on texts in memory; name the data to evaluate on")
-        source = self.recipe.data.source if data is None else str(data)
-        return self._split(self._named(source, **columns), split)
-
-    @own_random_state()
-    def network(self) -> "keras.Model":
-        """The Keras network with the model's weights, to look into or to train on. Imports Keras."""
-        from nlpkit.tasks.classification.network import build_classifier
-        from nlpkit.training.bundling import network_from_weights
-
-        buckets = self.metadata["ngrams"]["buckets"] if "ngrams" in self.metadata else 0
-        network = build_classifier(self.recipe.model, len(self._tokenizer), len(self.labels), buckets)
-        return network_from_weights(network, self._keras_weights())
-
     def parts_told(self) -> str | None:
         if "ngrams" not in self.metadata:
             return None
@@ -281,7 +229,46 @@ class TextClassifier(RowTask[ClassificationRecipe]):
     def check(self) -> None:
         self._session.expect(ids=(None, None), lengths=(None,), probabilities=(None, len(self.labels)))
 
+    # -- what the house asks
+
+    @classmethod
+    def open_data(cls, source: str, **columns: Any) -> Dataset[Example]:
+        return open_labelled(source, **columns)
+
+    @staticmethod
+    def summarize(rows: Iterable[Example]) -> LabelledSummary:
+        return summarize(rows)
+
+    @classmethod
+    def told(cls, metadata: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+        yield "labels", listed(metadata["labels"]) + ("; several a text" if "thresholds" in metadata else "")
+        if ngrams := metadata.get("ngrams"):
+            parts = ", ".join(f"{name} {figure:.4f}" for name, figure in ngrams["validation"].items())
+            yield "parts", f"{ngrams['figure'].replace('_f1', ' F1')} on validation: {parts}"
+            for label, heaviest in ngrams["heaviest"].items():
+                yield f"speaks for {label}", ", ".join(map(repr, heaviest))
+
     # -- within
+
+    def _compiled(self, prepared: PreparedData) -> "tuple[keras.Model, Epochs]":
+        from nlpkit.tasks.classification.network import TrainingBatches, compile_classifier
+
+        batches = TrainingBatches(self.recipe, prepared)
+        return compile_classifier(self.recipe, prepared, batches), batches
+
+    def _sizes(self, prepared: PreparedData) -> dict[str, Any]:
+        return {
+            "train": len(prepared.train),
+            "validation": len(prepared.validation),
+            "vocabulary": len(prepared.tokenizer),
+            "labels": prepared.labels,
+        }
+
+    def _build(self) -> "keras.Model":
+        from nlpkit.tasks.classification.network import build_classifier
+
+        buckets = self.metadata["ngrams"]["buckets"] if "ngrams" in self.metadata else 0
+        return build_classifier(self.recipe.model, len(self._tokenizer), len(self.labels), buckets)
 
     def _card(self) -> CardText:
         return card_text(self.metadata, self.recipe)
@@ -335,9 +322,6 @@ class TextClassifier(RowTask[ClassificationRecipe]):
         except (KeyError, TypeError, ValueError):
             raise BundleError(f"the bundle's metadata.json has no {what} for each label; train it again") from None
 
-    def _judge(self, rows: Iterable[Example]) -> ClassificationReport | LabelsReport:
-        return self.compare(rows)
-
     def _yardstick(self, dataset: Dataset[Example], prepared: PreparedData) -> Yardstick | None:
         from nlpkit.tasks.classification.yardstick import linear_yardstick
 
@@ -357,7 +341,7 @@ class TextClassifier(RowTask[ClassificationRecipe]):
             known |= {"label_column": None, "label_delimiter": None}
         elif "label_column" in given:
             known["label_columns"] = None
-        return open_labelled(source, skip_empty=section.skip_empty, **known | given)
+        return self.open_data(source, skip_empty=section.skip_empty, **known | given)
 
     def _given(self, texts: Any, labels: Any, data: Any, *, remembered: bool = False) -> Dataset[Example] | None:
         """What a program gave that holds its data itself; None where `data` names some, or nothing was given."""

@@ -4,25 +4,25 @@ import logging
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, Unpack
 
 import numpy as np
 
 from nlpkit.bundle import Bundle
 from nlpkit.data.cache import Report
 from nlpkit.data.catalog import open_documents
-from nlpkit.data.dataset import IN_MEMORY, Dataset, dataset_from_texts
+from nlpkit.data.dataset import Dataset, dataset_from_texts
 from nlpkit.data.facts import FLATTERS
 from nlpkit.data.frames import Table, document_table, is_held
 from nlpkit.data.judged import UNKNOWN
 from nlpkit.data.seen import Seen
+from nlpkit.data.summary import DocumentsSummary, summarize_documents
 from nlpkit.data.values import one_text
 from nlpkit.errors import BundleError, DataError, UsageError
 from nlpkit.model_card import CardText
-from nlpkit.quiet import import_keras
 from nlpkit.runtime.graph import STATES
 from nlpkit.runtime.session import Session
-from nlpkit.tasks.base import CHANGED, TrainedTask
+from nlpkit.tasks.base import CHANGED, FitOptions, TrainedTask
 from nlpkit.tasks.generation.card import card_text
 from nlpkit.tasks.generation.counts import COUNTS, MOST, count_ngrams, counts_from_bytes
 from nlpkit.tasks.generation.language import LanguageModel
@@ -31,15 +31,13 @@ from nlpkit.tasks.generation.report import GenerationReport, generation_report
 from nlpkit.tasks.generation.sampling import Sampling
 from nlpkit.tasks.generation.stream import PreparedStream, prepare_stream, repeated_characters, token_ids
 from nlpkit.tasks.generation.writing import write, write_likeliest
-from nlpkit.training.randomness import own_random_state
-from nlpkit.training.run import Run, check_run
+from nlpkit.training.run import Run
 from nlpkit.yardstick import Yardstick
 
 if TYPE_CHECKING:
     import keras
 
-    from nlpkit.training.plan import TrainingPlan
-    from nlpkit.training.progress import TrainingDisplay
+    from nlpkit.training.fit import Epochs
 
 
 @dataclass(frozen=True)
@@ -73,6 +71,12 @@ class TextGenerator(TrainedTask[GenerationRecipe]):
 
     task = "generation"
     schema = GenerationRecipe
+    verb = "generate"
+    next_command = 'nlpkit generate --prompt "The "'
+    unit, counted = "characters", "characters"
+    figures = ("bits_per_character", "nats_per_character")
+    data_options = ("text_column",)
+    own_data = "your own text file, a folder of them, or a table with a column of texts"
     leading_space = False
     threads = 0  # rows that read on are one batch
     worse_hint = "more text helps most, then the recipe generate-best"
@@ -87,53 +91,17 @@ class TextGenerator(TrainedTask[GenerationRecipe]):
         texts: Iterable[Any] | None = None,
         *,
         data: str | Path | Table | None = None,
-        display: "TrainingDisplay | None" = None,
-        checkpoint: str | Path | None = None,
-        resume: bool = False,
-        tensorboard: str | Path | None = None,
-        output: str | Path | None = None,
-        overwrite: bool = False,
+        **options: Unpack[FitOptions],
     ) -> Self:
         """Trains on `texts`, each a document, or on the data that `data` names or is, or on the recipe's own.
 
         Texts are a list, an array, a column of a frame, a generator. As `data`, a frame of pandas or Polars, an Arrow
         table, a Hugging Face Dataset or a dict of columns has its column chosen as that of a file is, by the recipe's
         `text_column` or by its name; a DatasetDict, or a dict of tables, has splits.
-        A part is held out to choose the best epoch by. Progress goes to standard error. With `checkpoint`, a
-        folder, SIGINT saves the state there and raises Interrupted, and `resume` goes on from it. With `output` the
-        bundle is written there as soon as it is trained, and again with its figures; one that is there already, or an
-        unfinished run, is refused unless `overwrite`.
+        A part is held out to choose the best epoch by. The `options` are those of `FitOptions`.
         Raises DataError for text that cannot be trained on.
         """
-        dataset = self._given(texts, data)
-        source = IN_MEMORY if dataset else str(data) if data is not None else self.recipe.data.source
-        self._with_source(source)
-        check_run(checkpoint, self.recipe, resume=resume)
-        dataset = dataset or self._named(source)
-        return self._fit(dataset, display, checkpoint, resume, tensorboard, output, overwrite)
-
-    def prepared(self) -> PreparedStream:
-        """The recipe's data, split and tokenized, from the cache where it was prepared before."""
-        return prepare_stream(self._named(self.recipe.data.source), self.recipe)
-
-    @own_random_state()
-    def plan(self) -> "TrainingPlan":
-        """What `fit` on the recipe's data will come to: sizes, steps and the time expected."""
-        data = self.prepared()
-        import_keras()
-        from nlpkit.tasks.generation.network import StreamBatches, compile_generator
-        from nlpkit.training.plan import plan_training
-
-        batches = StreamBatches(self.recipe, data)
-        return plan_training(
-            compile_generator(self.recipe, data, batches),
-            batches,
-            self.recipe,
-            train=data.train.characters,
-            validation=data.validation.characters,
-            unit="characters",
-            vocabulary=len(data.tokenizer),
-        )
+        return self._fit(self._given(texts, data), data, **options)
 
     # -- writing
 
@@ -225,44 +193,19 @@ class TextGenerator(TrainedTask[GenerationRecipe]):
         data: str | Path | Table | None = None,
         split: str | None = None,
     ) -> GenerationReport:
-        """How well the model foretells `texts`, or a split of a data set: nats and bits a character.
+        """How well the model predicts `texts`, or a split of a data set: nats and bits a character.
 
         The data set is the one it was trained on unless `data` names another, or is one as `fit` takes it; the
         split is `test` where there is one, else what was held out of the data trained on, or all of another.
         `validation+test` reads one after the other. Raises UsageError for a split that the data does not have.
         """
-        if given := self._given(texts, data, remembered=True):
-            if data is None:  # all that was given
-                text = _together(given.name, "train", [self._text("train", given.read(split or "train"), self._seen())])
-            else:
-                text = self._judged(given, split)
-        else:
-            text = self.documents(data, split)
-        return self.compare(text.ids, text.characters)
+        report: GenerationReport = self._evaluate(self._given(texts, data, remembered=True), data, split)
+        return report
 
-    def documents(self, data: str | Path | None = None, split: str | None = None, **columns: Any) -> JudgedText:
-        """The split that `evaluate` takes; `columns` as `open_documents` takes them.
-
-        What was held out is known by the data's fingerprint; where the data has changed or is another, it is what
-        follows the last part of a document that was trained on.
-        """
-        if data is None and self.recipe.data.source == IN_MEMORY:
-            raise UsageError("the model was trained on texts in memory; name the data to evaluate on")
-        source = self.recipe.data.source if data is None else str(data)
-        return self._judged(self._named(source, **columns), split)
-
-    def compare(self, ids: np.ndarray, characters: int) -> GenerationReport:
-        """How well the model foretells token ids that spell so many characters."""
+    def compare(self, rows: JudgedText) -> GenerationReport:
+        """How well the model predicts a text."""
         self._trained()
-        return generation_report(self._language().nats(ids), characters)
-
-    @own_random_state()
-    def network(self) -> "keras.Model":
-        """The Keras network with the model's weights, to look into or to train on. Imports Keras."""
-        from nlpkit.tasks.generation.network import build_generator
-        from nlpkit.training.bundling import network_from_weights
-
-        return network_from_weights(build_generator(self.recipe, len(self._tokenizer)), self._keras_weights())
+        return generation_report(self._language().nats(rows.ids), rows.characters)
 
     def parts_told(self) -> str | None:
         if "parts" not in self.metadata:
@@ -280,7 +223,35 @@ class TextGenerator(TrainedTask[GenerationRecipe]):
         if (model.counts > 0) != (COUNTS in self._trained().files):
             raise BundleError(f"the recipe has counts = {model.counts}, which does not go with the bundle's files")
 
+    # -- what the house asks
+
+    @classmethod
+    def open_data(cls, source: str, **columns: Any) -> Dataset[str]:
+        return open_documents(source, **columns)
+
+    @staticmethod
+    def summarize(rows: Iterable[str]) -> DocumentsSummary:
+        return summarize_documents(rows)
+
     # -- within
+
+    def _compiled(self, prepared: PreparedStream) -> "tuple[keras.Model, Epochs]":
+        from nlpkit.tasks.generation.network import StreamBatches, compile_generator
+
+        batches = StreamBatches(self.recipe, prepared)
+        return compile_generator(self.recipe, prepared, batches), batches
+
+    def _sizes(self, prepared: PreparedStream) -> dict[str, Any]:
+        return {
+            "train": prepared.train.characters,
+            "validation": prepared.validation.characters,
+            "vocabulary": len(prepared.tokenizer),
+        }
+
+    def _build(self) -> "keras.Model":
+        from nlpkit.tasks.generation.network import build_generator
+
+        return build_generator(self.recipe, len(self._tokenizer))
 
     def _card(self) -> CardText:
         return card_text(self.metadata, self.recipe)
@@ -321,7 +292,8 @@ class TextGenerator(TrainedTask[GenerationRecipe]):
         return LanguageModel(self._session, self._counts)
 
     def _judge_held_out(self, prepared: PreparedStream) -> GenerationReport:
-        return self.compare(prepared.validation.ids, prepared.validation.characters)
+        held_out = prepared.validation
+        return self.compare(JudgedText("validation", held_out.ids, held_out.characters, None))
 
     def _yardstick(self, dataset: Dataset[str], prepared: PreparedStream) -> Yardstick:
         unit, order = ("characters", 7) if self.recipe.tokenizer.kind == "char" else ("pieces", 4)
@@ -335,7 +307,13 @@ class TextGenerator(TrainedTask[GenerationRecipe]):
             reports[split] = generation_report(ngrams.nats(ids), characters)
         return Yardstick(f"Kneser-Ney counts of {order} {unit}", reports)
 
-    def _judged(self, dataset: Dataset[str], split: str | None) -> JudgedText:
+    def _all_rows(self, dataset: Dataset[str], split: str | None) -> JudgedText:
+        return _together(dataset.name, "train", [self._text("train", dataset.read(split or "train"), self._seen())])
+
+    def _split(self, dataset: Dataset[str], split: str | None) -> tuple[str, JudgedText]:
+        """As of every task. What was held out is known by the data's fingerprint; where the data has changed or is
+        another, it is what follows the last part of a document that was trained on. `validation+test` is one after the
+        other."""
         own, seen = self._is_own(dataset), self._seen()
         names = [name for name in ("test", "validation") if name in dataset.splits]
         # what is judged as far as it was not trained on
@@ -352,7 +330,7 @@ class TextGenerator(TrainedTask[GenerationRecipe]):
                 parts.append(self._text(name, self._unread(dataset, seen, held_out=asked is not None), seen))
             else:
                 parts.append(self._text(name, dataset.read(name), seen))
-        return _together(dataset.name, split, parts)
+        return split, _together(dataset.name, split, parts)
 
     def _text(self, split: str, documents: Iterable[str], seen: Seen | None) -> JudgedText:
         """Documents to judge on."""
@@ -384,7 +362,7 @@ class TextGenerator(TrainedTask[GenerationRecipe]):
         text = self._text("test", rows, None)
         if not text.characters:
             raise DataError("there is nothing to evaluate on: the data is empty")
-        return self.compare(text.ids, text.characters)
+        return self.compare(text)
 
     def _write(
         self,
@@ -440,7 +418,7 @@ class TextGenerator(TrainedTask[GenerationRecipe]):
             columns = {"text_column": section.text_column, "reading": section.reading} | columns
         else:
             columns = {"remembered": self.columns} | columns
-        return open_documents(source, **columns)
+        return self.open_data(source, **columns)
 
     def _given(self, texts: Any, data: Any, *, remembered: bool = False) -> Dataset[str] | None:
         """What a program gave that holds its data itself; None where `data` names some, or nothing was given."""

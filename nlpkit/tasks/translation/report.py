@@ -1,8 +1,8 @@
 """How near translations come to references."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 import numpy as np
 
@@ -11,6 +11,14 @@ from nlpkit.report import Gain, Report
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+
+class Translated(NamedTuple):
+    """A sentence, the translation that was found, and the one that was wanted."""
+
+    source: str
+    found: str
+    wanted: str
 
 
 @dataclass(frozen=True)
@@ -28,6 +36,7 @@ class TranslationReport(Report):
     bleu_lowercased: float
     exact_match: float
     signatures: dict[str, str]
+    translated: list["Translated"] = field(repr=False, compare=False, kw_only=True)
 
     def gain_over(self, yardstick: Self) -> Gain:
         return self._resampled_gain("bleu", bleu, yardstick, self.each, yardstick.each)
@@ -41,9 +50,25 @@ class TranslationReport(Report):
             soft_wrap=True,
         )
 
+    def show_rows(self, console: "Console") -> None:
+        """The signatures, and the sentences that came out best and worst; of those that are all right, the longest."""
+        from rich.text import Text
 
-def translation_report(found: Sequence[str], references: Sequence[str], resamples: int = 1_000) -> TranslationReport:
-    """Compares translations with one reference each; there must be one at least."""
+        for metric, signature in self.signatures.items():
+            console.print(f"[dim]{metric.replace('_', ' ')}: {signature}[/]", soft_wrap=True)
+        scores = sentence_scores([row.found for row in self.translated], [row.wanted for row in self.translated])
+        ranked = sorted(zip(scores, self.translated, strict=True), key=lambda one: (-one[0], -len(one[1].wanted)))
+        for title, rows in {"best": ranked[:3], "worst": ranked[3:][-3:]}.items():
+            for score, row in rows:
+                console.print(f"\n[bold]{title}[/], chrF {score:.1f}")
+                for side, text in row._asdict().items():
+                    console.print(Text(f"  {side:7} {text}"), soft_wrap=True)
+
+
+def translation_report(
+    found: Sequence[str], references: Sequence[str], sources: Sequence[str] = (), resamples: int = 1_000
+) -> TranslationReport:
+    """Compares translations, of `sources` where they are given, with one reference each; there must be one at least."""
     from sacrebleu.metrics import BLEU, CHRF
 
     # forced: it would else remark on every reference that ends in a space and a full stop
@@ -61,6 +86,7 @@ def translation_report(found: Sequence[str], references: Sequence[str], resample
             "exact_match": share_interval(int(exact.sum()), len(exact)),
         },
         each=counts["bleu"],
+        translated=[Translated(*row) for row in zip(sources or [""] * len(found), found, references, strict=True)],
     )
 
 

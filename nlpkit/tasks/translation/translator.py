@@ -1,11 +1,11 @@
 """Translation: one sequence into another, from one language to another or from one way of writing to another."""
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, Unpack
 
 import numpy as np
 
@@ -14,17 +14,17 @@ from nlpkit.cores import cores
 from nlpkit.data.batching import windows
 from nlpkit.data.cache import Report
 from nlpkit.data.catalog import open_pairs
-from nlpkit.data.dataset import IN_MEMORY, Dataset, Pair, dataset_from_pairs
+from nlpkit.data.dataset import Dataset, Pair, dataset_from_pairs
 from nlpkit.data.frames import Table, Texts, is_held, paired_table, texts_of
 from nlpkit.data.judged import JudgedRows
 from nlpkit.data.seen import row_key
+from nlpkit.data.summary import PairsSummary, summarize_pairs
 from nlpkit.data.values import one_text
 from nlpkit.errors import DataError, UsageError
 from nlpkit.model_card import CardText
-from nlpkit.quiet import import_keras
 from nlpkit.runtime.beam import Hypothesis, Ranking
 from nlpkit.runtime.session import Session
-from nlpkit.tasks.base import RowTask, same_place
+from nlpkit.tasks.base import FitOptions, RowTask, same_place
 from nlpkit.tasks.translation.answering import (
     TranslatorSessions,
     forced_log_probabilities,
@@ -38,15 +38,13 @@ from nlpkit.tasks.translation.pairs import PreparedPairs, prepare_pairs
 from nlpkit.tasks.translation.recipe import TranslationRecipe
 from nlpkit.tasks.translation.report import TranslationReport, translation_report
 from nlpkit.tokenizer import BOS, EOS
-from nlpkit.training.randomness import own_random_state
-from nlpkit.training.run import Run, check_run
+from nlpkit.training.run import Run
 from nlpkit.yardstick import Yardstick
 
 if TYPE_CHECKING:
     import keras
 
-    from nlpkit.training.plan import TrainingPlan
-    from nlpkit.training.progress import TrainingDisplay
+    from nlpkit.training.fit import Epochs
 
 logger = logging.getLogger("nlpkit")
 
@@ -81,6 +79,13 @@ class Translator(RowTask[TranslationRecipe]):
 
     task = "translation"
     schema = TranslationRecipe
+    verb = "translate"
+    next_command = 'nlpkit translate "…"'
+    unit, counted = "pairs", "sentences"
+    figures = ("bleu", "chrf", "exact_match")
+    data_options = ("source", "target", "pair", "source_column", "target_column")
+    judge_options = ("beam",)
+    own_data = "your own table, .tmx file or lines with tabs, or a folder with train.en, train.de …, with --pair en-de"
 
     def __init__(self, recipe: TranslationRecipe | str | Path = "translate", **settings: Any) -> None:
         super().__init__(recipe, **settings)
@@ -95,12 +100,7 @@ class Translator(RowTask[TranslationRecipe]):
         *,
         data: str | Path | Table | None = None,
         pair: str | None = None,
-        display: "TrainingDisplay | None" = None,
-        checkpoint: str | Path | None = None,
-        resume: bool = False,
-        tensorboard: str | Path | None = None,
-        output: str | Path | None = None,
-        overwrite: bool = False,
+        **options: Unpack[FitOptions],
     ) -> Self:
         """Trains on `sources` and `targets`, or on the data that `data` names or is, a `pair` of its languages such as
         en-de, or on the recipe's own.
@@ -109,42 +109,12 @@ class Translator(RowTask[TranslationRecipe]):
         an Arrow table, a Hugging Face Dataset or a dict of columns has its columns chosen as those of a file are, by
         the recipe's `source_column` and `target_column`, the `pair` or their names, or holds a column of dicts by
         language; a DatasetDict, or a dict of tables, has splits.
-        A part is held out to choose the best epoch by. Progress goes to standard error. With `checkpoint`, a
-        folder, SIGINT saves the state there and raises Interrupted, and `resume` goes on from it. With `output` the
-        bundle is written there as soon as it is trained, and again with its figures; one that is there already, or an
-        unfinished run, is refused unless `overwrite`.
+        A part is held out to choose the best epoch by. The `options` are those of `FitOptions`.
         Raises DataError for data that cannot be trained on.
         """
         dataset = self._given(sources, targets, data, pair)
-        self._with_source(
-            IN_MEMORY if dataset else str(data) if data is not None else self.recipe.data.source, pair=pair
-        )
-        check_run(checkpoint, self.recipe, resume=resume)
-        dataset = dataset or self._named(self.recipe.data.source)
-        return self._fit(dataset, display, checkpoint, resume, tensorboard, output, overwrite)
-
-    def prepared(self) -> PreparedPairs:
-        """The recipe's data, split and tokenized, from the cache where it was prepared before."""
-        return prepare_pairs(self._named(self.recipe.data.source), self.recipe)
-
-    @own_random_state()
-    def plan(self) -> "TrainingPlan":
-        """What `fit` on the recipe's data will come to: sizes, steps and the time expected."""
-        data = self.prepared()
-        import_keras()
-        from nlpkit.tasks.translation.network import PairBatches, compile_translator
-        from nlpkit.training.plan import plan_training
-
-        batches = PairBatches(self.recipe, data)
-        return plan_training(
-            compile_translator(self.recipe, data, batches),
-            batches,
-            self.recipe,
-            train=len(data.train),
-            validation=len(data.validation),
-            unit="pairs",
-            vocabulary=len(data.tokenizer),
-        )
+        self._with_source(self.recipe.data.source, pair=pair)
+        return self._fit(dataset, data, **options)
 
     # -- answering
 
@@ -244,20 +214,15 @@ class Translator(RowTask[TranslationRecipe]):
         UsageError for a split that the data does not have.
         """
         given = self._given(sources, targets, data, None, remembered=True)
-        if given is None:
-            rows = self.pairs(data, split)[1]
-        else:
-            rows = self._all_rows(given, split) if data is None else self._split(given, split)[1]
-        return self.compare(rows, beam=beam, **ranking)[0]
+        report: TranslationReport = self._evaluate(given, data, split, beam=beam, **ranking)
+        return report
 
-    def compare(
-        self, pairs: Iterable[Pair], *, beam: int = 5, **ranking: float
-    ) -> tuple[TranslationReport, list[Pair], list[str]]:
-        """The model's translations against those of pairs: the figures, the pairs, and the translations."""
+    def compare(self, rows: Iterable[Pair], *, beam: int = 5, **ranking: float) -> TranslationReport:
+        """The model's translations against those of pairs."""
         kept: list[Pair] = []
 
         def sources() -> Iterator[str]:
-            for pair in pairs:
+            for pair in rows:
                 kept.append(pair)
                 yield pair.source
 
@@ -265,23 +230,14 @@ class Translator(RowTask[TranslationRecipe]):
         if not kept:
             raise DataError("there is nothing to evaluate on: the data is empty")
         wanted = [self._tokenizer.normalize(pair.target) for pair in kept]
-        return translation_report(found, wanted), kept, found
+        return translation_report(found, wanted, [pair.source for pair in kept])
 
-    def pairs(
-        self,
-        data: str | Path | None = None,
-        split: str | None = None,
-        *,
-        target: str | None = None,
-        pair: str | None = None,
-        **columns: Any,
+    def rows(
+        self, data: str | Path | None = None, split: str | None = None, **columns: Any
     ) -> tuple[str, JudgedRows[Pair]]:
-        """The split that `evaluate` takes, by name, and its pairs; the rest as `open_pairs` takes it."""
-        self.check_pair(pair)
-        if data is None and self.recipe.data.source == IN_MEMORY:
-            raise UsageError("the model was trained on texts in memory; name the data to evaluate on")
-        source = self.recipe.data.source if data is None else str(data)
-        return self._split(self._named(source, target=target, pair=pair, **columns), split)
+        """As of every task. Raises UsageError where a `pair` is named of which the model is not."""
+        self.check_pair(columns.get("pair"))
+        return super().rows(data, split, **columns)
 
     def check_pair(self, pair: str | None) -> None:
         """Raises UsageError when the model is known to be of another pair of languages."""
@@ -289,18 +245,10 @@ class Translator(RowTask[TranslationRecipe]):
         if pair is not None and pair != known:
             raise UsageError(f"the model is for {known or 'no pair of languages that it knows of'}, not {pair}")
 
-    @own_random_state()
     def network(self) -> "keras.Model":
-        """The Keras network with the model's weights, to look into or to train on. Imports Keras.
-
-        Raises UsageError for an ensemble.
-        """
+        """As of every task. Raises UsageError for an ensemble."""
         self._alone("network")
-        from nlpkit.tasks.translation.network import build_translator
-        from nlpkit.training.bundling import network_from_weights
-
-        network = build_translator(self.recipe.model, len(self._tokenizer))
-        return network_from_weights(network, self._keras_weights())
+        return super().network()
 
     def check(self) -> None:
         model = self.recipe.model
@@ -320,7 +268,40 @@ class Translator(RowTask[TranslationRecipe]):
             attention=(None, None),
         )
 
+    # -- what the house asks
+
+    @classmethod
+    def open_data(cls, source: str, **columns: Any) -> Dataset[Pair]:
+        return open_pairs(source, **columns)
+
+    @staticmethod
+    def summarize(rows: Iterable[Pair]) -> PairsSummary:
+        return summarize_pairs(rows)
+
+    @classmethod
+    def told(cls, metadata: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+        if metadata.get("pair"):
+            yield "pair", metadata["pair"]
+
     # -- within
+
+    def _compiled(self, prepared: PreparedPairs) -> "tuple[keras.Model, Epochs]":
+        from nlpkit.tasks.translation.network import PairBatches, compile_translator
+
+        batches = PairBatches(self.recipe, prepared)
+        return compile_translator(self.recipe, prepared, batches), batches
+
+    def _sizes(self, prepared: PreparedPairs) -> dict[str, Any]:
+        return {
+            "train": len(prepared.train),
+            "validation": len(prepared.validation),
+            "vocabulary": len(prepared.tokenizer),
+        }
+
+    def _build(self) -> "keras.Model":
+        from nlpkit.tasks.translation.network import build_translator
+
+        return build_translator(self.recipe.model, len(self._tokenizer))
 
     def _card(self) -> CardText:
         return card_text(self.metadata, self.recipe)
@@ -340,9 +321,6 @@ class Translator(RowTask[TranslationRecipe]):
 
         network, history = train_translator(self.recipe, prepared, run)
         return bundle_translator(network, self.recipe, dataset, prepared, history)
-
-    def _judge(self, rows: Iterable[Pair]) -> TranslationReport:
-        return self.compare(rows)[0]
 
     def _yardstick(self, dataset: Dataset[Pair], prepared: PreparedPairs) -> Yardstick:
         from nlpkit.tasks.translation.yardstick import translation_yardstick
@@ -443,7 +421,7 @@ class Translator(RowTask[TranslationRecipe]):
         else:
             pair = section.pair if Path(source).exists() or source.startswith("tfds:") else None
             known = {"pair": pair, "remembered": self.columns}
-        return open_pairs(source, **known | columns)
+        return self.open_data(source, **known | columns)
 
     def _given(
         self, sources: Any, targets: Any, data: Any, pair: str | None, *, remembered: bool = False
