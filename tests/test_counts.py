@@ -79,7 +79,7 @@ def test_every_distribution_is_one(ngrams: NgramModel) -> None:
         contexts = ngrams.advance(contexts, tokens)
 
 
-def test_a_text_is_foretold_as_it_is_step_by_step(ngrams: NgramModel, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_text_is_predicted_as_it_is_step_by_step(ngrams: NgramModel, monkeypatch: pytest.MonkeyPatch) -> None:
     ids = np.append(sequence(400, seed=2), [8, 7, 1, 2, 3])
     contexts, stepped = ngrams.begin(1), []
     for token in ids:

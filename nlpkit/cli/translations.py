@@ -12,6 +12,8 @@ from nlpkit.data.tables import Row
 from nlpkit.output import open_output
 from nlpkit.tasks.translation.translator import Translation, Translator
 
+_COLUMN = Translator.task  # what the best translation is called in tables and JSON
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -80,14 +82,14 @@ def _nested(answer: Answer, nbest: int) -> Row:
         }
         for one in _places(answer, nbest)
     ]
-    return {"translation": answer.found[0].text, "translations": told}
+    return {_COLUMN: answer.found[0].text, f"{_COLUMN}s": told}
 
 
 def _flat(answer: Answer, nbest: int) -> Row:
     added: Row = {}
     for rank, one in enumerate(_places(answer, nbest), 1):
         suffix = f"_{rank}" if rank > 1 else ""
-        added[f"translation{suffix}"] = one.text if one else None
+        added[f"{_COLUMN}{suffix}"] = one.text if one else None
         if nbest > 1:
             added[f"log_probability{suffix}"] = round(one.log_probability, 4) if one else None
     return added

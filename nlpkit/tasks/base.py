@@ -55,9 +55,9 @@ class FitOptions(TypedDict, total=False):
     """What `fit` of every task takes besides its data.
 
     Progress goes to standard error, or to `display`. With `checkpoint`, a folder, SIGINT saves the state there and
-    raises Interrupted, and `resume` goes on from it. `tensorboard` is a folder for its logs. With `output` the bundle is
-    written there as soon as it is trained, and again with its figures; one that is there already, or an unfinished run,
-    is refused unless `overwrite`.
+    raises Interrupted, and `resume` goes on from it. `tensorboard` is a folder for its logs. With `output` the bundle
+    is written there as soon as it is trained, and again with its figures; one that is there already, or an unfinished
+    run, is refused unless `overwrite`.
     """
 
     display: "TrainingDisplay | None"
@@ -407,7 +407,7 @@ class TrainedTask(ABC, Generic[R]):
         """Sets the recipe's data source, and other keys of the section where they are given."""
         given = {key: value for key, value in more.items() if value is not None}
         section = self.recipe.data.model_copy(update={"source": source, **given})
-        self.recipe = cast(R, self.recipe.model_copy(update={"data": section}))
+        self.recipe = self.recipe.model_copy(update={"data": section})
 
 
 class RowTask(TrainedTask[R]):
@@ -422,7 +422,8 @@ class RowTask(TrainedTask[R]):
         return {split: held_out[split] if split in held_out else dataset.read(split) for split in self.reports}
 
     def _split(self, dataset: Dataset[Any], split: str | None) -> tuple[str, JudgedRows[Any]]:
-        """As of every task. What was held out is known by the data's fingerprint, or, where the data has changed or is another, row by row."""
+        """As of every task. What was held out is known by the data's fingerprint, or, where the data has changed or is
+        another, row by row."""
         seen = self._seen()
         if self._is_own(dataset) and split in (None, "train", "validation"):
             split = split or ("test" if "test" in dataset.splits else "validation")

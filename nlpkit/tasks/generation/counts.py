@@ -238,7 +238,7 @@ def _shares(array: np.ndarray) -> np.ndarray:
 
 
 def weigh(network: np.ndarray, counts: np.ndarray, confidence: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-    """The weights of `WeightedCounts` that foretell best what came, of text that neither part was fitted on.
+    """The weights of `WeightedCounts` that predict best what came, of text that neither part was fitted on.
 
     network, counts: scores [places, vocabulary]; confidence [places, features]; wanted, int64 [places]. What is
     minimized, by Newton's method, is convex: surprise in nats, and the squared distance from the geometric mean.

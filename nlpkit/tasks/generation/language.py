@@ -64,7 +64,7 @@ class LanguageModel:
         return nats
 
     def weighed(self, ngrams: NgramModel, ids: np.ndarray) -> WeightedCounts:
-        """Counts with the weights that foretell a text best beside the network; one that neither was fitted on."""
+        """Counts with the weights that predict a text best beside the network; one that neither was fitted on."""
         every = -(-len(ids) * ngrams.vocabulary // _WEIGHED)
         beside = LanguageModel(self.session, WeightedCounts(ngrams, np.zeros((2, FEATURES))))
         found = []
@@ -85,7 +85,7 @@ class LanguageModel:
         count = len(ids)
         rows = int(np.clip(count // _ROW, 1, _ROWS))
         length = -(-count // rows)
-        # what is read to foretell token j is token j - 1; padding at the end of the last row is not counted
+        # what is read to predict token j is token j - 1; padding at the end of the last row is not counted
         given = (
             np.concatenate([[BOS], ids[:-1], np.full(rows * length - count, PAD)]).astype(np.int32).reshape(rows, -1)
         )

@@ -186,7 +186,7 @@ class StreamBatches:
         return [Batch(starts + at, self.rows, self.steps) for at in range(0, row_length - self.steps + 1, self.steps)]
 
     def collate(self, epoch: int, batch: Batch) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
-        # each step is given the token before the one that it is to foretell
+        # each step is given the token before the one that it is to predict
         places = (batch.rows[:, None] + np.arange(-1, self.steps)) % len(self.data.train.ids)
         tokens = self.data.train.ids[places].astype(np.int32)
         rng = np.random.default_rng([self.recipe.training.seed, epoch, batch.rows[0]])

@@ -14,7 +14,7 @@ class AttentionDecoder(keras.layers.Layer):
 
     Takes embedded target tokens [batch, steps, features], the encoder's outputs [batch, source steps, memory] and
     the source's lengths int32 [batch]; gives attentional vectors [batch, steps, size], from which the next tokens
-    are foretold. The top layer's output h asks the source, by `general` scores h W m (Luong et al., 2015) or
+    are predicted. The top layer's output h asks the source, by `general` scores h W m (Luong et al., 2015) or
     `additive` ones v tanh(W h + U m) (Bahdanau et al., 2015); what is found there, c, makes with it the attentional
     vector tanh(V [c, h]), which with `input_feeding` the next step is given too. The first state is made of the mean
     of the encoder's outputs.

@@ -247,7 +247,7 @@ class PairBatches:
 def _teach(
     sources: list[np.ndarray], targets: list[np.ndarray], shape_rows: int = 0
 ) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
-    """The inputs, the tokens to foretell and their weights, padded to widths of which there are few."""
+    """The inputs, the tokens to predict and their weights, padded to widths of which there are few."""
     source, lengths = pad(sources, shape_rows=shape_rows, width=_width([len(ids) for ids in sources]))
     width = _width([len(ids) + 1 for ids in targets])
     given, counts = pad([np.concatenate([[BOS], ids]) for ids in targets], shape_rows=shape_rows, width=width)
