@@ -216,7 +216,9 @@ def packaged_recipes() -> Path:
 
 
 def _recipe_files() -> dict[str, Path]:
-    folders = [packaged_recipes(), Path("recipes")]  # the nearer one wins
+    from nlpkit.tasks import recipe_folders
+
+    folders = [*recipe_folders(), packaged_recipes(), Path("recipes")]  # the nearer one wins
     return {path.stem: path for folder in folders for path in sorted(folder.glob("*.toml"))}
 
 

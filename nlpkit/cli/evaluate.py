@@ -1,6 +1,7 @@
 """`nlpkit evaluate`: how good a model is."""
 
 from pathlib import Path
+from typing import Any
 
 import typer
 
@@ -60,7 +61,7 @@ def evaluate(
     if bundle is not None and model is not None:
         raise UsageError(f"{bundle} and --model {model}: name one model, in either way")
     trained = load_model(bundle or model)
-    given = {
+    given: dict[str, Any] = {
         "text_column": text_column,
         "label_column": label_column,
         "label_columns": split_names(label_columns),
@@ -81,7 +82,9 @@ def evaluate(
         raise UsageError("give --data, or --source and --target together")
     judged = {option: options.pop(option) for option in trained.judge_options if option in options}
     options.pop("source", None)
-    name, rows = trained.rows(data or source, split, reading=reading_of(encoding, delimiter, no_header), **options)
+    if reading := reading_of(encoding, delimiter, no_header):
+        options["reading"] = reading
+    name, rows = trained.rows(data or source, split, **options)
     if isinstance(rows, JudgedRows):
         report = trained.compare(watched(rows, f"evaluating {name}"), **judged)
     else:

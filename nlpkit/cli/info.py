@@ -22,8 +22,10 @@ def info(bundle: Path = typer.Argument(help="A bundle's folder."), as_json: Json
     from rich.console import Console
 
     with opening(bundle):
+        name = opened.metadata["task"]
+    task = task_class(name)
+    with opening(bundle):
         known = opened.metadata
-        task = task_class(known["task"])
         table = plain_table("", "")
         table.show_header, table.columns[0].style = False, "bold"
         table.add_row("task", known["task"])

@@ -4,8 +4,10 @@ A package registers a task by an entry point of the group `nlpkit.tasks`, whose 
 class, "package.module:Class"; recipes for it lie in the folder `recipes` beside that module.
 """
 
+from contextlib import suppress
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,10 +43,12 @@ def task_class(task: str) -> "type[TrainedTask[Any]]":
 
 def recipe_folders() -> list[Path]:
     """The folders of recipes beside the modules of the tasks that other packages registered."""
-    from importlib.util import find_spec
-
-    specs = [find_spec(entry.module) for name, entry in _entries().items() if name not in _OWN]
-    return [Path(spec.origin).parent / "recipes" for spec in specs if spec and spec.origin]
+    found = []
+    for name, entry in _entries().items():
+        with suppress(ImportError):  # a package that is broken brings none
+            spec = None if name in _OWN else find_spec(entry.module)
+            found += [Path(spec.origin).parent / "recipes"] if spec and spec.origin else []
+    return found
 
 
 def load(folder: str | Path) -> "TextClassifier | TextGenerator | Translator":

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Self, TypedDi
 from nlpkit.bundle import Bundle, check_output, write_bundle
 from nlpkit.data.cache import Report
 from nlpkit.data.dataset import IN_MEMORY, Dataset
+from nlpkit.data.frames import Table
 from nlpkit.data.judged import JudgedRows
 from nlpkit.data.seen import SEEN, Seen, seen_from_bytes
 from nlpkit.data.summary import Summary
@@ -176,6 +177,15 @@ class TrainedTask(ABC, Generic[R]):
         from nlpkit.training.bundling import network_from_weights
 
         return network_from_weights(self._build(), weights)
+
+    def evaluate(self, *, data: str | Path | Table | None = None, split: str | None = None) -> Any:
+        """How well the model does on a split of a data set.
+
+        The data set is the one it was trained on unless `data` names another; the split is `test` where there is one,
+        else what was held out of the data trained on, or all of another. Raises UsageError for a split that the data
+        does not have.
+        """
+        return self._evaluate(None, data, split)
 
     def rows(self, data: str | Path | None = None, split: str | None = None, **columns: Any) -> tuple[str, Any]:
         """The split that `evaluate` takes, by name, and its rows, as `compare` takes them: of the data set that `data`

@@ -1,0 +1,83 @@
+"""A head of another package: registered by an entry point, it does what nlpkit's own do, without a change to nlpkit."""
+
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.conftest import Command, write_csv
+from tests.outside.capitals import rows
+
+OUTSIDE = Path(__file__).parent / "outside"
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The environment of a machine on which the package is installed: its code, and what pip writes beside it."""
+    folder = tmp_path_factory.mktemp("site")
+    about = folder / "capitals-1.0.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: capitals\nVersion: 1.0\n")
+    (about / "entry_points.txt").write_text("[nlpkit.tasks]\ncapitals = capitals:CapitalCounter\n")
+    return {"PYTHONPATH": os.pathsep.join([str(folder), str(OUTSIDE)])}
+
+
+@pytest.fixture(scope="module")
+def bundle(nlpkit: Command, installed: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("capitals")
+    write_csv(folder / "capitals.csv", list(rows()))
+    done = nlpkit("train", "capitals", "--epochs", "12", cwd=folder, env=installed)
+    assert done.returncode == 0, done.stderr
+    assert "validation: 40 texts  off by" in done.stdout
+    assert "next: nlpkit evaluate --model models/capitals-capitals" in done.stderr
+    return folder / "models" / "capitals-capitals"
+
+
+def test_it_learns_and_is_judged(nlpkit: Command, installed: dict[str, str], bundle: Path) -> None:
+    known = json.loads((bundle / "metadata.json").read_text())
+    report = json.loads(nlpkit("evaluate", "--json", cwd=bundle.parents[1], env=installed).stdout)
+    assert report["mean_absolute_error"] == pytest.approx(known["metrics"]["validation"]["mean_absolute_error"])
+    wanted = np.array([int(count) for _, count in rows()])
+    guessing = np.abs(wanted - np.median(wanted)).mean()
+    assert report["mean_absolute_error"] < 0.3 * guessing
+    assert (report["examples"], report["trained_on"]) == (40, 0)
+    refused = nlpkit("evaluate", "--beam", "2", cwd=bundle.parents[1], env=installed)
+    assert "--beam goes with translation, not capitals" in refused.stderr
+
+
+def test_it_is_listed_and_told(nlpkit: Command, installed: dict[str, str], bundle: Path) -> None:
+    assert "Count the words of a text" in nlpkit("recipes", env=installed).stdout
+    assert 'task = "capitals"' in nlpkit("recipes", "show", "capitals", env=installed).stdout
+    told = nlpkit("info", bundle, env=installed).stdout
+    assert "mean absolute error" in told
+    assert "360 texts, 40 held out" in told
+    assert "under a sum" in (bundle / "README.md").read_text(encoding="utf-8")
+    assert "360 texts" in nlpkit("train", "capitals", "--dry-run", cwd=bundle.parents[1], env=installed).stdout
+    shown = nlpkit("data", "show", bundle.parents[1] / "capitals.csv", env=installed)
+    assert shown.returncode == 0, shown.stderr
+
+
+def test_it_is_loaded_saved_and_exported(
+    nlpkit: Command, installed: dict[str, str], bundle: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "small"
+    told = json.loads(
+        nlpkit("export", bundle, "--int8", "-o", out, "--json", cwd=bundle.parents[1], env=installed).stdout
+    )
+    assert told["figure"] == "mean_absolute_error"
+    assert told["figures"]["after"] == pytest.approx(told["figures"]["before"], abs=0.1)
+    assert nlpkit("evaluate", out, "--data", "capitals.csv", cwd=bundle.parents[1], env=installed).returncode == 0
+
+
+def test_without_its_package_it_is_refused(nlpkit: Command, bundle: Path) -> None:
+    done = nlpkit("evaluate", bundle)
+    assert done.returncode == 1
+    assert "a model for the task 'capitals', which this nlpkit does not know" in done.stderr
+    done = nlpkit("train", bundle / "recipe.toml")
+    assert done.returncode == 2
+    assert "there is no task 'capitals'" in done.stderr
+    done = nlpkit("info", bundle)
+    assert done.returncode == 2
+    assert "there is no task 'capitals'" in done.stderr
