@@ -8,7 +8,7 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -60,7 +60,6 @@ class StackSection(Section):
     layers: Annotated[int, Field(ge=1, le=16)] = 1
     embedding_size: Annotated[int, Field(ge=1, le=8192)] = 128
     word_dropout: Fraction = 0.0
-    embedding_dropout: Fraction = 0.0
     recurrent_dropout: Fraction = 0.0
     output_dropout: Fraction = 0.0
 
@@ -81,7 +80,9 @@ class TrainingSection(Section):
     warmup: Fraction = 0.1
     schedule: Literal["cosine", "constant"] = "cosine"
     clip_norm: Annotated[float, Field(gt=0)] = 1.0
+    beta_2: Fraction = 0.99
     ema_momentum: Fraction = 0.995
+    ema_share: Annotated[float, Field(gt=0, le=1)] = 0.03
     average_epochs: Annotated[int, Field(ge=0)] = 0
     patience: Annotated[int, Field(ge=0)] = 0
     yardstick: bool = True
@@ -105,6 +106,18 @@ class Recipe(Section):
     data: DataSection
     model: StackSection
     training: TrainingSection
+
+    renamed: ClassVar[Mapping[str, str]] = {}
+    """The keys that had another name, by that name, dotted."""
+
+    @classmethod
+    def upgraded(cls, table: dict[str, Any]) -> dict[str, Any]:
+        """The table of a recipe that an older nlpkit wrote into a bundle, as it would be written today."""
+        for old, new in cls.renamed.items():
+            (section, before), (_, now) = old.split("."), new.split(".")
+            if before in table.get(section, {}):
+                table[section][now] = table[section].pop(before)
+        return table
 
 
 class TextRecipe(Recipe):
@@ -183,13 +196,7 @@ def setting_key(name: str, schema: type[Recipe]) -> str:
 
 def parse_recipe(table: Mapping[str, Any], where: str, origin: Mapping[str, str] | None = None) -> Recipe:
     """A validated recipe; `where` and `origin` (dotted key to its source) tell errors whom to blame."""
-    from nlpkit.tasks import task_class, task_names  # a task's class needs this file
-
-    task = table.get("task", "classification")
-    if task not in task_names():
-        hint = did_you_mean(str(task), task_names())
-        raise UsageError(f"{where}: task: there is no task {task!r}{hint}; there are {', '.join(task_names())}")
-    schema: type[Recipe] = task_class(task).schema
+    schema = _schema(table, where)
     try:
         return schema.model_validate(dict(table))
     except ValidationError as error:
@@ -204,8 +211,9 @@ def recipe_to_toml(recipe: Recipe) -> str:
 
 
 def recipe_from_toml(text: str, where: str) -> Recipe:
-    """Reads back what `recipe_to_toml` wrote."""
-    return parse_recipe(_parse_toml(text, where), where)
+    """Reads back what `recipe_to_toml` wrote, today or in an older nlpkit."""
+    table = _parse_toml(text, where)
+    return parse_recipe(_schema(table, where).upgraded(table), where)
 
 
 def packaged_recipes() -> Path:
@@ -220,6 +228,18 @@ def _recipe_files() -> dict[str, Path]:
 
     folders = [*recipe_folders(), packaged_recipes(), Path("recipes")]  # the nearer one wins
     return {path.stem: path for folder in folders for path in sorted(folder.glob("*.toml"))}
+
+
+def _schema(table: Mapping[str, Any], where: str) -> type[Recipe]:
+    """The class of a table's task."""
+    from nlpkit.tasks import task_class, task_names  # a task's class needs this file
+
+    task = table.get("task", "classification")
+    if task not in task_names():
+        hint = did_you_mean(str(task), task_names())
+        raise UsageError(f"{where}: task: there is no task {task!r}{hint}; there are {', '.join(task_names())}")
+    schema: type[Recipe] = task_class(task).schema
+    return schema
 
 
 def _read_toml(path: Path) -> dict[str, Any]:
@@ -258,13 +278,15 @@ def _assign(table: dict[str, Any], key: str, value: Any, where: str) -> None:
     table[last] = value
 
 
-def _explain(error: ValidationError, schema: type[BaseModel], where: str, origin: Mapping[str, str]) -> str:
+def _explain(error: ValidationError, schema: type[Recipe], where: str, origin: Mapping[str, str]) -> str:
     """The first thing wrong, in one line; how many more there are, if any."""
     first = error.errors()[0]
     # pydantic appends its own steps to the location (list indexes, union members); keys come first
     key = ".".join(str(part) for part in first["loc"][:2])
     place = origin.get(key, where)
     if first["type"] == "extra_forbidden":
+        if key in schema.renamed:
+            return f"{place}: {key} is called {schema.renamed[key]} now"
         known = _keys(schema)
         section = key.rpartition(".")[0]
         siblings = [name for name in known if name.rpartition(".")[0] == section]

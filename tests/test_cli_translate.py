@@ -17,7 +17,7 @@ SETTINGS = {
     "tokenizer.vocab_size": 300,
     "model.units": 32,
     "model.embedding_size": 32,
-    "model.embedding_dropout": 0.0,
+    "model.input_dropout": 0.0,
     "model.output_dropout": 0.0,
     "training.batch_size": 16,
     "training.learning_rate": 0.005,

@@ -206,7 +206,7 @@ def test_same_seed_same_text(model: TextGenerator) -> None:
 
 EVERYTHING: dict[str, Any] = {
     "weight_dropout": 0.2,
-    "embedding_dropout": 0.1,
+    "input_dropout": 0.1,
     "output_dropout": 0.2,
     "word_dropout": 0.05,
     "activation_penalty": 1.0,
@@ -236,14 +236,16 @@ def test_equal_rows_part_where_their_features_are_dropped() -> None:
 
     ids, state = np.tile(np.arange(6, dtype=np.int32), (2, 1)), np.zeros((2, 2, 8), np.float32)
     for rate in (0.0, 0.5):
-        section = GeneratorSection(units=8, embedding_size=8, embedding_dropout=rate)
+        section = GeneratorSection(units=8, embedding_size=8, input_dropout=rate)
         network = build_generator(GenerationRecipe(model=section), 10)
         logits = np.array(network({"ids": ids, "state": state}, training=True)["logits"])
         assert (np.abs(logits[0] - logits[1]).max() > 1e-4) == (rate > 0)
 
 
 @pytest.mark.parametrize(
-    "settings", [{"cell": "gru"}, {"cell": "rnn"}, {"layers": 2, "epochs": 20}, {"embedding_size": 48}], ids=str
+    "settings",
+    [{"cell": "gru"}, {"cell": "rnn"}, {"layers": 2, "epochs": 20}, {"embedding_size": 48, "tie_embeddings": True}],
+    ids=str,
 )
 def test_every_cell_and_shape_learns(settings: dict[str, Any]) -> None:
     # embedding_size = units ties the embeddings

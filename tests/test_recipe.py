@@ -1,6 +1,7 @@
 """Recipes: closed, typed, layered, and the same after a round trip."""
 
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
@@ -142,3 +143,23 @@ def test_every_recipe_that_comes_along_is_valid_and_spells_out_its_keys(recipe: 
     named = {line.removeprefix("# ").split(" = ")[0] for line in text.splitlines() if " = " in line}
     hidden = {key for section in sections.values() for key in section} - named
     assert hidden <= {"text_column", "source_column", "target_column", "target", "limit"}
+
+
+def test_a_key_that_had_another_name_is_told_and_read_from_a_bundle() -> None:
+    for recipe in ("generate", "translate"):
+        with pytest.raises(UsageError, match=r"model\.embedding_dropout is called model\.input_dropout now"):
+            load_recipe(recipe, ["model.embedding_dropout=0.1"])
+    old = recipe_to_toml(load_recipe("translate", ["model.input_dropout=0.3"])).replace(
+        "input_dropout", "embedding_dropout"
+    )
+    assert "embedding_dropout = 0.3" in old
+    assert cast(Any, recipe_from_toml(old, "a bundle")).model.input_dropout == 0.3
+
+
+def test_tied_embeddings_need_one_size() -> None:
+    with pytest.raises(UsageError, match="goes with an embedding_size that equals units, not with"):
+        load_recipe("generate", ["model.tie_embeddings=true"])
+    assert cast(Any, load_recipe("generate-subword")).model.tie_embeddings
+    # it once did nothing there
+    old = recipe_to_toml(load_recipe("generate")).replace("tie_embeddings = false", "tie_embeddings = true")
+    assert not cast(Any, recipe_from_toml(old, "a bundle")).model.tie_embeddings

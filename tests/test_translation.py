@@ -50,7 +50,7 @@ SMALL: dict[str, Any] = {
     "max_length": 30,
     "units": 32,
     "embedding_size": 32,
-    "embedding_dropout": 0.0,
+    "input_dropout": 0.0,
     "output_dropout": 0.0,
     "batch_size": 16,
     "learning_rate": 0.005,
@@ -144,7 +144,7 @@ def test_resumes_to_the_same_weights(tmp_path: Path) -> None:
 
 def busy(**settings: Any) -> Translator:
     """All there is of dropout and sampling, and two layers."""
-    dropout = {"word_dropout": 0.1, "embedding_dropout": 0.1, "output_dropout": 0.2, "sampling": 0.1}
+    dropout = {"word_dropout": 0.1, "input_dropout": 0.1, "output_dropout": 0.2, "sampling": 0.1}
     return small(**dropout, layers=2, units=8, attention="additive", **settings)
 
 

@@ -7,8 +7,6 @@ from keras import ops
 
 from nlpkit.recipe import TrainingSection
 
-_EMA_SHARE = 0.03  # of the steps, at most, is what the moving average looks back on
-
 
 @keras.saving.register_keras_serializable("nlpkit")
 class WarmUp(keras.optimizers.schedules.LearningRateSchedule):
@@ -33,9 +31,9 @@ def make_optimizer(section: TrainingSection, steps: int) -> keras.optimizers.Opt
     return keras.optimizers.AdamW(
         WarmUp(section.learning_rate, steps, section.warmup, section.schedule == "cosine"),
         weight_decay=section.weight_decay,
-        beta_2=0.99,  # runs are of hundreds of steps, and the usual 0.999 remembers a thousand
+        beta_2=section.beta_2,
         global_clipnorm=section.clip_norm,
         use_ema=section.ema_momentum > 0,
         # a short run averages less far back, or its first weights would weigh in
-        ema_momentum=min(section.ema_momentum, 1 - 1 / max(1.0, _EMA_SHARE * steps)),
+        ema_momentum=min(section.ema_momentum, 1 - 1 / max(1.0, section.ema_share * steps)),
     )

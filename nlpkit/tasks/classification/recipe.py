@@ -29,6 +29,7 @@ class ClassifierTokenizer(TokenizerSection):
 class ClassifierSection(StackSection):
     labels: Literal["one", "several"] | None = None
     ngrams: Annotated[int, Field(ge=0, le=8)] = 0
+    embedding_dropout: Fraction = 0.0
     bidirectional: bool = True
     pooling: Annotated[list[Pooling], Field(min_length=1)] = Field(default=["max", "mean"])
 

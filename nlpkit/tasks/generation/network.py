@@ -43,8 +43,8 @@ def build_generator(recipe: GenerationRecipe, vocab_size: int) -> keras.Model:
     )
     kept = WordDropout(section.word_dropout, name="word_dropout")(ids)
     x = embedding(kept)
-    x = keras.layers.SpatialDropout1D(section.embedding_dropout, name="embedding_dropout")(x)
-    shared = None if section.embedding_dropout else kept  # equal tokens of two rows lose different features
+    x = keras.layers.SpatialDropout1D(section.input_dropout, name="input_dropout")(x)
+    shared = None if section.input_dropout else kept  # equal tokens of two rows lose different features
     outputs, next_state = LSTMStack(
         section.cell,
         section.units,
@@ -56,7 +56,7 @@ def build_generator(recipe: GenerationRecipe, vocab_size: int) -> keras.Model:
     )(x, state=state, ids=shared)
     x = keras.layers.SpatialDropout1D(section.output_dropout, name="output_dropout")(outputs)
     x = ActivationPenalty(training.activation_penalty, training.activation_change_penalty, name="penalty")(x, outputs)
-    logits = embedding(x, reverse=True) if _tied(section) else keras.layers.Dense(vocab_size, name="logits")(x)
+    logits = embedding(x, reverse=True) if section.tie_embeddings else keras.layers.Dense(vocab_size, name="logits")(x)
     return keras.Model({"ids": ids, "state": state}, {"logits": logits, "state": next_state}, name="generator")
 
 
@@ -87,7 +87,7 @@ class CarryingNetwork(keras.Model):
 def export_generator(core: keras.Model, section: GeneratorSection) -> bytes:
     """The network as an ONNX model that takes ids and a state and gives logits and the next state."""
     embedding = ops.convert_to_numpy(core.get_layer("embedding").embeddings)
-    if _tied(section):
+    if section.tie_embeddings:
         logits = np.ascontiguousarray(embedding.T), np.zeros(len(embedding), np.float32)
     else:
         kernel, bias = (ops.convert_to_numpy(weight) for weight in core.get_layer("logits").weights)
@@ -213,7 +213,3 @@ class StreamBatches:
 
 
 _LEAST_SEGMENTS = 32  # in a row, where the text is long enough
-
-
-def _tied(section: GeneratorSection) -> bool:
-    return section.tie_embeddings and section.embedding_size == section.units

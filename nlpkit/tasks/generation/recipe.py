@@ -1,6 +1,7 @@
 """A generator's recipe."""
 
-from typing import Annotated, Literal, Self
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -28,15 +29,19 @@ class GeneratorTokenizer(TokenizerSection):
 
 
 class GeneratorSection(StackSection):
+    input_dropout: Fraction = 0.0
     weight_dropout: Fraction = 0.0
     repeat_dropout: Fraction = 0.0
-    tie_embeddings: bool = True
+    tie_embeddings: bool = False
     counts: Annotated[int, Field(ge=0, le=20)] = 0
 
     @model_validator(mode="after")
-    def _check_weight_dropout(self) -> Self:
+    def _check_what_goes_together(self) -> Self:
         if self.weight_dropout and self.cell != "lstm":
             raise ValueError(f"weight_dropout goes with cell = 'lstm', not {self.cell!r}")
+        if self.tie_embeddings and self.embedding_size != self.units:
+            sizes = f"embedding_size = {self.embedding_size} and units = {self.units}"
+            raise ValueError(f"tie_embeddings goes with an embedding_size that equals units, not with {sizes}")
         if self.weight_dropout and self.recurrent_dropout:
             raise ValueError("weight_dropout and recurrent_dropout are two ways to the same end; set one of them to 0")
         return self
@@ -58,3 +63,12 @@ class GenerationRecipe(TextRecipe):
     tokenizer: GeneratorTokenizer = GeneratorTokenizer()
     model: GeneratorSection = GeneratorSection()
     training: GeneratorTraining = GeneratorTraining()
+
+    renamed: ClassVar[Mapping[str, str]] = {"model.embedding_dropout": "model.input_dropout"}
+
+    @classmethod
+    def upgraded(cls, table: dict[str, Any]) -> dict[str, Any]:
+        model = super().upgraded(table).get("model", {})
+        if model.get("embedding_size") != model.get("units"):
+            model["tie_embeddings"] = False  # it was true, and did nothing
+        return table

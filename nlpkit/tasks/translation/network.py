@@ -51,7 +51,7 @@ def build_translator(section: TranslatorSection, vocab_size: int) -> keras.Model
 
     def embedded(ids: Any, side: str) -> Any:
         x = embedding(WordDropout(section.word_dropout, name=f"{side}_word_dropout")(ids))
-        return keras.layers.SpatialDropout1D(section.embedding_dropout, name=f"{side}_embedding_dropout")(x)
+        return keras.layers.SpatialDropout1D(section.input_dropout, name=f"{side}_input_dropout")(x)
 
     memory = LSTMStack(
         section.cell,

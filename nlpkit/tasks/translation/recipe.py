@@ -1,6 +1,7 @@
 """A translator's recipe."""
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -26,6 +27,7 @@ class TranslatorTokenizer(TokenizerSection):
 
 class TranslatorSection(StackSection):
     cell: Literal["lstm"] = "lstm"
+    input_dropout: Fraction = 0.0
     attention: Literal["general", "additive"] = "general"
     input_feeding: bool = True
     lexicon: bool = False
@@ -48,3 +50,5 @@ class TranslationRecipe(TextRecipe):
     model: TranslatorSection = TranslatorSection()
     training: TranslatorTraining = TranslatorTraining()
     decoding: DecodingSection = DecodingSection()
+
+    renamed: ClassVar[Mapping[str, str]] = {"model.embedding_dropout": "model.input_dropout"}

@@ -1,0 +1,42 @@
+"""Bundles that an older nlpkit made, in `bundles`, open and answer as they did then."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import nlpkit
+
+BUNDLES = Path(__file__).parent / "bundles"
+ANSWERS = json.loads((BUNDLES / "answers.json").read_text())
+
+
+def test_a_classifier() -> None:
+    model: Any = nlpkit.load(BUNDLES / "classification")
+    np.testing.assert_allclose(model.predict_proba(["a lovely day", "so dull"]), ANSWERS["classification"], atol=1e-6)
+
+
+def test_a_generator() -> None:
+    model: Any = nlpkit.load(BUNDLES / "generation")
+    text, nats = ANSWERS["generation"]
+    assert model.generate("one ", length=30, seed=1) == text
+    numbers = "one two three four five six seven eight nine ten " * 60
+    assert model.evaluate([numbers]).nats_per_character == pytest.approx(nats, rel=1e-5)
+
+
+def test_a_translator() -> None:
+    model: Any = nlpkit.load(BUNDLES / "translation")
+    translations, scores = ANSWERS["translation"]
+    assert model.translate(["one two three"]) == translations
+    np.testing.assert_allclose(model.score(["one two"], ["eins zwei"]), scores, rtol=1e-5)
+
+
+@pytest.mark.parametrize("task", ["classification", "generation", "translation"])
+def test_the_network_has_the_weights_of_then(task: str) -> None:
+    model: Any = nlpkit.load(BUNDLES / task)
+    network = model.network()
+    parameters = sum(int(np.prod(weight.shape)) for weight in network.trainable_weights)
+    assert parameters == model.metadata["parameters"]
+    assert all(np.ptp(np.array(weight)) > 0 for weight in network.trainable_weights if weight.name == "kernel")
