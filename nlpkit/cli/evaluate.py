@@ -19,6 +19,7 @@ from nlpkit.cli.options import (
     TargetColumn,
     TextColumn,
     check_data_options,
+    data_option,
     load_model,
     print_json,
     print_report,
@@ -34,16 +35,18 @@ from nlpkit.errors import UsageError
 def evaluate(
     bundle: Path = typer.Argument(None, help="A bundle's folder.", show_default="the newest under ./models"),
     model: Model = None,
-    data: str = typer.Option(None, help="A data set or a path.", show_default="what it was trained on"),
-    split: str = typer.Option(
-        None, help="Which split; validation+test is one after the other.", show_default="test, else what was held out"
+    data: str = data_option(None, help="A data set or a path.", show_default="what it was trained on"),
+    split: str = data_option(
+        None,
+        help="Which split; validation+test is one after the other.",
+        show_default="test, else what was held out",
     ),
     text_column: TextColumn = None,
     label_column: LabelColumn = None,
     label_columns: LabelColumns = None,
     label_delimiter: LabelDelimiter = None,
-    source: str = typer.Option(None, help="A file of sentences to translate, one a line."),
-    target: str = typer.Option(None, help="Their translations, line by line."),
+    source: str = data_option(None, help="A file of sentences to translate, one a line."),
+    target: str = data_option(None, help="Their translations, line by line."),
     pair: Pair = None,
     source_column: SourceColumn = None,
     target_column: TargetColumn = None,

@@ -14,7 +14,7 @@ def export(
     bundle: Path = typer.Argument(help="A bundle's folder."),
     int8: bool = typer.Option(False, "--int8", help="Keep weights in int8, a quarter of the size."),
     output: Path = typer.Option(None, "--output", "-o", help="The copy's folder.", show_default="BUNDLE-int8 or -slim"),
-    overwrite: bool = typer.Option(False, help="Replace a bundle that is there already."),
+    overwrite: bool = typer.Option(False, "--overwrite", help="Replace a bundle that is there already."),
     data: str = typer.Option(None, help="What to compare the two on.", show_default="what it was trained on"),
     split: str = typer.Option(None, help="Which split of it.", show_default="test, else what was held out"),
     as_json: Json = False,

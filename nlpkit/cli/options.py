@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date, time
+from functools import partial
 from itertools import count
 from pathlib import Path
 from types import MappingProxyType
@@ -29,25 +30,32 @@ Model = Annotated[
     typer.Option("--model", "-m", help="A bundle's folder.", show_default="the newest under ./models"),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
-TextColumn = Annotated[str | None, typer.Option(help="The column with the text, where it is not clear.")]
-LabelColumn = Annotated[str | None, typer.Option(help="The column with the label, where it is not clear.")]
+data_option = partial(typer.Option, rich_help_panel="Data")
+"""An option that says which data, or how it is read."""
+
+TextColumn = Annotated[str | None, data_option(help="The column with the text, where it is not clear.")]
+LabelColumn = Annotated[str | None, data_option(help="The column with the label, where it is not clear.")]
 LabelColumns = Annotated[
-    str | None, typer.Option(metavar="A,B,…", help="A column of 0 and 1 for each label, where a text may have several.")
+    str | None,
+    data_option(metavar="A,B,…", help="A column of 0 and 1 for each label, where a text may have several."),
 ]
 LabelDelimiter = Annotated[
-    str | None, typer.Option(help="What stands between the labels of a cell, where a text may have several.")
+    str | None,
+    data_option(help="What stands between the labels of a cell, where a text may have several."),
 ]
-Pair = Annotated[str | None, typer.Option(help="From which language to which, such as en-de.")]
-SourceColumn = Annotated[str | None, typer.Option(help="The column to translate from, where it is not clear.")]
-TargetColumn = Annotated[str | None, typer.Option(help="The column with translations, where it is not clear.")]
+Pair = Annotated[str | None, data_option(help="From which language to which, such as en-de.")]
+SourceColumn = Annotated[str | None, data_option(help="The column to translate from, where it is not clear.")]
+TargetColumn = Annotated[str | None, data_option(help="The column with translations, where it is not clear.")]
 
 Encoding = Annotated[
-    str | None, typer.Option(help="What files are in, such as cp1252.", show_default="UTF-8, or as their mark says")
+    str | None,
+    data_option(help="What files are in, such as cp1252.", show_default="UTF-8, or as their mark says"),
 ]
 Delimiter = Annotated[
-    str | None, typer.Option(help="What is between columns: a character, or tab.", show_default="as the header shows")
+    str | None,
+    data_option(help="What is between columns: a character, or tab.", show_default="as the header shows"),
 ]
-NoHeader = Annotated[bool, typer.Option("--no-header", help="The first row is data; columns go by number, from 1.")]
+NoHeader = Annotated[bool, data_option("--no-header", help="The first row is data; columns go by number, from 1.")]
 
 
 def note(message: str) -> None:

@@ -36,11 +36,14 @@ def predict(
     delimiter: Delimiter = None,
     no_header: NoHeader = False,
     output: Path = typer.Option(None, "--output", "-o", help="Write here, and whole, instead of standard output."),
-    overwrite: bool = typer.Option(False, help="Replace an output file that is there already."),
+    overwrite: bool = typer.Option(False, "--overwrite", help="Replace an output file that is there already."),
     format: Literal["plain", "csv", "tsv", "jsonl", "parquet"] = typer.Option(
-        None, help="How to write.", show_default="as the output's name says, else as the file is, else plain"
+        None,
+        metavar="FORMAT",
+        help="How to write: plain, csv, tsv, jsonl or parquet.",
+        show_default="as the output's name says, else as the file is, else plain",
     ),
-    top: int = typer.Option(1, min=1, help="So many labels a text, the likeliest first."),
+    top: int = typer.Option(1, min=1, metavar="N", help="So many labels a text, the likeliest first."),
     min_score: str = typer.Option(
         None,
         metavar="SCORE|auto",

@@ -17,6 +17,7 @@ from nlpkit.cli.options import (
     SourceColumn,
     TargetColumn,
     TextColumn,
+    data_option,
     note,
     print_json,
     print_parts,
@@ -36,9 +37,9 @@ _MODELS = Path("models")
 
 def train(
     recipe: str = typer.Argument("sentiment", help="A recipe's name or path."),
-    data: str = typer.Option(None, help="A data set or a path.", show_default="the recipe's"),
-    source: str = typer.Option(None, help="A file of sentences to translate from, one a line."),
-    target: str = typer.Option(None, help="Their translations, line by line."),
+    data: str = data_option(None, help="A data set or a path.", show_default="the recipe's"),
+    source: str = data_option(None, help="A file of sentences to translate from, one a line."),
+    target: str = data_option(None, help="Their translations, line by line."),
     pair: Pair = None,
     text_column: TextColumn = None,
     label_column: LabelColumn = None,
@@ -55,9 +56,9 @@ def train(
         [], "--set", metavar="SECTION.KEY=VALUE", help="Any key of the recipe, such as model.units=64."
     ),
     output: Path = typer.Option(None, "--output", "-o", help="The bundle's folder.", show_default="models/RECIPE-DATA"),
-    overwrite: bool = typer.Option(False, help="Replace a bundle, or an unfinished run, that is there already."),
-    resume: bool = typer.Option(False, help="Go on with an unfinished run in the output folder."),
-    dry_run: bool = typer.Option(False, help="Print the plan and stop."),
+    overwrite: bool = typer.Option(False, "--overwrite", help="Replace a bundle, or an unfinished run, that is there."),
+    resume: bool = typer.Option(False, "--resume", help="Go on with an unfinished run in the output folder."),
+    dry_run: bool = typer.Option(False, "--dry-run", help="Print the plan and stop."),
     tensorboard: Path = typer.Option(None, help="Write TensorBoard's logs into this folder."),
     as_json: Json = False,
 ) -> None:

@@ -46,19 +46,22 @@ def translate(
     delimiter: Delimiter = None,
     no_header: NoHeader = False,
     output: Path = typer.Option(None, "--output", "-o", help="Write here, and whole, instead of standard output."),
-    overwrite: bool = typer.Option(False, help="Replace an output file that is there already."),
+    overwrite: bool = typer.Option(False, "--overwrite", help="Replace an output file that is there already."),
     format: Literal["plain", "csv", "tsv", "jsonl", "parquet"] = typer.Option(
-        None, help="How to write.", show_default="as the output's name says, else as the file is, else plain"
+        None,
+        metavar="FORMAT",
+        help="How to write: plain, csv, tsv, jsonl or parquet.",
+        show_default="as the output's name says, else as the file is, else plain",
     ),
-    beam: int = typer.Option(5, min=1, help="So many translations are kept side by side; 1 is greedy."),
+    beam: int = typer.Option(5, min=1, metavar="N", help="So many translations are kept side by side; 1 is greedy."),
     nbest: int = typer.Option(
-        1, min=1, help="So many translations a text, with its number and log p in nats, the best first."
+        1, min=1, metavar="N", help="So many translations a text, with its number and log p in nats, the best first."
     ),
     length_penalty: float = typer.Option(None, help="Above 0, longer ones are favoured.", show_default="the recipe's"),
     coverage_penalty: float = typer.Option(
         None, help="Above 0, those that left source words unread are not.", show_default="0"
     ),
-    attention: bool = typer.Option(False, help="Show where in the source each piece came from."),
+    attention: bool = typer.Option(False, "--attention", help="Show where in the source each piece came from."),
     html: Path = typer.Option(None, metavar="FILE", help="Write that as a page."),
     as_json: Json = False,
 ) -> None:
