@@ -45,7 +45,7 @@ def main() -> None:
     assert isinstance(classifier, nlpkit.TextClassifier)
     texts = [text for text, _ in classifier.rows(asked.data, asked.split)[1]][: asked.limit]
     name, make = PEERS[asked.peer]
-    peer, session = make(classifier), classifier._session
+    peer, session = make(classifier), classifier.session
     plan_theirs = partial(sorted_batches, batch_tokens=PEER_TOKENS)
 
     def ours(batches: Batches) -> np.ndarray:
@@ -84,7 +84,7 @@ def compare(what: str, peer: str, theirs: Callable[[], Any], ours: Callable[[], 
 def batches_of(classifier: "nlpkit.TextClassifier", texts: list[str], plan: Plan) -> Batches:
     """All texts, sorted by length."""
     section = classifier.recipe.tokenizer
-    encoded = classifier._tokenizer.encode(texts, threads=cores())
+    encoded = classifier.tokenizer.encode(texts, threads=cores())
     rows = [truncate(np.array(ids, np.int32), section.max_length, section.truncation) for ids in encoded]
     return [pad([rows[i] for i in batch]) for batch in plan([max(1, len(r)) for r in rows])]
 
@@ -127,7 +127,7 @@ def stock_network(classifier: "nlpkit.TextClassifier") -> Any:
 
     section, network = sentiment_section(classifier), classifier.network()
     ids, lengths = keras.Input((None,), dtype="int32", name="ids"), keras.Input((), dtype="int32", name="lengths")
-    embedding = keras.layers.Embedding(len(classifier._tokenizer), section.embedding_size, mask_zero=True)
+    embedding = keras.layers.Embedding(len(classifier.tokenizer), section.embedding_size, mask_zero=True)
     lstm = keras.layers.Bidirectional(keras.layers.LSTM(section.units, return_sequences=True))
     logits = keras.layers.Dense(len(classifier.labels))
     outputs = lstm(embedding(ids))

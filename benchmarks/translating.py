@@ -63,7 +63,7 @@ class KerasTranslator:
 
         network: Any = translator.network()
         assert isinstance(network.get_layer("decoder"), AttentionDecoder)
-        self.tokenizer, self.ranking = translator._tokenizer, translator._ranking({})
+        self.tokenizer, self.ranking = translator.tokenizer, translator.ranking({})
         spec = {
             "source": tf.TensorSpec([None, None], tf.int32),
             "lengths": tf.TensorSpec([None], tf.int32),

@@ -33,13 +33,13 @@ def main() -> None:
     bundle = parser.parse_args().bundle
     generator = nlpkit.load(bundle)
     assert isinstance(generator, nlpkit.TextGenerator)
-    generator._session = Session(generator._trained().files["model.onnx"], threads=1)
+    generator.session = Session(generator.bundle.files["model.onnx"], threads=1)
 
     import_keras()
     import tensorflow as tf
 
     network = generator.network()
-    first = zero_state(generator._session, 1)
+    first = zero_state(generator.session, 1)
     step = tf.function(lambda ids, state: network({"ids": ids, "state": state}, training=False))
 
     def by_session() -> int:

@@ -4,8 +4,6 @@ cd models
 python ../scripts/pictures.py sentiment-imdb generate-tiny_shakespeare multi30k-en-de
 """
 
-import csv
-import io
 import sys
 from pathlib import Path
 
@@ -54,8 +52,7 @@ def reading(classifier: nlpkit.TextClassifier, path: Path) -> None:
 
 def learning(generator: nlpkit.TextGenerator, path: Path) -> None:
     """The loss on the text held out against the time of training, beside what nanoGPT's CPU recipe comes to."""
-    rows = list(csv.DictReader(io.StringIO(generator._trained().files["history.csv"].decode())))
-    seconds, nats = ([float(row[key]) for row in rows] for key in ("seconds", "val_nats"))
+    seconds, nats = ([row[key] for row in generator.history] for key in ("seconds", "val_nats"))
     figure, axis = plt.subplots(figsize=(10, 2.6), layout="constrained")
     axis.plot(seconds, nats, "o-", color=BLUE, markersize=5)
     axis.plot(148, 1.886, "s", color=RED, markersize=6)

@@ -40,7 +40,7 @@ def check_copies_and_threads_answer_alike(model: M, answers: Callable[[M], Any])
     for other in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):  # noqa: S301
         np.testing.assert_array_equal(answers(other), expected)
         assert other.metadata == model.metadata
-        assert other._session is not model._session
+        assert other.session is not model.session
     with ThreadPoolExecutor(4) as pool:
         for found in pool.map(answers, [model] * 12):
             np.testing.assert_array_equal(found, expected)
@@ -67,7 +67,7 @@ def check_padding_changes_nothing(
 
 def check_same_seed_same_history(fit: Callable[[TrainingDisplay], TrainedTask[Any]]) -> None:
     first, second = Kept(), Kept()
-    weights = [model._trained().files["model.onnx"] for model in (fit(first), fit(second))]
+    weights = [model.bundle.files["model.onnx"] for model in (fit(first), fit(second))]
     assert len(first.rows) > 1
     assert first.rows == second.rows
     assert weights[0] == weights[1]
@@ -84,7 +84,7 @@ def check_resumes_to_the_same_weights(
             fit(Stopping(steps), folder, number > 0)
     rest = Kept()
     resumed = fit(rest, folder, True)
-    assert resumed._trained().files["model.onnx"] == expected._trained().files["model.onnx"]
+    assert resumed.bundle.files["model.onnx"] == expected.bundle.files["model.onnx"]
     assert rest.rows
     assert rest.rows == whole.rows[-len(rest.rows) :]
 

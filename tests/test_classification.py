@@ -190,9 +190,9 @@ def test_no_texts_no_answers(model: TextClassifier) -> None:
 
 def test_only_as_much_of_a_long_text_is_read(model: TextClassifier) -> None:
     cut = model.recipe.tokenizer.max_length
-    ids = model._tokenizer.encode([LONG])[0]
+    ids = model.tokenizer.encode([LONG])[0]
     assert len(ids) > cut
-    shorter = model._tokenizer.decode([*ids[: cut // 4], *ids[len(ids) - (cut - cut // 4) :]])
+    shorter = model.tokenizer.decode([*ids[: cut // 4], *ids[len(ids) - (cut - cut // 4) :]])
     np.testing.assert_allclose(model.predict_proba([LONG]), model.predict_proba([shorter]), atol=1e-6)
 
 
@@ -200,7 +200,7 @@ def test_the_network_holds_the_same_weights(model: TextClassifier) -> None:
     from nlpkit.data.batching import pad
 
     network = model.network()
-    ids, lengths = pad([np.array(row) for row in model._tokenizer.encode(TEXTS[:6])])
+    ids, lengths = pad([np.array(row) for row in model.tokenizer.encode(TEXTS[:6])])
     logits = network.predict_on_batch({"ids": ids, "lengths": lengths})
     odds = np.exp(logits - logits.max(1, keepdims=True))
     np.testing.assert_allclose(odds / odds.sum(1, keepdims=True), model.predict_proba(TEXTS[:6]), atol=1e-5)

@@ -89,7 +89,7 @@ def test_copies_and_threads_answer_alike(model: TextGenerator) -> None:
 
 
 def test_batch_equals_single(model: TextGenerator) -> None:
-    session, tokenizer = model._session, model._tokenizer
+    session, tokenizer = model.session, model.tokenizer
 
     def logits(texts: list[str]) -> list[np.ndarray]:
         ids = np.array([tokenizer.encode([text])[0] for text in texts], np.int32)
@@ -102,7 +102,7 @@ def test_batch_equals_single(model: TextGenerator) -> None:
 def test_what_is_drawn_from_is_what_is_scored(model: TextGenerator) -> None:
     # each path on its own: step by step as it is written, in rows as it is judged, and the two parts as they are mixed
     text = "one two tree four. Fife six"
-    ids, language = np.array(model._tokenizer.encode([text])[0]), model._language()
+    ids, language = np.array(model.tokenizer.encode([text])[0]), model.language
     assert language.counts is not None
     scores, state = language.read(np.array([[BOS]]), language.begin(1))
     stepped = []
@@ -112,15 +112,15 @@ def test_what_is_drawn_from_is_what_is_scored(model: TextGenerator) -> None:
     np.testing.assert_allclose(language.nats(ids), stepped, atol=1e-4)
     np.testing.assert_allclose(nats(model, text), language.nats(ids))
     assert model.evaluate([text]).nats_per_character == pytest.approx(sum(stepped) / len(text), abs=1e-5)
-    without = LanguageModel(model._session)
+    without = LanguageModel(model.session)
     assert np.abs(language.nats(ids) - without.nats(ids)).max() > 0.01
     read_at_once, _ = language.read(np.array([[BOS, *ids]]), language.begin(1))
     np.testing.assert_allclose(read_at_once, scores, atol=1e-3)
 
 
 def test_rows_of_a_language_model_are_taken_and_do_not_depend_on_each_other(model: TextGenerator) -> None:
-    language = model._language()
-    rows = np.array([model._tokenizer.encode([TEXT[i : i + 20]])[0] for i in (0, 3, 9)])
+    language = model.language
+    rows = np.array([model.tokenizer.encode([TEXT[i : i + 20]])[0] for i in (0, 3, 9)])
     scores, state = language.read(rows, language.begin(3))
     again, _ = language.read(rows[[2, 2, 0]], state.take(np.array([2, 2, 0])))
     for row, ids in enumerate(rows):
@@ -147,7 +147,7 @@ def test_an_exported_model_has_the_counts_too(model: TextGenerator, tmp_path: Pa
     model.exported(int8=True).save(tmp_path / "int8")
     exported = nlpkit.load(tmp_path / "int8")
     assert isinstance(exported, TextGenerator)
-    assert exported._trained().files["counts.npz"] == model._trained().files["counts.npz"]
+    assert exported.bundle.files["counts.npz"] == model.bundle.files["counts.npz"]
     assert exported.evaluate([TEXT]).nats_per_character == pytest.approx(
         model.evaluate([TEXT]).nats_per_character, abs=0.01
     )
@@ -156,10 +156,10 @@ def test_an_exported_model_has_the_counts_too(model: TextGenerator, tmp_path: Pa
 
 def test_counts_and_recipe_go_together(model: TextGenerator) -> None:
     plain = small(epochs=1, counts=0).fit([TEXT])
-    assert "counts.npz" not in plain._trained().files
+    assert "counts.npz" not in plain.bundle.files
     assert len(plain.generate("one", length=9, seed=1)) == 9
-    bundle = plain._trained()
-    bundle.files["counts.npz"] = model._trained().files["counts.npz"]
+    bundle = plain.bundle
+    bundle.files["counts.npz"] = model.bundle.files["counts.npz"]
     with pytest.raises(BundleError, match="counts = 0"):
         TextGenerator.from_bundle(bundle).check()
     bundle.files["counts.npz"] = b"PK"
@@ -254,8 +254,8 @@ def test_every_cell_and_shape_learns(settings: dict[str, Any]) -> None:
 
 
 def test_a_prompt_may_be_read_in_pieces(model: TextGenerator) -> None:
-    session = model._session
-    ids = np.array([[BOS, *model._tokenizer.encode([TEXT[:3000]])[0]]], np.int32)
+    session = model.session
+    ids = np.array([[BOS, *model.tokenizer.encode([TEXT[:3000]])[0]]], np.int32)
     logits, state = session.run(ids, zero_state(session, 1))
     for cut in (1, 7, 1024, 2999):
         _, first = read(session, ids[:, :cut], zero_state(session, 1))
@@ -266,21 +266,21 @@ def test_a_prompt_may_be_read_in_pieces(model: TextGenerator) -> None:
 
 def test_a_long_text_is_scored_in_rows_as_it_is_in_one(model: TextGenerator) -> None:
     text = (TEXT + "and then it begins anew. ") * 3
-    ids = np.array(model._tokenizer.encode([text])[0])
+    ids = np.array(model.tokenizer.encode([text])[0])
     assert len(ids) > 4 * 4096
-    logits, _ = model._session.run(
-        np.concatenate([[BOS], ids[:-1]])[None].astype(np.int32), zero_state(model._session, 1)
+    logits, _ = model.session.run(
+        np.concatenate([[BOS], ids[:-1]])[None].astype(np.int32), zero_state(model.session, 1)
     )
-    np.testing.assert_allclose(LanguageModel(model._session).nats(ids), cross_entropy(logits, ids[None])[0], atol=1e-3)
-    counts = model._language().counts
+    np.testing.assert_allclose(LanguageModel(model.session).nats(ids), cross_entropy(logits, ids[None])[0], atol=1e-3)
+    counts = model.language.counts
     assert counts is not None
     contexts = counts.ngrams.along(np.concatenate([[BOS], ids[:-1]])[None], counts.ngrams.begin(1))
     scores = counts.scores(logits[0], contexts[0])
-    np.testing.assert_allclose(model._language().nats(ids), cross_entropy(scores, ids), atol=1e-3)
+    np.testing.assert_allclose(model.language.nats(ids), cross_entropy(scores, ids), atol=1e-3)
 
 
 def test_scores_are_log_probabilities(model: TextGenerator) -> None:
-    session, tokenizer = model._session, model._tokenizer
+    session, tokenizer = model.session, model.tokenizer
     text = "one two"
     ids = tokenizer.encode([text])[0]
     state, given, expected = zero_state(session, 1), BOS, []
@@ -343,10 +343,10 @@ def test_splitting_documents() -> None:
 
 
 def test_the_network_holds_the_same_weights(model: TextGenerator) -> None:
-    ids = np.array(model._tokenizer.encode([TEXT[:64]]), np.int32)
-    state = zero_state(model._session, 1)
+    ids = np.array(model.tokenizer.encode([TEXT[:64]]), np.int32)
+    state = zero_state(model.session, 1)
     found = model.network()({"ids": ids, "state": state})["logits"]
-    np.testing.assert_allclose(found, model._session.run(ids, state)[0], atol=1e-4)
+    np.testing.assert_allclose(found, model.session.run(ids, state)[0], atol=1e-4)
 
 
 @pytest.mark.parametrize(

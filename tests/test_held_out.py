@@ -327,7 +327,7 @@ def test_a_run_goes_on_only_with_the_data_it_was_begun_with(tmp_path: Path, monk
         classifier(seed=9).fit(data=path, checkpoint=checkpoint, resume=True)
     monkeypatch.chdir(tmp_path)
     model = stopped.fit(data="mails.csv", checkpoint=checkpoint, resume=True)
-    assert model._trained().files["tokenizer.model"] == (checkpoint / "tokenizer.model").read_bytes()
+    assert model.bundle.files["tokenizer.model"] == (checkpoint / "tokenizer.model").read_bytes()
 
 
 def test_a_run_s_encoding_and_columns_are_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

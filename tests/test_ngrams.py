@@ -201,7 +201,7 @@ def test_a_network_with_n_grams_is_the_graph(model: TextClassifier) -> None:
     from nlpkit.data.batching import pad
 
     texts = negated(8, 3)[0]
-    ids, lengths = pad([np.array(row) for row in model._tokenizer.encode(texts)])
+    ids, lengths = pad([np.array(row) for row in model.tokenizer.encode(texts)])
     network = model.network()
     logits = network.predict_on_batch({"ids": ids, "lengths": lengths})
     odds = np.exp(logits - logits.max(1, keepdims=True))

@@ -40,3 +40,10 @@ def test_the_network_has_the_weights_of_then(task: str) -> None:
     parameters = sum(int(np.prod(weight.shape)) for weight in network.trainable_weights)
     assert parameters == model.metadata["parameters"]
     assert all(np.ptp(np.array(weight)) > 0 for weight in network.trainable_weights if weight.name == "kernel")
+
+
+def test_the_history_is_that_of_the_training() -> None:
+    model: Any = nlpkit.load(BUNDLES / "translation")
+    assert len(model.history) == model.metadata["epochs"] == 3
+    assert model.history[-1]["seconds"] == pytest.approx(model.metadata["training_seconds"], abs=0.06)
+    assert model.exported().history == []

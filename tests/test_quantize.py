@@ -40,7 +40,7 @@ def test_answers_are_nearly_the_same_and_do_not_depend_on_the_batch(model: TextC
 
 
 def test_the_graph_holds_int8_and_its_session_the_products(model: TextClassifier) -> None:
-    graph = model._trained().files["model.onnx"]
+    graph = model.bundle.files["model.onnx"]
     small = quantize_weights(graph)
     assert len(small) < 0.35 * len(graph)
     kinds = {constant.data_type for constant in onnx.load_model_from_string(small).graph.initializer}
@@ -59,7 +59,7 @@ def test_the_graph_holds_int8_and_its_session_the_products(model: TextClassifier
 
 def test_an_export_leaves_training_behind(model: TextClassifier) -> None:
     slim = model.exported()
-    assert set(model._trained().files) - set(slim._trained().files) == {"model.weights.h5", "history.csv", "seen.npz"}
+    assert set(model.bundle.files) - set(slim.bundle.files) == {"model.weights.h5", "history.csv", "seen.npz"}
     np.testing.assert_array_equal(slim.predict_proba(["a film"]), model.predict_proba(["a film"]))
     with pytest.raises(UsageError, match="without its Keras weights"):
         slim.network()

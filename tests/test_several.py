@@ -128,7 +128,7 @@ def test_resumes_to_the_same_weights(tmp_path: Path) -> None:
 def test_the_network_holds_the_same_weights(model: TextClassifier) -> None:
     from nlpkit.data.batching import pad
 
-    ids, lengths = pad([np.array(row) for row in model._tokenizer.encode(TEXTS[:6])])
+    ids, lengths = pad([np.array(row) for row in model.tokenizer.encode(TEXTS[:6])])
     logits = model.network().predict_on_batch({"ids": ids, "lengths": lengths})
     np.testing.assert_allclose(1 / (1 + np.exp(-logits)), model.predict_proba(TEXTS[:6]), atol=1e-5)
 

@@ -159,21 +159,21 @@ def test_every_shape_learns(settings: dict[str, Any]) -> None:
 
 def test_a_beam_of_one_is_greedy(model: Translator) -> None:
     for text in TEXTS[:4]:
-        source = np.array(model._tokenizer.encode([text])[0])
+        source = np.array(model.tokenizer.encode([text])[0])
         ids = [BOS]
         while ids[-1] != EOS and len(ids) <= 2 * len(source) + 10:
-            chances, _ = forced_log_probabilities(model._sessions, [source], np.array([ids]))
+            chances, _ = forced_log_probabilities(model.sessions, [source], np.array([ids]))
             chances[..., : UNK + 1] = chances[..., BOS] = -np.inf
             ids.append(int(chances[0, -1].argmax()))
-        assert model.translate([text], beam=1) == [model._tokenizer.decode(ids)]
+        assert model.translate([text], beam=1) == [model.tokenizer.decode(ids)]
 
 
 def test_a_beams_score_is_that_of_the_sentence_when_forced(model: Translator) -> None:
-    rows = [np.array(ids) for ids in model._tokenizer.encode(TEXTS)]
-    for row, found in zip(rows, translate_rows([model._sessions], rows, width=4), strict=True):
+    rows = [np.array(ids) for ids in model.tokenizer.encode(TEXTS)]
+    for row, found in zip(rows, translate_rows([model.sessions], rows, width=4), strict=True):
         assert len(found) == 4
         ended = [one for one in found if len(one.ids) < 2 * len(row) + 10]
-        forced = -forced_nats([model._sessions], [row] * len(ended), [np.array(one.ids) for one in ended])
+        forced = -forced_nats([model.sessions], [row] * len(ended), [np.array(one.ids) for one in ended])
         np.testing.assert_allclose([one.log_probability for one in ended], forced, atol=1e-4)
     best = model.translate_many(["one red cat"])[0][0]
     assert best.log_probability == pytest.approx(model.score(["one red cat"], [best.text])[0], abs=1e-4)
@@ -192,14 +192,14 @@ def test_longer_translations_are_favoured_as_much_as_is_said(model: Translator) 
     for options in ({"length_penalty": 0.0}, {"length_penalty": 2.0}, {}):
         penalty = options.get("length_penalty", model.recipe.decoding.length_penalty)
         found = model.translate_many([text], beam=6, **options)[0]
-        lengths = [len(model._tokenizer.encode([one.text])[0]) + 1 for one in found]
+        lengths = [len(model.tokenizer.encode([one.text])[0]) + 1 for one in found]
         ranks = [one.log_probability / ((5 + n) / 6) ** penalty for one, n in zip(found, lengths, strict=True)]
         assert ranks == sorted(ranks, reverse=True)
 
 
 def test_attention_is_on_real_steps_and_sums_to_one(model: Translator) -> None:
-    rows = [np.array(ids) for ids in model._tokenizer.encode(["dog", "two blue cat one red dog"])]
-    _, attention = forced_log_probabilities(model._sessions, rows, np.array([[BOS, 5, 6], [BOS, 7, 8]]))
+    rows = [np.array(ids) for ids in model.tokenizer.encode(["dog", "two blue cat one red dog"])]
+    _, attention = forced_log_probabilities(model.sessions, rows, np.array([[BOS, 5, 6], [BOS, 7, 8]]))
     np.testing.assert_allclose(attention.sum(-1), 1, atol=1e-5)
     assert (attention[0, :, len(rows[0]) :] == 0).all()
     assert (attention >= 0).all()
@@ -248,7 +248,7 @@ def test_texts_that_are_empty_or_long(model: Translator) -> None:
     long = "one red cat two blue dog " * 60
     # as one that was trained on short texts only
     tokenizer = model.recipe.tokenizer.model_copy(update={"max_length": 12})
-    model = Translator.from_bundle(model._trained())
+    model = Translator.from_bundle(model.bundle)
     model.recipe = model.recipe.model_copy(update={"tokenizer": tokenizer})
     # by log p alone: parts that begin in the middle of a phrase invite a longer answer
     answers = model.translate(["one red cat", "", "  ", long, "two blue dog"], length_penalty=0)
@@ -298,7 +298,7 @@ def test_long_texts_are_joined_as_they_were(model: Translator, monkeypatch: pyte
     chinese = "一二三四五" * 20  # of bytes: no piece has half of a character, and no space comes in
     spaced = "one red cat.\n\ntwo blue dog,  three red\u00a0cat\tone" * 9
     texts = [chinese, f"  {spaced} ", "一 二", "", "👩\u200d👩\u200d👧" * 30]
-    monkeypatch.setattr(model._tokenizer, "normalization", "none")  # so that what is between two cuts comes back, too
+    monkeypatch.setattr(model.tokenizer, "normalization", "none")  # so that what is between two cuts comes back, too
     assert model.translate(texts) == [text.strip() for text in texts]
 
 
@@ -354,10 +354,10 @@ def test_copies_and_threads_answer_alike(model: Translator) -> None:
 
 def test_an_ensemble_is_the_mean_of_its_models(model: Translator) -> None:
     second = small(epochs=2, units=16).fit(SOURCES, TARGETS)
-    row = np.array(model._tokenizer.encode(["one red cat"])[0])
-    (together,) = translate_rows([model._sessions, second._sessions], [row], width=1)
+    row = np.array(model.tokenizer.encode(["one red cat"])[0])
+    (together,) = translate_rows([model.sessions, second.sessions], [row], width=1)
     forced = np.array([[BOS, *together[0].ids]])
-    each = [forced_log_probabilities(m._sessions, [row], forced)[0][0] for m in (model, second)]
+    each = [forced_log_probabilities(m.sessions, [row], forced)[0][0] for m in (model, second)]
     mean = np.log(np.mean(np.exp(each), axis=0))
     wanted = [*together[0].ids, EOS]
     assert together[0].log_probability == pytest.approx(mean[np.arange(len(wanted)), wanted].sum(), abs=1e-3)
@@ -486,9 +486,9 @@ def test_options_out_of_range(model: Translator) -> None:
 
 
 def test_a_coverage_penalty_changes_ranks(model: Translator) -> None:
-    row = np.array(model._tokenizer.encode(["one red cat two blue dog"])[0])
+    row = np.array(model.tokenizer.encode(["one red cat two blue dog"])[0])
     for ranking in (Ranking(), Ranking(length_penalty=1.0, coverage_penalty=0.5)):
-        (found,) = translate_rows([model._sessions], [row], width=4, ranking=ranking)
+        (found,) = translate_rows([model.sessions], [row], width=4, ranking=ranking)
         for one in found:
             assert one.attention is not None
             steps = len(one.attention)

@@ -29,17 +29,17 @@ class Session:
         options.log_severity_level = 3  # errors only
         try:
             # no falling back to other providers, of which it would tell on standard output
-            self._session = onnxruntime.InferenceSession(
+            self.session = onnxruntime.InferenceSession(
                 model, options, providers=["CPUExecutionProvider"], enable_fallback=0
             )
         except Exception as error:  # its exceptions share no base but this
             why = " ".join(str(error).split())
             raise BundleError(f"model.onnx cannot be opened by onnxruntime: {why}") from error
-        self._names = [given.name for given in self._session.get_inputs()]
-        ends = [*self._session.get_inputs(), *self._session.get_outputs()]
+        self._names = [given.name for given in self.session.get_inputs()]
+        ends = [*self.session.get_inputs(), *self.session.get_outputs()]
         self._shapes = {end.name: end.shape for end in ends}
-        self._answers = [end.shape for end in self._session.get_outputs()]
-        facts = self._session.get_modelmeta().custom_metadata_map
+        self._answers = [end.shape for end in self.session.get_outputs()]
+        facts = self.session.get_modelmeta().custom_metadata_map
         self.many_rows: int | None = max(1, int(facts["many_rows"])) if "many_rows" in facts else None
         """From so many rows on the model works in another way, for which batches should be large; None: it does not."""
 
@@ -68,7 +68,7 @@ class Session:
         that it names: it is damaged, or of another tokenizer.
         """
         try:
-            answers: list[np.ndarray] = self._session.run(None, dict(zip(self._names, inputs, strict=True)))
+            answers: list[np.ndarray] = self.session.run(None, dict(zip(self._names, inputs, strict=True)))
         except Exception as error:
             why = " ".join(str(error).split())
             raise BundleError(f"the model cannot answer: onnxruntime says {why}; copy or train it again") from error

@@ -1,5 +1,7 @@
 """What every task's class does alike: take a recipe, train, keep a bundle, give it back."""
 
+import csv
+import io
 import logging
 import math
 from abc import ABC, abstractmethod
@@ -123,7 +125,7 @@ class TrainedTask(ABC, Generic[R]):
 
         Raises UsageError when the folder is taken, BundleError when it cannot be written.
         """
-        folder, bundle = Path(folder), self._trained()
+        folder, bundle = Path(folder), self.bundle
         card = model_card(folder.resolve().name, bundle.metadata, self.recipe, self._card())
         write_bundle(
             folder,
@@ -145,7 +147,7 @@ class TrainedTask(ABC, Generic[R]):
         int8 with a scale for each row. Its figures are gone too, until `evaluate` finds new ones."""
         from nlpkit.runtime.quantize import quantize_weights
 
-        bundle = self._trained()
+        bundle = self.bundle
         files = {name: content for name, content in bundle.files.items() if name not in _OF_TRAINING}
         if int8:
             files |= {name: quantize_weights(graph) for name, graph in files.items() if name.endswith(".onnx")}
@@ -219,10 +221,20 @@ class TrainedTask(ABC, Generic[R]):
     def check(self) -> None:
         """Raises BundleError when the parts of the bundle do not go together."""
 
+    def check_trained(self) -> None:
+        """Raises UsageError before the model is trained."""
+        assert self.bundle
+
+    @property
+    def history(self) -> list[dict[str, float]]:
+        """The figures of each epoch of its training; none for a model that was exported."""
+        rows = csv.DictReader(io.StringIO(self.bundle.files.get("history.csv", b"").decode()))
+        return [{name: float(value) for name, value in row.items() if value} for row in rows]
+
     @property
     def metadata(self) -> dict[str, Any]:
         """What is known of the model: its data, figures, libraries and size."""
-        return self._trained().metadata
+        return self.bundle.metadata
 
     @property
     def columns(self) -> dict[str, str]:
@@ -395,20 +407,22 @@ class TrainedTask(ABC, Generic[R]):
 
     def _open(self, bundle: Bundle) -> None:
         self._bundle = bundle
-        self._tokenizer = Tokenizer(
+        self.tokenizer = Tokenizer(
             bundle.files["tokenizer.model"],
             leading_space=self.leading_space,
             normalization=self.recipe.tokenizer.normalization,
         )
-        self._session = Session(bundle.files["model.onnx"], threads=self.threads)
+        self.session = Session(bundle.files["model.onnx"], threads=self.threads)
 
-    def _trained(self) -> Bundle:
+    @property
+    def bundle(self) -> Bundle:
+        """What the model is made of, as it is saved. Raises UsageError before it is trained."""
         if self._bundle is None:
             raise UsageError(f"this {type(self).__name__} is not trained yet; call fit first, or nlpkit.load a bundle")
         return self._bundle
 
     def _keras_weights(self) -> bytes:
-        files = self._trained().files
+        files = self.bundle.files
         if _WEIGHTS not in files:
             raise UsageError("the model was exported without its Keras weights; load the one it was exported from")
         return files[_WEIGHTS]
@@ -438,7 +452,7 @@ class RowTask(TrainedTask[R]):
         if self._is_own(dataset) and split in (None, "train", "validation"):
             split = split or ("test" if "test" in dataset.splits else "validation")
             if split != "test" or seen is None:
-                prepared = self._prepare(dataset, lambda *_: None, self._tokenizer.model)
+                prepared = self._prepare(dataset, lambda *_: None, self.tokenizer.model)
                 rows = dataset.read(split) if split == "test" else self._prepared_rows(prepared, split)
                 return split, JudgedRows(dataset.name, rows, self._key, prepared.seen)
         chosen = split or next((name for name in ("test", "validation") if name in dataset.splits), None)

@@ -91,15 +91,15 @@ class CapitalCounter(RowTask[CapitalsRecipe]):
 
     def predict(self, texts: Iterable[str]) -> np.ndarray:
         """The count for each text: float32 [texts]."""
-        rows = [np.array(ids, np.int32) for ids in self._tokenizer.encode(list(texts))]
-        return np.array([self._session.run(*pad([row]))[0][0, 0] for row in rows], np.float32)
+        rows = [np.array(ids, np.int32) for ids in self.tokenizer.encode(list(texts))]
+        return np.array([self.session.run(*pad([row]))[0][0, 0] for row in rows], np.float32)
 
     def compare(self, rows: Iterable[Example]) -> CapitalsReport:
         texts, labels = zip(*rows, strict=True)
         return report_of(self.predict(texts), np.array([float(str(label)) for label in labels]))
 
     def check(self) -> None:
-        self._session.expect(ids=(None, None), lengths=(None,), counts=(None, 1))
+        self.session.expect(ids=(None, None), lengths=(None,), counts=(None, 1))
 
     # -- data
 
@@ -128,7 +128,7 @@ class CapitalCounter(RowTask[CapitalsRecipe]):
         return prepared.examples[split]
 
     def _key(self, row: Example) -> int:
-        return row_key(self._tokenizer.normalize(row.text))
+        return row_key(self.tokenizer.normalize(row.text))
 
     # -- the network
 
@@ -141,7 +141,7 @@ class CapitalCounter(RowTask[CapitalsRecipe]):
 
         section = self.recipe.model
         ids, lengths = keras.Input((None,), dtype="int32", name="ids"), keras.Input((), dtype="int32", name="lengths")
-        x = Embedding(vocabulary or len(self._tokenizer), section.embedding_size, name="embedding")(ids)
+        x = Embedding(vocabulary or len(self.tokenizer), section.embedding_size, name="embedding")(ids)
         x = LSTMStack(section.cell, section.units, section.layers, bidirectional=True, name="stack")(x, lengths)
         x = Pooling(["mean"], bidirectional=True)(x, lengths) * keras.ops.cast(lengths, "float32")[:, None]
         return keras.Model({"ids": ids, "lengths": lengths}, keras.layers.Dense(1, name="count")(x))

@@ -158,9 +158,9 @@ class TextClassifier(RowTask[ClassificationRecipe]):
         Texts are a list, an array, a column of a frame, a generator, or a frame, whose column of texts is taken. Raises
         UsageError for anything else; DataError, which names the row, when it comes to a value that is no text.
         """
-        self._trained()
+        self.check_trained()
         given = texts_of(texts, self.columns.get("text"))
-        return predict_texts(self._session, self._tokenizer, given, self.recipe.tokenizer)
+        return predict_texts(self.session, self.tokenizer, given, self.recipe.tokenizer)
 
     def evaluate(
         self,
@@ -227,7 +227,7 @@ class TextClassifier(RowTask[ClassificationRecipe]):
         return f"on validation: {figure} {sequence} by the sequence alone, {ngrams} by n-grams alone, {both} by both"
 
     def check(self) -> None:
-        self._session.expect(ids=(None, None), lengths=(None,), probabilities=(None, len(self.labels)))
+        self.session.expect(ids=(None, None), lengths=(None,), probabilities=(None, len(self.labels)))
 
     # -- what the house asks
 
@@ -268,7 +268,7 @@ class TextClassifier(RowTask[ClassificationRecipe]):
         from nlpkit.tasks.classification.network import build_classifier
 
         buckets = self.metadata["ngrams"]["buckets"] if "ngrams" in self.metadata else 0
-        return build_classifier(self.recipe.model, len(self._tokenizer), len(self.labels), buckets)
+        return build_classifier(self.recipe.model, len(self.tokenizer), len(self.labels), buckets)
 
     def _card(self) -> CardText:
         return card_text(self.metadata, self.recipe)
@@ -277,7 +277,7 @@ class TextClassifier(RowTask[ClassificationRecipe]):
         return prepare(dataset, self.recipe, report, tokenizer)
 
     def _key(self, row: Example) -> int:
-        return row_key(self._tokenizer.normalize(row.text))
+        return row_key(self.tokenizer.normalize(row.text))
 
     def _prepared_rows(self, prepared: PreparedData, split: str) -> Iterator[Example]:
         corpus = prepared.train if split == "train" else prepared.validation

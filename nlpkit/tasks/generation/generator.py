@@ -128,8 +128,8 @@ class TextGenerator(TrainedTask[GenerationRecipe]):
             raise UsageError("beam is 1 or more, and goes without sampling options: it draws nothing")
         self._check(prompt, length)
         return write_likeliest(
-            self._language(),
-            self._tokenizer,
+            self.language,
+            self.tokenizer,
             prompt,
             width=beam,
             length=length,
@@ -169,12 +169,12 @@ class TextGenerator(TrainedTask[GenerationRecipe]):
 
     def score(self, text: str) -> list[Surprise]:
         """The pieces of a text with the surprise of each, given all that stands before it."""
-        self._trained()
+        self.check_trained()
         if not one_text(text, "text to score"):
             raise DataError("there is no text to score")
-        ids = self._tokenizer.encode([text])[0]
-        nats = self._language().nats(np.array(ids))
-        spellings = self._tokenizer.spellings()
+        ids = self.tokenizer.encode([text])[0]
+        nats = self.language.nats(np.array(ids))
+        spellings = self.tokenizer.spellings()
         found: list[Surprise] = []
         begun, cost = b"", 0.0
         for token, surprise in zip(ids, nats.tolist(), strict=True):
@@ -204,8 +204,8 @@ class TextGenerator(TrainedTask[GenerationRecipe]):
 
     def compare(self, rows: JudgedText) -> GenerationReport:
         """How well the model predicts a text."""
-        self._trained()
-        return generation_report(self._language().nats(rows.ids), rows.characters)
+        self.check_trained()
+        return generation_report(self.language.nats(rows.ids), rows.characters)
 
     def parts_told(self) -> str | None:
         if "parts" not in self.metadata:
@@ -218,9 +218,9 @@ class TextGenerator(TrainedTask[GenerationRecipe]):
     def check(self) -> None:
         model = self.recipe.model
         state = (model.layers * STATES[model.cell], None, model.units)
-        logits = (None, None, len(self._tokenizer))
-        self._session.expect(ids=(None, None), state=state, logits=logits, next_state=state)
-        if (model.counts > 0) != (COUNTS in self._trained().files):
+        logits = (None, None, len(self.tokenizer))
+        self.session.expect(ids=(None, None), state=state, logits=logits, next_state=state)
+        if (model.counts > 0) != (COUNTS in self.bundle.files):
             raise BundleError(f"the recipe has counts = {model.counts}, which does not go with the bundle's files")
 
     # -- what the house asks
@@ -251,7 +251,7 @@ class TextGenerator(TrainedTask[GenerationRecipe]):
     def _build(self) -> "keras.Model":
         from nlpkit.tasks.generation.network import build_generator
 
-        return build_generator(self.recipe, len(self._tokenizer))
+        return build_generator(self.recipe, len(self.tokenizer))
 
     def _card(self) -> CardText:
         return card_text(self.metadata, self.recipe)
@@ -284,12 +284,13 @@ class TextGenerator(TrainedTask[GenerationRecipe]):
         super()._open(bundle)
         content = bundle.files.get(COUNTS)
         self._counts = (
-            None if content is None else counts_from_bytes(content, len(self._tokenizer), self.recipe.model.counts)
+            None if content is None else counts_from_bytes(content, len(self.tokenizer), self.recipe.model.counts)
         )
 
-    def _language(self) -> LanguageModel:
+    @property
+    def language(self) -> LanguageModel:
         """What all writing and judging asks."""
-        return LanguageModel(self._session, self._counts)
+        return LanguageModel(self.session, self._counts)
 
     def _judge_held_out(self, prepared: PreparedStream) -> GenerationReport:
         held_out = prepared.validation
@@ -322,7 +323,7 @@ class TextGenerator(TrainedTask[GenerationRecipe]):
         parts = []
         for name in split.split("+"):
             if own and name in ("train", "validation"):
-                prepared = self._prepare(dataset, lambda *_: None, self._tokenizer.model)
+                prepared = self._prepare(dataset, lambda *_: None, self.tokenizer.model)
                 stream = getattr(prepared, name)
                 trained_on = stream.characters if name == "train" else prepared.facts.repeated.get(name, 0)
                 parts.append(JudgedText(name, stream.ids, stream.characters, trained_on))
@@ -334,7 +335,7 @@ class TextGenerator(TrainedTask[GenerationRecipe]):
 
     def _text(self, split: str, documents: Iterable[str], seen: Seen | None) -> JudgedText:
         """Documents to judge on."""
-        texts = [self._tokenizer.normalize(text) for text in documents]
+        texts = [self.tokenizer.normalize(text) for text in documents]
         trained_on = None if seen is None else repeated_characters(texts, seen.train)
         ids = [*self._ids(texts), np.empty(0, np.int64)]
         return JudgedText(split, np.concatenate(ids), sum(map(len, texts)), trained_on)
@@ -345,7 +346,7 @@ class TextGenerator(TrainedTask[GenerationRecipe]):
         if seen is None and self._is_source(dataset.name):
             raise DataError(CHANGED.format(dataset.name))
         before = after = 0
-        for text in map(self._tokenizer.normalize, dataset.read("train")):
+        for text in map(self.tokenizer.normalize, dataset.read("train")):
             rest = seen.unread(text) if seen else text
             before, after = before + len(text), after + len(rest)
             if rest:
@@ -383,8 +384,8 @@ class TextGenerator(TrainedTask[GenerationRecipe]):
         except TypeError as error:
             raise UsageError(f"generate takes no option {str(error).rpartition(' ')[2]}") from None
         return write(
-            self._language(),
-            self._tokenizer,
+            self.language,
+            self.tokenizer,
             prompt,
             options,
             length=length,
@@ -396,7 +397,7 @@ class TextGenerator(TrainedTask[GenerationRecipe]):
         )
 
     def _check(self, prompt: str, length: int) -> None:
-        self._trained()
+        self.check_trained()
         one_text(prompt, "prompt")
         if length < 1:
             raise UsageError(f"length must be 1 or more, not {length}")
@@ -409,7 +410,7 @@ class TextGenerator(TrainedTask[GenerationRecipe]):
         return str(self.metadata.get("spelt_in_bytes", ""))
 
     def _ids(self, documents: list[str]) -> Iterator[np.ndarray]:
-        return token_ids(self._tokenizer, documents, apart=self._ends())
+        return token_ids(self.tokenizer, documents, apart=self._ends())
 
     def _named(self, source: str, **columns: Any) -> Dataset[str]:
         section = self.recipe.data

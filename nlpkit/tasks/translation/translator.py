@@ -137,21 +137,21 @@ class Translator(RowTask[TranslationRecipe]):
         be, which are put together with the spaces that stood between them. A warning tells how many of the best
         translations were cut.
         """
-        options = self._ranking(ranking)
+        options = self.ranking(ranking)
         if beam < 1:
             raise UsageError(f"beam must be 1 or more, not {beam}")
-        self._trained()
+        self.check_trained()
         named = self.columns.get("source"), (self.recipe.data.pair or "").partition("-")[0], "source"
         return self._stream(texts_of(texts, *named), beam, options)
 
     def score(self, sources: Iterable[Any], targets: Iterable[Any]) -> np.ndarray:
         """log p of each target given its source, in nats, its end included: float64 [pairs]; of an ensemble, by the
         mean of its models' probabilities. Raises DataError for a source without a word."""
-        self._trained()
+        self.check_trained()
         pairs = list(dataset_from_pairs(sources, targets).read("train"))
         if empty := [row for row, pair in enumerate(pairs) if not pair.source.strip()]:
             raise DataError(f"source {empty[0]} is empty; leave such pairs out")
-        rows = (self._tokenizer.encode([pair[side] for pair in pairs]) for side in (0, 1))
+        rows = (self.tokenizer.encode([pair[side] for pair in pairs]) for side in (0, 1))
         return -forced_nats(self._models(), *([np.array(ids, np.int32) for ids in side] for side in rows))
 
     def align(self, source: str, target: str | None = None) -> Alignment:
@@ -163,9 +163,9 @@ class Translator(RowTask[TranslationRecipe]):
         if not one_text(source, "source").strip():
             raise DataError("there is no text to align")
         target = self.translate([source])[0] if target is None else one_text(target, "target")
-        ids, wanted = self._tokenizer.encode([source, target])
-        _, attention = forced_log_probabilities(self._sessions, [np.array(ids)], np.array([[BOS, *wanted]]))
-        pieces = self._tokenizer.pieces
+        ids, wanted = self.tokenizer.encode([source, target])
+        _, attention = forced_log_probabilities(self.sessions, [np.array(ids)], np.array([[BOS, *wanted]]))
+        pieces = self.tokenizer.pieces
         return Alignment(pieces(ids), pieces([*wanted, EOS]), attention[0])
 
     def together(self, *others: "Translator") -> Self:
@@ -174,11 +174,11 @@ class Translator(RowTask[TranslationRecipe]):
 
         Raises UsageError when they do not share one tokenizer, or are for other languages.
         """
-        ours = self._trained()
+        ours = self.bundle
         for other in others:
             if not isinstance(other, Translator):
                 raise UsageError(f"a {type(other).__name__} does not translate, so it cannot help a translator")
-            if other._trained().files["tokenizer.model"] != ours.files["tokenizer.model"]:
+            if other.bundle.files["tokenizer.model"] != ours.files["tokenizer.model"]:
                 raise UsageError("translators that work together need the same tokenizer: the same data and settings")
             if other.recipe.data.pair is not None and self.recipe.data.pair is not None:
                 self.check_pair(other.recipe.data.pair)
@@ -229,7 +229,7 @@ class Translator(RowTask[TranslationRecipe]):
         found = [best[0].text for best in self.translate_stream(sources(), beam=beam, **ranking)]
         if not kept:
             raise DataError("there is nothing to evaluate on: the data is empty")
-        wanted = [self._tokenizer.normalize(pair.target) for pair in kept]
+        wanted = [self.tokenizer.normalize(pair.target) for pair in kept]
         return translation_report(found, wanted, [pair.source for pair in kept])
 
     def rows(
@@ -253,10 +253,10 @@ class Translator(RowTask[TranslationRecipe]):
     def check(self) -> None:
         model = self.recipe.model
         state = (2 * model.layers, None, model.units)
-        fed, (_, _, features) = self._session.shape("next_fed"), self._session.shape("memory")
+        fed, (_, _, features) = self.session.shape("next_fed"), self.session.shape("memory")
         memory, keys = (None, None, features), (None, None, model.units)
-        self._sessions.encoder.expect(ids=(None, None), lengths=(None,), memory=memory, keys=keys, state=state)
-        self._session.expect(
+        self.sessions.encoder.expect(ids=(None, None), lengths=(None,), memory=memory, keys=keys, state=state)
+        self.session.expect(
             tokens=(None,),
             state=state,
             next_state=state,
@@ -264,7 +264,7 @@ class Translator(RowTask[TranslationRecipe]):
             memory=memory,
             keys=keys,
             lengths=(None,),
-            log_probabilities=(None, len(self._tokenizer)),
+            log_probabilities=(None, len(self.tokenizer)),
             attention=(None, None),
         )
 
@@ -301,7 +301,7 @@ class Translator(RowTask[TranslationRecipe]):
     def _build(self) -> "keras.Model":
         from nlpkit.tasks.translation.network import build_translator
 
-        return build_translator(self.recipe.model, len(self._tokenizer))
+        return build_translator(self.recipe.model, len(self.tokenizer))
 
     def _card(self) -> CardText:
         return card_text(self.metadata, self.recipe)
@@ -310,7 +310,7 @@ class Translator(RowTask[TranslationRecipe]):
         return prepare_pairs(dataset, self.recipe, report, tokenizer)
 
     def _key(self, row: Pair) -> int:
-        return row_key(*map(self._tokenizer.normalize, row))
+        return row_key(*map(self.tokenizer.normalize, row))
 
     def _prepared_rows(self, prepared: PreparedPairs, split: str) -> Iterator[Pair]:
         sides = prepared.train if split == "train" else prepared.validation
@@ -329,10 +329,10 @@ class Translator(RowTask[TranslationRecipe]):
 
     def _open(self, bundle: Bundle) -> None:
         super()._open(bundle)
-        self._sessions = TranslatorSessions(Session(bundle.files["encoder.onnx"]), self._session)
+        self.sessions = TranslatorSessions(Session(bundle.files["encoder.onnx"]), self.session)
 
     def _models(self) -> list[TranslatorSessions]:
-        return [self._sessions, *(other._sessions for other in self._others)]
+        return [self.sessions, *(other.sessions for other in self._others)]
 
     def _alone(self, method: str) -> None:
         if self._others:
@@ -374,16 +374,16 @@ class Translator(RowTask[TranslationRecipe]):
         one without a word."""
 
         def count(text: str) -> int:
-            return len(self._tokenizer.encode([text])[0])
+            return len(self.tokenizer.encode([text])[0])
 
-        for text, ids in zip(texts, self._tokenizer.encode(texts, threads=cores()), strict=True):
+        for text, ids in zip(texts, self.tokenizer.encode(texts, threads=cores()), strict=True):
             if not text.strip():
                 yield [], []
             elif len(ids) <= limit:
                 yield [""], [np.array(ids, np.int32)]
             else:
                 pieces = pieces_of(text.strip(), count, limit)
-                cores_of = self._tokenizer.encode([piece.strip() for piece in pieces])
+                cores_of = self.tokenizer.encode([piece.strip() for piece in pieces])
                 yield spaces_behind(pieces), [np.array(part, np.int32) for part in cores_of]
 
     def _joined(self, parts: list[tuple[list[Hypothesis], str]], beam: int) -> list[Translation]:
@@ -394,7 +394,7 @@ class Translator(RowTask[TranslationRecipe]):
                 (
                     score + one.score,
                     Translation(
-                        before.text + self._tokenizer.decode(one.ids) + after,
+                        before.text + self.tokenizer.decode(one.ids) + after,
                         before.log_probability + one.log_probability,
                         before.cut or one.cut,
                     ),
@@ -405,7 +405,7 @@ class Translator(RowTask[TranslationRecipe]):
             ranked = sorted(longer, key=lambda one: -one[0])[:beam]
         return [translation for _, translation in ranked]
 
-    def _ranking(self, options: dict[str, float]) -> Ranking:
+    def ranking(self, options: dict[str, float]) -> Ranking:
         try:
             return Ranking(**self.recipe.decoding.model_dump() | options)
         except TypeError as error:
