@@ -22,6 +22,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from nlpkit.errors import BundleError, DataError, UsageError, reason
+from nlpkit.frontend import FRONTENDS
 from nlpkit.locking import locked
 from nlpkit.report import Gain
 from nlpkit.training.run import holds_run, remove_run
@@ -34,7 +35,7 @@ CARD = "README.md"
 FILES = frozenset(
     (
         "recipe.toml",
-        "tokenizer.model",
+        *FRONTENDS,
         "model.onnx",
         "encoder.onnx",
         "model.weights.h5",

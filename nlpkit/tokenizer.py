@@ -28,6 +28,8 @@ class Tokenizer:
     because that is how SentencePiece writes one.
     """
 
+    file = "tokenizer.model"
+
     def __init__(self, model: bytes, *, leading_space: bool = True, normalization: Normalization = "none") -> None:
         """With `leading_space` a text is read as if a space stood before it, so that its first word is like any
         other; without, it may begin in the middle of one."""
@@ -44,6 +46,14 @@ class Tokenizer:
     def __len__(self) -> int:
         """The number of ids."""
         return int(self._processor.GetPieceSize())
+
+    def to_bytes(self) -> bytes:
+        """The SentencePiece model."""
+        return self.model
+
+    def facts(self) -> dict[str, int]:
+        """How many pieces there are."""
+        return {"vocabulary": len(self)}
 
     def normalize(self, text: str) -> str:
         """The text as it is read."""

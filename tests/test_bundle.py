@@ -23,6 +23,21 @@ from nlpkit.training.run import begin_run, check_run, claimed_run, holds_run, re
 from tests.conftest import Command
 
 
+class Pieces:
+    """What stands before a network, as a run keeps it."""
+
+    file = "tokenizer.model"
+
+    def to_bytes(self) -> bytes:
+        return b"pieces"
+
+    def facts(self) -> dict[str, Any]:
+        return {"vocabulary": 1}
+
+
+PIECES = Pieces()
+
+
 def made(**metadata: Any) -> Bundle:
     known = {
         "task": "classification",
@@ -176,7 +191,7 @@ def test_an_unfinished_run_makes_way_for_its_own_model_only(tmp_path: Path) -> N
     for folder, options in (("a", {"overwrite": True}), ("b", {"run": tmp_path / "b" / "checkpoint"})):
         checkpoint = tmp_path / folder / "checkpoint"
         checkpoint.mkdir(parents=True)
-        begin_run(checkpoint, ClassificationRecipe(), "of the data", b"pieces")
+        begin_run(checkpoint, ClassificationRecipe(), "of the data", PIECES)
         (checkpoint / "state.npz").touch()
         (tmp_path / folder / "notes.txt").touch()
         with pytest.raises(UsageError, match=r"unfinished run.*--resume.*--overwrite"):
@@ -201,13 +216,13 @@ def test_who_a_checkpoint_belongs_to(tmp_path: Path) -> None:
             claim(theirs, resume)
     claim(ours)
     assert list(ours.iterdir()) == []
-    begin_run(ours, ClassificationRecipe(), "of the data", b"pieces")
+    begin_run(ours, ClassificationRecipe(), "of the data", PIECES)
     (ours / "notes.txt").write_text("mine")
     claim(ours, resume=True)
     with pytest.raises(UsageError, match="holds an unfinished run; resume goes on with it, overwrite starts over"):
         claim(ours)
     claim(ours, overwrite=True)
-    begin_run(ours, ClassificationRecipe(), "of the data", b"pieces")
+    begin_run(ours, ClassificationRecipe(), "of the data", PIECES)
     assert (ours / "notes.txt").read_text() == "mine"
     (old / "recipe.toml").write_text(recipe_to_toml(ClassificationRecipe()))  # as runs were before they had a mark
     (old / "state.npz").touch()
@@ -226,7 +241,7 @@ def test_who_a_checkpoint_belongs_to(tmp_path: Path) -> None:
 def test_a_run_is_gone_on_with_as_it_was_begun(tmp_path: Path) -> None:
     checkpoint = tmp_path / "ck"
     begun = ClassificationRecipe.model_validate({"model": {"labels": "one"}})
-    begin_run(checkpoint, begun, "of the data", b"pieces")
+    begin_run(checkpoint, begun, "of the data", PIECES)
 
     def changed(section: str, **values: Any) -> ClassificationRecipe:
         table = begun.model_dump()
@@ -258,7 +273,7 @@ def test_a_run_is_gone_on_with_as_it_was_begun(tmp_path: Path) -> None:
 
 def test_fit_compares_a_run_with_what_it_is_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    begin_run(Path("ck"), TextClassifier().recipe, "of the data", b"pieces")
+    begin_run(Path("ck"), TextClassifier().recipe, "of the data", PIECES)
     rows = (["a", "b"] * 10, ["x", "y"] * 10)
     with pytest.raises(UsageError, match=r"run in ck has training\.seed = 1, not 9"):
         TextClassifier(seed=9).fit(*rows, checkpoint="ck", resume=True)
@@ -299,7 +314,7 @@ def test_only_a_run_s_own_files_make_a_run(tmp_path: Path) -> None:
 
 
 def test_a_run_that_is_gone_is_nobody_s(tmp_path: Path) -> None:
-    begin_run(tmp_path / "model" / "checkpoint", ClassificationRecipe(), "of the data", b"pieces")
+    begin_run(tmp_path / "model" / "checkpoint", ClassificationRecipe(), "of the data", PIECES)
     with pytest.raises(UsageError, match="unfinished run"):
         write_bundle(tmp_path / "model", made(), run=tmp_path / "gone")
 
@@ -380,7 +395,7 @@ from nlpkit.bundle import read_bundle, write_bundle
 from nlpkit.errors import BundleError
 from nlpkit.tasks.classification.recipe import ClassificationRecipe
 from nlpkit.training.run import begin_run
-from tests.test_bundle import made
+from tests.test_bundle import PIECES, made
 
 root = Path(sys.argv[1])
 for step in range(1000):
@@ -391,7 +406,7 @@ for step in range(1000):
         if kind == "over":
             write_bundle(folder, made(name="old"))
         if kind == "run":
-            begin_run(folder / "checkpoint", ClassificationRecipe(), "of the data", b"pieces")
+            begin_run(folder / "checkpoint", ClassificationRecipe(), "of the data", PIECES)
         if kind != "new":
             (folder / "notes.txt").write_text("mine")
         child = os.fork()

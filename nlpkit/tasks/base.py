@@ -18,14 +18,14 @@ from nlpkit.data.judged import JudgedRows
 from nlpkit.data.seen import SEEN, Seen, seen_from_bytes
 from nlpkit.data.summary import Summary
 from nlpkit.errors import DataError, UsageError
+from nlpkit.frontend import FRONTENDS, Frontend
 from nlpkit.locking import locked
 from nlpkit.model_card import CardText, model_card
 from nlpkit.quiet import import_keras
-from nlpkit.recipe import Recipe, TextRecipe, load_recipe, recipe_from_toml, setting_key
+from nlpkit.recipe import Recipe, load_recipe, recipe_from_toml, setting_key
 from nlpkit.runtime.session import Session
-from nlpkit.tokenizer import Tokenizer
 from nlpkit.training.randomness import own_random_state
-from nlpkit.training.run import Run, begin_run, check_run, claimed_run, kept_tokenizer
+from nlpkit.training.run import Run, begin_run, check_run, claimed_run, kept_frontend
 from nlpkit.yardstick import Yardstick, yardstick_facts, yardstick_line
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("nlpkit")
 
-R = TypeVar("R", bound=TextRecipe)
+R = TypeVar("R", bound=Recipe)
 
 _WEIGHTS = "model.weights.h5"
 CHANGED = (
@@ -94,7 +94,8 @@ class TrainedTask(ABC, Generic[R]):
     """Which of them say how it is judged: arguments of `compare`."""
     own_data: ClassVar[str] = "your own files"
     """What of one's own it can be trained on."""
-    leading_space: ClassVar[bool] = True
+    frontend_file: ClassVar[str] = FRONTENDS[-1]
+    """What stands before the network is written as, of `FRONTENDS`."""
     threads: ClassVar[int] = 1  # of a session
     worse_hint: ClassVar[str] = "more data helps most"
     """What to try where a model is no better than its yardstick."""
@@ -272,13 +273,13 @@ class TrainedTask(ABC, Generic[R]):
                 held.enter_context(locked(Path(output)))
                 check_output(Path(output), overwrite=overwrite, run=run)
             shown = held.enter_context(display or TrainingDisplay())
-            tokenizer = kept_tokenizer(run, dataset.fingerprint) if run and resume else None
-            prepared = self._prepare(dataset, shown.report, tokenizer)
+            kept = kept_frontend(run, dataset.fingerprint, self.frontend_file) if run and resume else None
+            prepared = self._prepare(dataset, shown.report, kept)
             self._resolve(prepared)
             shown.report("loading Keras", 0, None)
             import_keras()
             if run is not None and not resume:
-                begin_run(run, self.recipe, dataset.fingerprint, prepared.tokenizer.model)
+                begin_run(run, self.recipe, dataset.fingerprint, prepared.frontend)
             bundle = self._train(dataset, prepared, Run(shown, run, resume, tensorboard))
             bundle.files[SEEN] = prepared.seen.to_bytes()
             bundle.metadata["data"]["columns"] = dict(dataset.columns)
@@ -329,8 +330,13 @@ class TrainedTask(ABC, Generic[R]):
         return seen_from_bytes(files[SEEN]) if SEEN in files else None
 
     @abstractmethod
-    def _prepare(self, dataset: Dataset[Any], report: Report, tokenizer: bytes | None) -> Any:
-        """The data, split and tokenized, with the model of a tokenizer where one is given."""
+    def _read_frontend(self, content: bytes) -> Frontend:
+        """Reads back what stands before the network."""
+
+    @abstractmethod
+    def _prepare(self, dataset: Dataset[Any], report: Report, frontend: bytes | None) -> Any:
+        """The data, split and made ready for the network by its `frontend`: the one that is given as it was written,
+        else one that is learned from the train split."""
 
     def _resolve(self, prepared: Any) -> None:
         """Sets what the recipe leaves to the data."""
@@ -407,11 +413,7 @@ class TrainedTask(ABC, Generic[R]):
 
     def _open(self, bundle: Bundle) -> None:
         self._bundle = bundle
-        self.tokenizer = Tokenizer(
-            bundle.files["tokenizer.model"],
-            leading_space=self.leading_space,
-            normalization=self.recipe.tokenizer.normalization,
-        )
+        self.frontend = self._read_frontend(bundle.files[self.frontend_file])
         self.session = Session(bundle.files["model.onnx"], threads=self.threads)
 
     @property
@@ -452,7 +454,7 @@ class RowTask(TrainedTask[R]):
         if self._is_own(dataset) and split in (None, "train", "validation"):
             split = split or ("test" if "test" in dataset.splits else "validation")
             if split != "test" or seen is None:
-                prepared = self._prepare(dataset, lambda *_: None, self.tokenizer.model)
+                prepared = self._prepare(dataset, lambda *_: None, self.frontend.to_bytes())
                 rows = dataset.read(split) if split == "test" else self._prepared_rows(prepared, split)
                 return split, JudgedRows(dataset.name, rows, self._key, prepared.seen)
         chosen = split or next((name for name in ("test", "validation") if name in dataset.splits), None)

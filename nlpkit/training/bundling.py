@@ -16,8 +16,8 @@ import numpy as np
 
 from nlpkit.bundle import Bundle
 from nlpkit.errors import NlpkitError
+from nlpkit.frontend import Frontend
 from nlpkit.recipe import Recipe, recipe_to_toml
-from nlpkit.tokenizer import Tokenizer
 from nlpkit.training.progress import Row
 
 TOLERANCE = 1e-4  # how far the exported graph's answers may be from the network's
@@ -28,7 +28,7 @@ def bundle_network(
     bare: keras.Model,
     graphs: Mapping[str, bytes],
     recipe: Recipe,
-    tokenizer: Tokenizer,
+    frontend: Frontend,
     history: list[Row],
     facts: dict[str, Any],
 ) -> Bundle:
@@ -40,7 +40,7 @@ def bundle_network(
         "task": recipe.task,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         **facts,
-        "vocabulary": len(tokenizer),
+        **frontend.facts(),
         "parameters": sum(math.prod(weight.shape) for weight in bare.trainable_weights),
         "epochs": len(history),
         "training_seconds": round(history[-1]["seconds"], 1),
@@ -49,7 +49,7 @@ def bundle_network(
     }
     files = {
         "recipe.toml": recipe_to_toml(recipe).encode(),
-        "tokenizer.model": tokenizer.model,
+        frontend.file: frontend.to_bytes(),
         **graphs,
         "model.weights.h5": _weights_file(bare),
         "history.csv": _history_file(history),

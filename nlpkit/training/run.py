@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nlpkit.data.cache import TOKENIZER
 from nlpkit.errors import NlpkitError, UsageError, reason
+from nlpkit.frontend import FRONTENDS, Frontend
 from nlpkit.locking import locked
 from nlpkit.output import HIDDEN, partial_prefix, replacing
 from nlpkit.recipe import Recipe, recipe_from_toml, recipe_to_toml
@@ -20,7 +20,7 @@ _RECIPE = "recipe.toml"
 _FINGERPRINT = "fingerprint"
 _MARK = f"{HIDDEN}run"
 _PARTIAL = f".{STATE}.partial"  # what runs once wrote
-FILES = (_RECIPE, _FINGERPRINT, TOKENIZER, STATE)
+FILES = (_RECIPE, _FINGERPRINT, *FRONTENDS, STATE)
 """What nlpkit keeps of a run in its checkpoint folder, besides hidden files of its own."""
 _PARTIALS = tuple(map(partial_prefix, (*FILES, _MARK)))
 _BY_FINGERPRINT = {("data", "source"), ("data", "target")}  # however a path is spelled
@@ -39,7 +39,7 @@ class Run:
 
 def check_run(checkpoint: str | Path | None, recipe: Recipe, *, resume: bool, option: str = "resume") -> None:
     """Refuses, before any work is done, what must not become a run's checkpoint, and to go on with a run that is
-    nowhere or is another recipe's. The data that a run was begun with is known by its content, by `kept_tokenizer`.
+    nowhere or is another recipe's. The data that a run was begun with is known by its content, by `kept_frontend`.
 
     `option` is how `resume` is written where it was asked for. Raises UsageError; NlpkitError when the folder cannot be
     read.
@@ -90,15 +90,15 @@ def claimed_run(
         yield Path(checkpoint)
 
 
-def begin_run(checkpoint: Path, recipe: Recipe, fingerprint: str, tokenizer: bytes) -> None:
+def begin_run(checkpoint: Path, recipe: Recipe, fingerprint: str, frontend: Frontend) -> None:
     """Makes a claimed checkpoint folder afresh, for a run on the data of a fingerprint, whose weights will stand for
-    the ids of a tokenizer. Raises NlpkitError when it cannot be made."""
+    what a frontend gives. Raises NlpkitError when it cannot be made."""
     try:
         checkpoint.mkdir(parents=True, exist_ok=True)
         _write(checkpoint / _MARK, b"nlpkit keeps a run here while it is unfinished; resume goes on with it\n")
         _remove_files(checkpoint)
         _write(checkpoint / _FINGERPRINT, fingerprint.encode())
-        _write(checkpoint / TOKENIZER, tokenizer)
+        _write(checkpoint / frontend.file, frontend.to_bytes())
         _write(checkpoint / _RECIPE, recipe_to_toml(recipe).encode())  # with it there is a run
     except OSError as error:
         raise NlpkitError(f"{checkpoint} cannot be written: {reason(error)}; pick another folder") from error
@@ -157,11 +157,12 @@ def _write(path: Path, content: bytes) -> None:
         file.write(content)
 
 
-def kept_tokenizer(checkpoint: Path, fingerprint: str) -> bytes:
-    """The tokenizer's model of a run to go on with. Raises UsageError when the data is no longer what it was."""
+def kept_frontend(checkpoint: Path, fingerprint: str, file: str) -> bytes:
+    """The frontend of a run to go on with, as the `file` holds it. Raises UsageError when the data is no longer what it
+    was."""
     try:
         before = (checkpoint / _FINGERPRINT).read_text(encoding="ascii")
-        tokenizer = (checkpoint / TOKENIZER).read_bytes()
+        frontend = (checkpoint / file).read_bytes()
     except (OSError, UnicodeDecodeError):
         raise UsageError(f"there is no run in {checkpoint} that could be gone on with; start over") from None
     if before != fingerprint:
@@ -169,7 +170,7 @@ def kept_tokenizer(checkpoint: Path, fingerprint: str) -> bytes:
             f"the data has changed since the unfinished run in {checkpoint} was begun; bring back what it was begun "
             "with, or start over"
         )
-    return tokenizer
+    return frontend
 
 
 def _difference(saved: Recipe, wanted: Recipe) -> str | None:
@@ -177,8 +178,8 @@ def _difference(saved: Recipe, wanted: Recipe) -> str | None:
     if saved.task != wanted.task:
         return f"task = {saved.task!r}, not {wanted.task!r}"
     before, now = saved.model_dump(), wanted.model_dump()
-    for section in ("data", "tokenizer", "model", "training"):
-        for key, value in before[section].items():
+    for section, keys in before.items():
+        for key, value in keys.items() if isinstance(keys, dict) else ():
             other = now[section][key]
             if (section, key) in _BY_FINGERPRINT or ((section, key) == _FROM_DATA and other is None):
                 continue

@@ -22,6 +22,7 @@ from nlpkit.runtime.builder import GraphBuilder, serialized
 from nlpkit.runtime.graph import joined_directions, mean_over_steps, recurrent_layer
 from nlpkit.tasks.base import FitOptions, RowTask
 from nlpkit.tasks.classification.recipe import ClassifierData
+from nlpkit.tasks.text import TextTask
 from nlpkit.tokenizer import Tokenizer, train_tokenizer
 
 if TYPE_CHECKING:
@@ -75,11 +76,16 @@ class Prepared:
     seen: Seen
     facts: Facts
 
+    @property
+    def frontend(self) -> Tokenizer:
+        """What stands before the network."""
+        return self.tokenizer
+
     def wanted(self, split: str) -> np.ndarray:
         return np.array([float(str(label)) for _, label in self.examples[split]], np.float32)
 
 
-class CapitalCounter(RowTask[CapitalsRecipe]):
+class CapitalCounter(TextTask[CapitalsRecipe], RowTask[CapitalsRecipe]):
     """Tells how many words of a text begin with a capital letter."""
 
     task, schema = "capitals", CapitalsRecipe
@@ -114,13 +120,13 @@ class CapitalCounter(RowTask[CapitalsRecipe]):
     def summarize(rows: Iterable[Example]) -> LabelledSummary:
         return summarize(rows)
 
-    def _prepare(self, dataset: Dataset[Example], report: Any, tokenizer: bytes | None) -> Prepared:
+    def _prepare(self, dataset: Dataset[Example], report: Any, frontend: bytes | None) -> Prepared:
         rows = list(dataset.read("train"))
         if len(rows) < 20:
             raise DataError(f"{dataset.name}: {len(rows)} rows are too few")
         examples = {"train": [row for i, row in enumerate(rows) if i % 10], "validation": rows[::10]}
         texts = {split: [example.text for example in kept] for split, kept in examples.items()}
-        model = Tokenizer(tokenizer) if tokenizer else train_tokenizer(texts["train"], self.recipe.tokenizer)
+        model = Tokenizer(frontend) if frontend else train_tokenizer(texts["train"], self.recipe.tokenizer)
         ids = {split: [np.array(row, np.int32) for row in model.encode(kept)] for split, kept in texts.items()}
         return Prepared(model, examples, ids, seen_from(*(map(row_key, kept) for kept in texts.values())), Facts())
 

@@ -25,6 +25,7 @@ from nlpkit.tasks.classification.card import card_text
 from nlpkit.tasks.classification.corpus import PreparedData, prepare
 from nlpkit.tasks.classification.recipe import ClassificationRecipe
 from nlpkit.tasks.classification.report import ClassificationReport, LabelsReport, classification_report, labels_report
+from nlpkit.tasks.text import TextTask
 from nlpkit.training.run import Run
 from nlpkit.yardstick import Yardstick
 
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("nlpkit")
 
 
-class TextClassifier(RowTask[ClassificationRecipe]):
+class TextClassifier(TextTask[ClassificationRecipe], RowTask[ClassificationRecipe]):
     """Gives a text one of the labels it was trained on, or those that go with it, where texts had several.
 
     >>> classifier = TextClassifier(epochs=2).fit(texts, labels)
@@ -273,8 +274,8 @@ class TextClassifier(RowTask[ClassificationRecipe]):
     def _card(self) -> CardText:
         return card_text(self.metadata, self.recipe)
 
-    def _prepare(self, dataset: Dataset[Example], report: Report, tokenizer: bytes | None) -> PreparedData:
-        return prepare(dataset, self.recipe, report, tokenizer)
+    def _prepare(self, dataset: Dataset[Example], report: Report, frontend: bytes | None) -> PreparedData:
+        return prepare(dataset, self.recipe, report, frontend)
 
     def _key(self, row: Example) -> int:
         return row_key(self.tokenizer.normalize(row.text))

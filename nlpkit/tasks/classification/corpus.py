@@ -41,6 +41,11 @@ class PreparedData:
     seen: Seen
 
     @property
+    def frontend(self) -> Tokenizer:
+        """What stands before the network."""
+        return self.tokenizer
+
+    @property
     def several(self) -> bool:
         """Whether a text may have several labels."""
         return self.train.labels.ndim == 2

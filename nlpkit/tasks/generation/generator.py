@@ -22,7 +22,7 @@ from nlpkit.errors import BundleError, DataError, UsageError
 from nlpkit.model_card import CardText
 from nlpkit.runtime.graph import STATES
 from nlpkit.runtime.session import Session
-from nlpkit.tasks.base import CHANGED, FitOptions, TrainedTask
+from nlpkit.tasks.base import CHANGED, FitOptions
 from nlpkit.tasks.generation.card import card_text
 from nlpkit.tasks.generation.counts import COUNTS, MOST, count_ngrams, counts_from_bytes
 from nlpkit.tasks.generation.language import LanguageModel
@@ -31,6 +31,7 @@ from nlpkit.tasks.generation.report import GenerationReport, generation_report
 from nlpkit.tasks.generation.sampling import Sampling
 from nlpkit.tasks.generation.stream import PreparedStream, prepare_stream, repeated_characters, token_ids
 from nlpkit.tasks.generation.writing import write, write_likeliest
+from nlpkit.tasks.text import TextTask
 from nlpkit.training.run import Run
 from nlpkit.yardstick import Yardstick
 
@@ -62,7 +63,7 @@ class JudgedText:
     trained_on: int | None
 
 
-class TextGenerator(TrainedTask[GenerationRecipe]):
+class TextGenerator(TextTask[GenerationRecipe]):
     """Writes on from a prompt.
 
     >>> generator = TextGenerator(epochs=5).fit(data="novel.txt")
@@ -256,8 +257,8 @@ class TextGenerator(TrainedTask[GenerationRecipe]):
     def _card(self) -> CardText:
         return card_text(self.metadata, self.recipe)
 
-    def _prepare(self, dataset: Dataset[str], report: Report, tokenizer: bytes | None) -> PreparedStream:
-        return prepare_stream(dataset, self.recipe, report, tokenizer)
+    def _prepare(self, dataset: Dataset[str], report: Report, frontend: bytes | None) -> PreparedStream:
+        return prepare_stream(dataset, self.recipe, report, frontend)
 
     def _train(self, dataset: Dataset[str], prepared: PreparedStream, run: Run) -> Bundle:
         from nlpkit.tasks.generation.network import bundle_generator, train_generator
@@ -323,7 +324,7 @@ class TextGenerator(TrainedTask[GenerationRecipe]):
         parts = []
         for name in split.split("+"):
             if own and name in ("train", "validation"):
-                prepared = self._prepare(dataset, lambda *_: None, self.tokenizer.model)
+                prepared = self._prepare(dataset, lambda *_: None, self.frontend.to_bytes())
                 stream = getattr(prepared, name)
                 trained_on = stream.characters if name == "train" else prepared.facts.repeated.get(name, 0)
                 parts.append(JudgedText(name, stream.ids, stream.characters, trained_on))

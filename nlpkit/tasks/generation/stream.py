@@ -40,6 +40,11 @@ class PreparedStream:
     facts: Facts
     seen: Seen
 
+    @property
+    def frontend(self) -> Tokenizer:
+        """What stands before the network."""
+        return self.tokenizer
+
 
 def prepare_stream(
     dataset: Dataset[str],

@@ -48,6 +48,11 @@ class PreparedPairs:
     facts: Facts
     seen: Seen
 
+    @property
+    def frontend(self) -> Tokenizer:
+        """What stands before the network."""
+        return self.tokenizer
+
 
 def prepare_pairs(
     dataset: Dataset[Pair],

@@ -25,6 +25,7 @@ from nlpkit.model_card import CardText
 from nlpkit.runtime.beam import Hypothesis, Ranking
 from nlpkit.runtime.session import Session
 from nlpkit.tasks.base import FitOptions, RowTask, same_place
+from nlpkit.tasks.text import TextTask
 from nlpkit.tasks.translation.answering import (
     TranslatorSessions,
     forced_log_probabilities,
@@ -69,7 +70,7 @@ class Alignment:
     shares: np.ndarray
 
 
-class Translator(RowTask[TranslationRecipe]):
+class Translator(TextTask[TranslationRecipe], RowTask[TranslationRecipe]):
     """Turns a sentence into its translation.
 
     >>> translator = Translator(epochs=20).fit(data="corpus", pair="en-de")
@@ -306,8 +307,8 @@ class Translator(RowTask[TranslationRecipe]):
     def _card(self) -> CardText:
         return card_text(self.metadata, self.recipe)
 
-    def _prepare(self, dataset: Dataset[Pair], report: Report, tokenizer: bytes | None) -> PreparedPairs:
-        return prepare_pairs(dataset, self.recipe, report, tokenizer)
+    def _prepare(self, dataset: Dataset[Pair], report: Report, frontend: bytes | None) -> PreparedPairs:
+        return prepare_pairs(dataset, self.recipe, report, frontend)
 
     def _key(self, row: Pair) -> int:
         return row_key(*map(self.tokenizer.normalize, row))

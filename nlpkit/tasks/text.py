@@ -1,0 +1,26 @@
+"""What the tasks over text do alike: a tokenizer stands before the network."""
+
+from typing import ClassVar, TypeVar, cast
+
+from nlpkit.recipe import TextRecipe
+from nlpkit.tasks.base import TrainedTask
+from nlpkit.tokenizer import Tokenizer
+
+T = TypeVar("T", bound=TextRecipe)
+
+
+class TextTask(TrainedTask[T]):
+    """A task whose network reads a tokenizer's ids."""
+
+    frontend_file = Tokenizer.file
+    leading_space: ClassVar[bool] = True
+    """Whether a text is read as if a space stood before it."""
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        """What splits a text into pieces, as it did in training."""
+        return cast(Tokenizer, self.frontend)
+
+    def _read_frontend(self, content: bytes) -> Tokenizer:
+        normalization = self.recipe.tokenizer.normalization
+        return Tokenizer(content, leading_space=self.leading_space, normalization=normalization)
