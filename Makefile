@@ -8,12 +8,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help demo test lint soak wheel-check clean
+.PHONY: help demo test lint docs soak wheel-check clean
 
 help:
 	@echo "make demo         train on real reviews and classify three sentences of yours (7 minutes)"
 	@echo "make test         check lint, format and types, and run every test (13 minutes)"
 	@echo "make lint         lint, format and types only"
+	@echo "make docs         build the guide and the reference into build/docs"
 	@echo "make soak         kills, damaged bundles, full disks and odd tables by the thousand (an hour)"
 	@echo "make wheel-check  build the wheel and try it in an empty environment"
 	@echo "make clean        remove .venv and what was built"
@@ -43,6 +44,9 @@ lint: $(VENV)/test-ready
 
 test: lint
 	$(BIN)/pytest -n 2 --dist worksteal  # a process takes up to 2.5 GB
+
+docs: $(VENV)/test-ready
+	$(BIN)/sphinx-build -W --keep-going -q -b html docs build/docs
 
 soak: $(VENV)/test-ready
 	$(BIN)/python -m soak.kills --count 1000
