@@ -34,13 +34,15 @@ class LSTM(keras.layers.LSTM):
     def call(
         self, sequences: Any, initial_state: Any = None, mask: Any = None, training: bool = False, ids: Any = None
     ) -> Any:
-        self._ids = ids  # Keras gives `inner_loop` the others alone
-        try:
+        if ids is None or self.stateful or self.dropout or self.recurrent_dropout:
             return super().call(sequences, initial_state=initial_state, mask=mask, training=training)
-        finally:
-            self._ids = None
+        if initial_state is None:
+            initial_state = self.get_initial_state(ops.shape(sequences)[0])
+        last, outputs, states = self.inner_loop(sequences, list(initial_state), mask, training, ids)
+        output = outputs if self.return_sequences else last
+        return (output, *states) if self.return_state else output
 
-    def inner_loop(self, sequences: Any, initial_state: Any, mask: Any, training: bool = False) -> Any:
+    def inner_loop(self, sequences: Any, initial_state: Any, mask: Any, training: bool = False, ids: Any = None) -> Any:
         usual = self.activation is keras.activations.tanh and self.recurrent_activation is keras.activations.sigmoid
         dropout = self.dropout or self.recurrent_dropout
         special = mask is not None or self.go_backwards or self.unroll or not self.use_bias or dropout or not usual
@@ -56,8 +58,8 @@ class LSTM(keras.layers.LSTM):
         if training and self.weight_dropout:
             recurrent = dropped(recurrent, self.weight_dropout, self.weight_dropout_seed)
         given = [sequences, *initial_state, recurrent, bias, kernel]
-        if self._ids is not None and keras.backend.backend() == "tensorflow":
-            given = [_products_of_distinct(sequences, self._ids, kernel), *initial_state, recurrent, bias]
+        if ids is not None and keras.backend.backend() == "tensorflow":
+            given = [_products_of_distinct(sequences, ids, kernel), *initial_state, recurrent, bias]
         run = _run_compiled if training and _shape_is_known(sequences) else _run
         outputs, h, c = run(*given)
         return h, outputs, [h, c]
