@@ -16,7 +16,7 @@ help:
 	@echo "make lint         lint, format and types only"
 	@echo "make docs         build the guide and the reference into build/docs"
 	@echo "make soak         kills, damaged bundles, full disks and odd tables by the thousand (an hour)"
-	@echo "make wheel-check  build the wheel and try it in an empty environment"
+	@echo "make wheel-check  build the wheel, and the one that answers alone, and try each in an empty environment"
 	@echo "make clean        remove .venv and what was built"
 
 $(BIN)/python:
@@ -56,6 +56,7 @@ soak: $(VENV)/test-ready
 
 wheel-check: $(VENV)/test-ready
 	sh scripts/check_wheel.sh $(BIN)/python
+	sh scripts/check_inference.sh $(BIN)/python
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache

@@ -30,7 +30,7 @@ def quiet() -> Iterator[None]:
 def import_keras() -> None:
     """Imports Keras and its backend, and wakes the device, in silence.
 
-    Raises NlpkitError when the backend that KERAS_BACKEND names is not there.
+    Raises NlpkitError when they are not installed, or the backend that KERAS_BACKEND names is not there.
     """
     try:
         with quiet(), _away_from_home():
@@ -40,6 +40,8 @@ def import_keras() -> None:
     except (ImportError, ValueError) as error:
         backend = os.environ.get("KERAS_BACKEND")
         if not backend:
+            if getattr(error, "name", None) in ("keras", "tensorflow"):
+                raise NlpkitError("training needs Keras and TensorFlow: pip install nlpkit-lstm") from error
             raise
         raise NlpkitError(
             f"Keras cannot use the backend {backend!r} that KERAS_BACKEND names ({error}); install it, or unset "

@@ -11,6 +11,7 @@ trap 'rm -rf "$work"' EXIT
 "$python" -m venv "$work/venv"
 "$work/venv/bin/python" -m pip install --quiet --disable-pip-version-check \
     --constraint "$root/constraints.txt" "$work"/*.whl
+echo "on disk: $(du -sm "$work/venv" | cut -f1) MB"
 
 mkdir "$work/empty"
 cd "$work/empty"
