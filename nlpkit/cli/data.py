@@ -86,7 +86,7 @@ def show(
     try:
         dataset = task.open_data(name, **columns, reading=reading)
     except UsageError as error:
-        if columns or not Path(name).exists() or "label_column" not in task.data_options:
+        if columns or not Path(name).exists() or len(task.data_options) == 1:  # there is nothing to say
             raise
         hint = "if it holds pairs of sentences, say --pair en-de or the like, or --source-column and --target-column"
         raise UsageError(f"{error}; {hint}") from None
