@@ -121,42 +121,95 @@ class TrainedTask(ABC, Generic[R]):
         self.saved_in: Path | None = None  # the folder of the last bundle that save wrote
         self._run: Path | None = None  # the checkpoint of what fit trained
 
-    def save(self, folder: str | Path, *, overwrite: bool = False) -> None:
-        """Writes the bundle, whole or not at all. An existing one is kept unless `overwrite`.
-
-        Raises UsageError when the folder is taken, BundleError when it cannot be written.
-        """
-        folder, bundle = Path(folder), self.bundle
-        card = model_card(folder.resolve().name, bundle.metadata, self.recipe, self._card())
-        write_bundle(
-            folder,
-            Bundle(bundle.metadata, bundle.files | {"README.md": card.encode()}),
-            overwrite=overwrite,
-            run=self._run,
-        )
-        self.saved_in = folder
+    # -- what a task fills in, in the order in which it is asked
 
     @classmethod
-    def from_bundle(cls, bundle: Bundle) -> Self:
-        """The model in a bundle; `nlpkit.load` reads one from a folder."""
-        model = cls(cast(R, recipe_from_toml(bundle.files["recipe.toml"].decode(), "the bundle's recipe.toml")))
-        model._open(bundle)
-        return model
+    @abstractmethod
+    def open_data(cls, source: str, **columns: Any) -> Dataset[Any]:
+        """The data set that a name or a path means, by its columns where they are not clear: `data_options` and how its
+        files are read. Raises UsageError when nothing is meant."""
 
-    def exported(self, *, int8: bool = False) -> Self:
-        """The model as it is shipped: without what training left, `network` among it; with `int8`, its matrices in
-        int8 with a scale for each row. Its figures are gone too, until `evaluate` finds new ones."""
-        from nlpkit.runtime.quantize import quantize_weights
+    @abstractmethod
+    def _named(self, source: str, **columns: Any) -> Dataset[Any]:
+        """The data set that a name means to the model: with the columns of the recipe where it is the recipe's."""
 
-        bundle = self.bundle
-        files = {name: content for name, content in bundle.files.items() if name not in _OF_TRAINING}
-        if int8:
-            files |= {name: quantize_weights(graph) for name, graph in files.items() if name.endswith(".onnx")}
-        metadata = {**bundle.metadata, "metrics": {}}
-        if int8:
-            metadata["weights"] = "int8"
-            metadata.pop("yardstick", None)  # which is another model's gain
-        return self.from_bundle(Bundle(metadata, files))
+    @staticmethod
+    @abstractmethod
+    def summarize(rows: Iterable[Any]) -> Summary:
+        """A split of its data at a glance."""
+
+    @abstractmethod
+    def _prepare(self, dataset: Dataset[Any], report: Report, frontend: bytes | None) -> Any:
+        """The data, split and made ready for the network by its `frontend`: the one that is given as it was written,
+        else one that is learned from the train split."""
+
+    def _resolve(self, prepared: Any) -> None:
+        """Sets what the recipe leaves to the data."""
+
+    @abstractmethod
+    def _read_frontend(self, content: bytes) -> Frontend:
+        """Reads back what stands before the network."""
+
+    @abstractmethod
+    def _compiled(self, prepared: Any) -> "tuple[keras.Model, Epochs]":
+        """A fresh network for prepared data, ready to train, and the batches of its train split."""
+
+    @abstractmethod
+    def _sizes(self, prepared: Any) -> dict[str, Any]:
+        """What `plan_training` is told of prepared data."""
+
+    @abstractmethod
+    def _train(self, dataset: Dataset[Any], prepared: Any, run: Run) -> Bundle:
+        """Trains on prepared data; Keras may be imported now."""
+
+    @abstractmethod
+    def _build(self) -> "keras.Model":
+        """The network of the model's shape."""
+
+    @abstractmethod
+    def check(self) -> None:
+        """Raises BundleError when the parts of the bundle do not go together."""
+
+    @abstractmethod
+    def compare(self, rows: Any) -> Any:
+        """How well the model does on rows."""
+
+    def _judge(self, rows: Iterable[Any]) -> Any:
+        """How well the model does on rows of a data set."""
+        return self.compare(rows)
+
+    @abstractmethod
+    def _judge_held_out(self, prepared: Any) -> Any:
+        """How well the model does on the validation split."""
+
+    @abstractmethod
+    def _split(self, dataset: Dataset[Any], split: str | None) -> tuple[str, Any]:
+        """The split of a data set that `evaluate` takes, by name, and its rows: `split`, else test, else what was not
+        trained on. Raises UsageError for a split that the data does not have."""
+
+    @abstractmethod
+    def _all_rows(self, dataset: Dataset[Any], split: str | None) -> Any:
+        """All rows of a split, or of train."""
+
+    def _yardstick(self, dataset: Dataset[Any], prepared: Any) -> Yardstick | None:
+        """What a model that only counts, fitted on the train split, reaches on the splits of `reports`; None where
+        there is none for this data."""
+        return None
+
+    def parts_told(self) -> str | None:
+        """One line on what each part of the model reaches alone on the validation split, where it has several."""
+        return None
+
+    @classmethod
+    def told(cls, metadata: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+        """What `nlpkit info` tells of a model besides what it tells of all: titles and lines."""
+        return iter(())
+
+    @abstractmethod
+    def _card(self) -> CardText:
+        """What the model's card tells of it."""
+
+    # -- training
 
     def prepared(self) -> Any:
         """The recipe's data, split and made ready for the network, from the cache where it was prepared before."""
@@ -171,77 +224,6 @@ class TrainedTask(ABC, Generic[R]):
         from nlpkit.training.plan import plan_training
 
         return plan_training(*self._compiled(prepared), self.recipe, unit=self.unit, **self._sizes(prepared))
-
-    @own_random_state()
-    def network(self) -> "keras.Model":
-        """The Keras network with the model's weights, to look into or to train on. Imports Keras."""
-        weights = self._keras_weights()
-        import_keras()
-        from nlpkit.training.bundling import network_from_weights
-
-        return network_from_weights(self._build(), weights)
-
-    def evaluate(self, *, data: str | Path | Table | None = None, split: str | None = None) -> Any:
-        """How well the model does on a split of a data set.
-
-        The data set is the one it was trained on unless `data` names another; the split is `test` where there is one,
-        else what was held out of the data trained on, or all of another. Raises UsageError for a split that the data
-        does not have.
-        """
-        return self._evaluate(None, data, split)
-
-    def rows(self, data: str | Path | None = None, split: str | None = None, **columns: Any) -> tuple[str, Any]:
-        """The split that `evaluate` takes, by name, and its rows, as `compare` takes them: of the data set that `data`
-        names, or of the recipe's own, whose `columns` are as `open_data` takes them."""
-        if data is None and self.recipe.data.source == IN_MEMORY:
-            raise UsageError("the model was trained on texts in memory; name the data to evaluate on")
-        source = self.recipe.data.source if data is None else str(data)
-        return self._split(self._named(source, **columns), split)
-
-    @abstractmethod
-    def compare(self, rows: Any) -> Any:
-        """How well the model does on rows."""
-
-    @classmethod
-    @abstractmethod
-    def open_data(cls, source: str, **columns: Any) -> Dataset[Any]:
-        """The data set that a name or a path means, by its columns where they are not clear: `data_options` and how its
-        files are read. Raises UsageError when nothing is meant."""
-
-    @staticmethod
-    @abstractmethod
-    def summarize(rows: Iterable[Any]) -> Summary:
-        """A split of its data at a glance."""
-
-    @classmethod
-    def told(cls, metadata: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-        """What `nlpkit info` tells of a model besides what it tells of all: titles and lines."""
-        return iter(())
-
-    @abstractmethod
-    def check(self) -> None:
-        """Raises BundleError when the parts of the bundle do not go together."""
-
-    def check_trained(self) -> None:
-        """Raises UsageError before the model is trained."""
-        assert self.bundle
-
-    @property
-    def history(self) -> list[dict[str, float]]:
-        """The figures of each epoch of its training; none for a model that was exported."""
-        rows = csv.DictReader(io.StringIO(self.bundle.files.get("history.csv", b"").decode()))
-        return [{name: float(value) for name, value in row.items() if value} for row in rows]
-
-    @property
-    def metadata(self) -> dict[str, Any]:
-        """What is known of the model: its data, figures, libraries and size."""
-        return self.bundle.metadata
-
-    @property
-    def columns(self) -> dict[str, str]:
-        """Which columns of a table it was trained on, by what they are for: {"text": "body", "label": "kind"}."""
-        known = self.metadata["data"].get("columns", {}) if self._bundle is not None else {}
-        return {**self.recipe.data.columns, **known}
 
     @own_random_state()
     def _fit(
@@ -287,32 +269,68 @@ class TrainedTask(ABC, Generic[R]):
             self._run = run and run.resolve()
             if output is not None:  # whatever becomes of its figures
                 self.save(output, overwrite=True)
-            judges: dict[str, Callable[[], Any]] = {"validation": lambda: self._judge_held_out(prepared)}
-            if "test" in dataset.splits:
-                judges["test"] = lambda: self._judge(dataset.read("test"))
-            self.reports = {}
-            for split, judge in judges.items():
-                shown.report(f"evaluating {split}", 0, None)
-                try:
-                    self.reports[split] = judge()
-                except Exception as error:  # no reason to throw the model away
-                    logger.warning("the %s split could not be evaluated: %s", split, error)
-            if self.recipe.training.yardstick:
-                shown.report("fitting the yardstick", 0, None)
-                try:
-                    self.yardstick = self._yardstick(dataset, prepared)
-                except Exception as error:  # nor for that
-                    logger.warning("there is no yardstick to compare with: %s", error)
-            if self.yardstick:
-                bundle.metadata["yardstick"] = yardstick_facts(self.yardstick, self.reports)
-            repeated = prepared.facts.repeated
-            bundle.metadata["metrics"] = {
-                split: {**report.to_dict(), "trained_on": repeated.get(split, 0)}
-                for split, report in self.reports.items()
-            }
+            self._tell_figures(dataset, prepared, shown.report)
             if output is not None:
                 self.save(output, overwrite=True)
         return self
+
+    def _tell_figures(self, dataset: Dataset[Any], prepared: Any, report: Report) -> None:
+        """Works out how good the model that was just trained is, and what a model that only counts would reach, and
+        puts that into its metadata. What goes wrong here is no reason to throw the model away."""
+        judges: dict[str, Callable[[], Any]] = {"validation": lambda: self._judge_held_out(prepared)}
+        if "test" in dataset.splits:
+            judges["test"] = lambda: self._judge(dataset.read("test"))
+        self.reports = {}
+        for split, judge in judges.items():
+            report(f"evaluating {split}", 0, None)
+            try:
+                self.reports[split] = judge()
+            except Exception as error:
+                logger.warning("the %s split could not be evaluated: %s", split, error)
+        if self.recipe.training.yardstick:
+            report("fitting the yardstick", 0, None)
+            try:
+                self.yardstick = self._yardstick(dataset, prepared)
+            except Exception as error:
+                logger.warning("there is no yardstick to compare with: %s", error)
+        if self.yardstick:
+            self.metadata["yardstick"] = yardstick_facts(self.yardstick, self.reports)
+        repeated = prepared.facts.repeated
+        self.metadata["metrics"] = {
+            split: {**found.to_dict(), "trained_on": repeated.get(split, 0)} for split, found in self.reports.items()
+        }
+
+    def _with_source(self, source: str, **more: Any) -> None:
+        """Sets the recipe's data source, and other keys of the section where they are given."""
+        given = {key: value for key, value in more.items() if value is not None}
+        section = self.recipe.data.model_copy(update={"source": source, **given})
+        self.recipe = self.recipe.model_copy(update={"data": section})
+
+    # -- judging
+
+    def evaluate(self, *, data: str | Path | Table | None = None, split: str | None = None) -> Any:
+        """How well the model does on a split of a data set.
+
+        The data set is the one it was trained on unless `data` names another; the split is `test` where there is one,
+        else what was held out of the data trained on, or all of another. Raises UsageError for a split that the data
+        does not have.
+        """
+        return self._evaluate(None, data, split)
+
+    def rows(self, data: str | Path | None = None, split: str | None = None, **columns: Any) -> tuple[str, Any]:
+        """The split that `evaluate` takes, by name, and its rows, as `compare` takes them: of the data set that `data`
+        names, or of the recipe's own, whose `columns` are as `open_data` takes them."""
+        if data is None and self.recipe.data.source == IN_MEMORY:
+            raise UsageError("the model was trained on texts in memory; name the data to evaluate on")
+        source = self.recipe.data.source if data is None else str(data)
+        return self._split(self._named(source, **columns), split)
+
+    def _evaluate(self, given: Dataset[Any] | None, data: Any, split: str | None, **options: Any) -> Any:
+        """How well the model does on the data set that was `given`, on all of it where `data` is not it, or on what
+        `data` names."""
+        if given is None:
+            return self.compare(self.rows(data, split)[1], **options)
+        return self.compare(self._all_rows(given, split) if data is None else self._split(given, split)[1], **options)
 
     def _is_own(self, dataset: Dataset[Any]) -> bool:
         """Whether a data set is, to the byte, what the model was trained on, however it is named."""
@@ -329,67 +347,6 @@ class TrainedTask(ABC, Generic[R]):
         files = {} if self._bundle is None else self._bundle.files
         return seen_from_bytes(files[SEEN]) if SEEN in files else None
 
-    @abstractmethod
-    def _read_frontend(self, content: bytes) -> Frontend:
-        """Reads back what stands before the network."""
-
-    @abstractmethod
-    def _prepare(self, dataset: Dataset[Any], report: Report, frontend: bytes | None) -> Any:
-        """The data, split and made ready for the network by its `frontend`: the one that is given as it was written,
-        else one that is learned from the train split."""
-
-    def _resolve(self, prepared: Any) -> None:
-        """Sets what the recipe leaves to the data."""
-
-    @abstractmethod
-    def _train(self, dataset: Dataset[Any], prepared: Any, run: Run) -> Bundle:
-        """Trains on prepared data; Keras may be imported now."""
-
-    @abstractmethod
-    def _judge_held_out(self, prepared: Any) -> Any:
-        """How well the model does on the validation split."""
-
-    def _judge(self, rows: Iterable[Any]) -> Any:
-        """How well the model does on rows of a data set."""
-        return self.compare(rows)
-
-    def _evaluate(self, given: Dataset[Any] | None, data: Any, split: str | None, **options: Any) -> Any:
-        """How well the model does on the data set that was `given`, on all of it where `data` is not it, or on what
-        `data` names."""
-        if given is None:
-            return self.compare(self.rows(data, split)[1], **options)
-        return self.compare(self._all_rows(given, split) if data is None else self._split(given, split)[1], **options)
-
-    @abstractmethod
-    def _named(self, source: str, **columns: Any) -> Dataset[Any]:
-        """The data set that a name means to the model: with the columns of the recipe where it is the recipe's."""
-
-    @abstractmethod
-    def _split(self, dataset: Dataset[Any], split: str | None) -> tuple[str, Any]:
-        """The split of a data set that `evaluate` takes, by name, and its rows: `split`, else test, else what was not
-        trained on. Raises UsageError for a split that the data does not have."""
-
-    @abstractmethod
-    def _all_rows(self, dataset: Dataset[Any], split: str | None) -> Any:
-        """All rows of a split, or of train."""
-
-    @abstractmethod
-    def _compiled(self, prepared: Any) -> "tuple[keras.Model, Epochs]":
-        """A fresh network for prepared data, ready to train, and the batches of its train split."""
-
-    @abstractmethod
-    def _sizes(self, prepared: Any) -> dict[str, Any]:
-        """What `plan_training` is told of prepared data."""
-
-    @abstractmethod
-    def _build(self) -> "keras.Model":
-        """The network of the model's shape."""
-
-    def _yardstick(self, dataset: Dataset[Any], prepared: Any) -> Yardstick | None:
-        """What a model that only counts, fitted on the train split, reaches on the splits of `reports`; None where
-        there is none for this data."""
-        return None
-
     def yardstick_gain(self, split: str, report: Any) -> dict[str, Any] | None:
         """What was found in training of the gain over the yardstick, the fields of a `Gain`, where the `report` is of
         the rows that it was found on, however the data is named, and of the model as it was."""
@@ -403,18 +360,7 @@ class TrainedTask(ABC, Generic[R]):
         gain = self.yardstick_gain(split, report)
         return None if gain is None else yardstick_line(self.metadata["yardstick"]["name"], gain, self.worse_hint)
 
-    def parts_told(self) -> str | None:
-        """One line on what each part of the model reaches alone on the validation split, where it has several."""
-        return None
-
-    @abstractmethod
-    def _card(self) -> CardText:
-        """What the model's card tells of it."""
-
-    def _open(self, bundle: Bundle) -> None:
-        self._bundle = bundle
-        self.frontend = self._read_frontend(bundle.files[self.frontend_file])
-        self.session = Session(bundle.files["model.onnx"], threads=self.threads)
+    # -- what it is kept as
 
     @property
     def bundle(self) -> Bundle:
@@ -423,17 +369,83 @@ class TrainedTask(ABC, Generic[R]):
             raise UsageError(f"this {type(self).__name__} is not trained yet; call fit first, or nlpkit.load a bundle")
         return self._bundle
 
+    def check_trained(self) -> None:
+        """Raises UsageError before the model is trained."""
+        assert self.bundle
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """What is known of the model: its data, figures, libraries and size."""
+        return self.bundle.metadata
+
+    @property
+    def history(self) -> list[dict[str, float]]:
+        """The figures of each epoch of its training; none for a model that was exported."""
+        rows = csv.DictReader(io.StringIO(self.bundle.files.get("history.csv", b"").decode()))
+        return [{name: float(value) for name, value in row.items() if value} for row in rows]
+
+    @property
+    def columns(self) -> dict[str, str]:
+        """Which columns of a table it was trained on, by what they are for: {"text": "body", "label": "kind"}."""
+        known = self.metadata["data"].get("columns", {}) if self._bundle is not None else {}
+        return {**self.recipe.data.columns, **known}
+
+    def save(self, folder: str | Path, *, overwrite: bool = False) -> None:
+        """Writes the bundle, whole or not at all. An existing one is kept unless `overwrite`.
+
+        Raises UsageError when the folder is taken, BundleError when it cannot be written.
+        """
+        folder, bundle = Path(folder), self.bundle
+        card = model_card(folder.resolve().name, bundle.metadata, self.recipe, self._card())
+        write_bundle(
+            folder,
+            Bundle(bundle.metadata, bundle.files | {"README.md": card.encode()}),
+            overwrite=overwrite,
+            run=self._run,
+        )
+        self.saved_in = folder
+
+    @classmethod
+    def from_bundle(cls, bundle: Bundle) -> Self:
+        """The model in a bundle; `nlpkit.load` reads one from a folder."""
+        model = cls(cast(R, recipe_from_toml(bundle.files["recipe.toml"].decode(), "the bundle's recipe.toml")))
+        model._open(bundle)
+        return model
+
+    def exported(self, *, int8: bool = False) -> Self:
+        """The model as it is shipped: without what training left, `network` among it; with `int8`, its matrices in
+        int8 with a scale for each row. Its figures are gone too, until `evaluate` finds new ones."""
+        from nlpkit.runtime.quantize import quantize_weights
+
+        bundle = self.bundle
+        files = {name: content for name, content in bundle.files.items() if name not in _OF_TRAINING}
+        if int8:
+            files |= {name: quantize_weights(graph) for name, graph in files.items() if name.endswith(".onnx")}
+        metadata = {**bundle.metadata, "metrics": {}}
+        if int8:
+            metadata["weights"] = "int8"
+            metadata.pop("yardstick", None)  # which is another model's gain
+        return self.from_bundle(Bundle(metadata, files))
+
+    @own_random_state()
+    def network(self) -> "keras.Model":
+        """The Keras network with the model's weights, to look into or to train on. Imports Keras."""
+        weights = self._keras_weights()
+        import_keras()
+        from nlpkit.training.bundling import network_from_weights
+
+        return network_from_weights(self._build(), weights)
+
+    def _open(self, bundle: Bundle) -> None:
+        self._bundle = bundle
+        self.frontend = self._read_frontend(bundle.files[self.frontend_file])
+        self.session = Session(bundle.files["model.onnx"], threads=self.threads)
+
     def _keras_weights(self) -> bytes:
         files = self.bundle.files
         if _WEIGHTS not in files:
             raise UsageError("the model was exported without its Keras weights; load the one it was exported from")
         return files[_WEIGHTS]
-
-    def _with_source(self, source: str, **more: Any) -> None:
-        """Sets the recipe's data source, and other keys of the section where they are given."""
-        given = {key: value for key, value in more.items() if value is not None}
-        section = self.recipe.data.model_copy(update={"source": source, **given})
-        self.recipe = self.recipe.model_copy(update={"data": section})
 
 
 class RowTask(TrainedTask[R]):
