@@ -441,4 +441,4 @@ def test_every_task_tells_what_is_too_little(tmp_path: Path) -> None:
     ]
     for model, given, message in cases:
         with pytest.raises(DataError, match=message):
-            model.fit(**given)  # type: ignore[attr-defined]
+            model.fit(**given)

@@ -1,7 +1,7 @@
 """`nlpkit train`: from a recipe to a bundle."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -31,6 +31,7 @@ from nlpkit.terminal import plain_table
 
 if TYPE_CHECKING:
     from nlpkit.recipe import Recipe
+    from nlpkit.tasks.base import TrainedTask
 
 _MODELS = Path("models")
 
@@ -96,17 +97,34 @@ def train(
         _print_plan(chosen, as_json)
         return
 
+    model = _fitted(chosen, Path(recipe).stem, folder, resume=resume, overwrite=overwrite, tensorboard=tensorboard)
+    if as_json:
+        known = model.metadata
+        print_json({"bundle": str(folder), "metrics": known["metrics"], "yardstick": known.get("yardstick")})
+    else:
+        for split, report in model.reports.items():
+            print_report(split, report, model.metadata["metrics"][split]["trained_on"])
+            print_yardstick(model, split, report)
+        print_parts(model)
+    size = sum(file.stat().st_size for file in folder.iterdir())
+    note(f"saved {folder} ({size / 1e6:.1f} MB); next: {model.next_command} --model {folder}")
+
+
+def _fitted(
+    recipe: "Recipe", name: str, folder: Path, *, resume: bool, overwrite: bool, tensorboard: Path | None
+) -> "TrainedTask[Any]":
+    """The model of a recipe of that name, trained and kept in a folder, or the run that was stopped."""
     from nlpkit.bundle import CHECKPOINT, check_output
     from nlpkit.locking import locked
     from nlpkit.tasks import task_class
     from nlpkit.training.run import check_run
 
     checkpoint = folder / CHECKPOINT
-    model = task_class(chosen.task)(chosen)
+    model = task_class(recipe.task)(recipe)
     with locked(folder):
-        check_run(checkpoint, chosen, resume=resume, option="--resume")
+        check_run(checkpoint, recipe, resume=resume, option="--resume")
         check_output(folder, overwrite=overwrite or resume)
-        note(f"training {Path(recipe).stem} on {chosen.data.source} into {folder}")
+        note(f"training {name} on {recipe.data.source} into {folder}")
         replaced = overwrite or resume
         try:
             model.fit(checkpoint=checkpoint, resume=resume, tensorboard=tensorboard, output=folder, overwrite=replaced)
@@ -119,21 +137,7 @@ def train(
             code = stop.code if isinstance(stop, SystemExit) and isinstance(stop.code, int) else 130
             told = f"stopped while its figures were worked out; the model is saved in {folder}, and evaluate finds them"
             raise Interrupted(told, code) from None
-    if as_json:
-        print_json(
-            {
-                "bundle": str(folder),
-                "metrics": model.metadata["metrics"],
-                "yardstick": model.metadata.get("yardstick"),
-            }
-        )
-    else:
-        for split, report in model.reports.items():
-            print_report(split, report, model.metadata["metrics"][split]["trained_on"])
-            print_yardstick(model, split, report)
-        print_parts(model)
-    size = sum(file.stat().st_size for file in folder.iterdir())
-    note(f"saved {folder} ({size / 1e6:.1f} MB); next: {model.next_command} --model {folder}")
+    return model
 
 
 def _short(source: str) -> str:

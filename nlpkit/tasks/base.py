@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Self, TypedDict, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Self, TypedDict, TypeVar, Unpack, cast
 
 from nlpkit.bundle import Bundle, check_output, write_bundle
 from nlpkit.data.cache import Report
@@ -224,6 +224,11 @@ class TrainedTask(ABC, Generic[R]):
         from nlpkit.training.plan import plan_training
 
         return plan_training(*self._compiled(prepared), self.recipe, unit=self.unit, **self._sizes(prepared))
+
+    def fit(self, *, data: str | Path | Table | None = None, **options: Unpack[FitOptions]) -> Self:
+        """Trains on the data set that `data` names, or on the recipe's own. Raises DataError for data that cannot be
+        trained on."""
+        return self._fit(None, data, **options)
 
     @own_random_state()
     def _fit(

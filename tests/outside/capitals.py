@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, Self, Unpack
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 
@@ -20,7 +20,7 @@ from nlpkit.recipe import StackSection, TextRecipe, TokenizerSection, TrainingSe
 from nlpkit.report import Gain, Report
 from nlpkit.runtime.builder import GraphBuilder, serialized
 from nlpkit.runtime.graph import joined_directions, mean_over_steps, recurrent_layer
-from nlpkit.tasks.base import FitOptions, RowTask
+from nlpkit.tasks.base import RowTask
 from nlpkit.tasks.classification.recipe import ClassifierData
 from nlpkit.tasks.text import TextTask
 from nlpkit.tokenizer import Tokenizer, train_tokenizer
@@ -91,9 +91,6 @@ class CapitalCounter(TextTask[CapitalsRecipe], RowTask[CapitalsRecipe]):
     task, schema = "capitals", CapitalsRecipe
     unit, counted, figures = "texts", "examples", ("mean_absolute_error",)
     data_options = ("text_column", "label_column")
-
-    def fit(self, data: str | None = None, **options: Unpack[FitOptions]) -> Self:
-        return self._fit(None, data, **options)
 
     def predict(self, texts: Iterable[str]) -> np.ndarray:
         """The count for each text: float32 [texts]."""
