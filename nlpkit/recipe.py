@@ -196,11 +196,14 @@ def setting_key(name: str, schema: type[Recipe]) -> str:
 
 def parse_recipe(table: Mapping[str, Any], where: str, origin: Mapping[str, str] | None = None) -> Recipe:
     """A validated recipe; `where` and `origin` (dotted key to its source) tell errors whom to blame."""
-    schema = _schema(table, where)
+    return _validated(table, _schema(table, where), where, origin or {})
+
+
+def _validated(table: Mapping[str, Any], schema: type[Recipe], where: str, origin: Mapping[str, str]) -> Recipe:
     try:
         return schema.model_validate(dict(table))
     except ValidationError as error:
-        raise UsageError(_explain(error, schema, where, origin or {})) from None
+        raise UsageError(_explain(error, schema, where, origin)) from None
 
 
 def recipe_to_toml(recipe: Recipe) -> str:
@@ -210,10 +213,13 @@ def recipe_to_toml(recipe: Recipe) -> str:
     return tomli_w.dumps(recipe.model_dump(exclude_none=True))
 
 
-def recipe_from_toml(text: str, where: str) -> Recipe:
-    """Reads back what `recipe_to_toml` wrote, today or in an older nlpkit."""
+def recipe_from_toml(text: str, where: str, schema: type[Recipe] | None = None) -> Recipe:
+    """Reads back what `recipe_to_toml` wrote, today or in an older nlpkit: of the `schema`, where it is of its task,
+    which then need not be registered."""
     table = _parse_toml(text, where)
-    return parse_recipe(_schema(table, where).upgraded(table), where)
+    if schema is None or table.get("task") != schema.model_fields["task"].default:
+        schema = _schema(table, where)
+    return _validated(schema.upgraded(table), schema, where, {})
 
 
 def packaged_recipes() -> Path:

@@ -7,8 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from nlpkit.bundle import read_bundle
+from nlpkit.recipe import TrainingSection
+from nlpkit.training.progress import TrainingDisplay
 from tests.conftest import Command, write_csv
 from tests.outside.capitals import rows
+from tests.outside.sums import SeriesSum, SumsRecipe
+from tests.task_checks import check_resumes_to_the_same_weights
 
 OUTSIDE = Path(__file__).parent / "outside"
 
@@ -69,6 +74,27 @@ def test_it_is_loaded_saved_and_exported(
     assert told["figure"] == "mean_absolute_error"
     assert told["figures"]["after"] == pytest.approx(told["figures"]["before"], abs=0.1)
     assert nlpkit("evaluate", out, "--data", "capitals.csv", cwd=bundle.parents[1], env=installed).returncode == 0
+
+
+def test_a_head_over_numbers_needs_no_tokenizer(tmp_path: Path) -> None:
+    rng = np.random.default_rng(1)
+    series = [rng.integers(10, size=rng.integers(2, 6)) for _ in range(300)]
+    rows = [(" ".join(map(str, numbers)), str(numbers.sum())) for numbers in series]
+    data = str(write_csv(tmp_path / "sums.csv", rows))
+
+    def fit(display: TrainingDisplay, checkpoint: Path | None, resume: bool) -> SeriesSum:
+        recipe = SumsRecipe(training=TrainingSection(learning_rate=0.01, epochs=8))
+        return SeriesSum(recipe).fit(data=data, display=display, checkpoint=checkpoint, resume=resume)
+
+    check_resumes_to_the_same_weights(fit, tmp_path / "checkpoint", stop_after=[3, 30])
+    model = fit(TrainingDisplay(), None, False)
+    wanted = np.array([numbers.sum() for numbers in series])
+    assert model.evaluate().mean_absolute_error < 0.3 * np.abs(wanted - np.median(wanted)).mean()
+    model.save(tmp_path / "model")
+    again = SeriesSum.from_bundle(read_bundle(tmp_path / "model"))
+    np.testing.assert_array_equal(again.predict(["1 2 3", "9 9"]), model.predict(["1 2 3", "9 9"]))
+    assert sorted(again.bundle.files)[0] == "README.md"
+    assert "tokenizer.model" not in again.bundle.files
 
 
 def test_without_its_package_it_is_refused(nlpkit: Command, bundle: Path) -> None:

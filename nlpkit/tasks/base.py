@@ -413,7 +413,8 @@ class TrainedTask(ABC, Generic[R]):
     @classmethod
     def from_bundle(cls, bundle: Bundle) -> Self:
         """The model in a bundle; `nlpkit.load` reads one from a folder."""
-        model = cls(cast(R, recipe_from_toml(bundle.files["recipe.toml"].decode(), "the bundle's recipe.toml")))
+        text = bundle.files["recipe.toml"].decode()
+        model = cls(cast(R, recipe_from_toml(text, "the bundle's recipe.toml", cls.schema)))
         model._open(bundle)
         return model
 

@@ -56,7 +56,7 @@ def check_run(checkpoint: str | Path | None, recipe: Recipe, *, resume: bool, op
         return
     path = folder / _RECIPE
     try:
-        saved = recipe_from_toml(path.read_text(encoding="utf-8"), str(path))
+        saved = recipe_from_toml(path.read_text(encoding="utf-8"), str(path), type(recipe))
     except FileNotFoundError:
         raise UsageError(f"there is no unfinished run in {folder} to go on with; leave {option} out") from None
     except UnicodeDecodeError:

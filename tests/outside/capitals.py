@@ -16,7 +16,7 @@ from nlpkit.data.summary import LabelledSummary, summarize
 from nlpkit.errors import DataError
 from nlpkit.intervals import mean_interval
 from nlpkit.model_card import CardText, made_with, pieces_told
-from nlpkit.recipe import StackSection, TextRecipe, TokenizerSection, TrainingSection
+from nlpkit.recipe import Recipe, StackSection, TextRecipe, TokenizerSection, TrainingSection
 from nlpkit.report import Gain, Report
 from nlpkit.runtime.builder import GraphBuilder, serialized
 from nlpkit.runtime.graph import joined_directions, mean_over_steps, recurrent_layer
@@ -33,16 +33,12 @@ if TYPE_CHECKING:
     from nlpkit.training.run import Run
 
 
-class CapitalsTraining(TrainingSection):
-    batch_tokens: int = 4_096
-
-
 class CapitalsRecipe(TextRecipe):
     task: Literal["capitals"] = "capitals"
     data: ClassifierData = ClassifierData()
     tokenizer: TokenizerSection = TokenizerSection()
     model: StackSection = StackSection(units=16, embedding_size=16)
-    training: CapitalsTraining = CapitalsTraining(learning_rate=0.01)
+    training: TrainingSection = TrainingSection(learning_rate=0.01)
 
 
 @dataclass(frozen=True)
@@ -155,7 +151,7 @@ class CapitalCounter(TextTask[CapitalsRecipe], RowTask[CapitalsRecipe]):
 
         batches, network = Batches(self.recipe, prepared), self._build(len(prepared.tokenizer))
         steps = run_length(self.recipe.training, len(batches.plan(0))).steps
-        network.compile(make_optimizer(self.recipe.training, steps), loss="mse", weighted_metrics=["mae"])
+        network.compile(make_optimizer(self.recipe.training, steps), loss="mse")
         return network, batches
 
     def _sizes(self, prepared: Prepared) -> dict[str, Any]:
@@ -194,7 +190,7 @@ class Batches:
 
     unit, one_shape = "texts", False
 
-    def __init__(self, recipe: CapitalsRecipe, prepared: Prepared) -> None:
+    def __init__(self, recipe: Recipe, prepared: Any) -> None:
         self.recipe, self.prepared, self.ids = recipe, prepared, prepared.ids["train"]
         self.amount, self.wanted = f"{len(self.ids):,} texts", prepared.wanted("train")
         self.lengths = np.array([len(row) for row in self.ids])
@@ -202,14 +198,21 @@ class Batches:
     def plan(self, epoch: int) -> list[Batch]:
         section = self.recipe.training
         rng = np.random.default_rng([section.seed, epoch])
-        return plan_epoch(self.lengths, section.batch_size, section.batch_tokens, rng)
+        return plan_epoch(self.lengths, section.batch_size, 4_096, rng)
 
     def collate(self, epoch: int, batch: Batch) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
-        rows = [self.ids[row] for row in batch.rows]
-        ids, lengths = pad(rows, shape_rows=batch.shape_rows, width=batch.width)
+        ids, lengths = self.padded(batch)
         wanted, weights = np.zeros((2, batch.shape_rows), np.float32)
-        wanted[: len(rows)], weights[: len(rows)] = self.wanted[batch.rows], 1
+        wanted[: len(batch.rows)], weights[: len(batch.rows)] = self.wanted[batch.rows], 1
         return {"ids": ids, "lengths": lengths}, wanted[:, None], weights
+
+    def padded(self, batch: Batch) -> tuple[np.ndarray, np.ndarray]:
+        """A batch's ids and lengths."""
+        return pad([self.ids[row] for row in batch.rows], shape_rows=batch.shape_rows, width=batch.width)
+
+    def inputs(self, split: str) -> dict[str, np.ndarray]:
+        ids, lengths = pad(self.prepared.ids[split])
+        return {"ids": ids, "lengths": lengths}
 
     def computed(self, batch: Batch) -> int:
         return batch.shape_rows * batch.width
@@ -218,8 +221,7 @@ class Batches:
         return int(self.lengths[batch.rows].sum())
 
     def validate(self, network: "keras.Model") -> "Row":
-        ids, lengths = pad(self.prepared.ids["validation"])
-        found = np.asarray(network.predict_on_batch({"ids": ids, "lengths": lengths}))[:, 0]
+        found = np.asarray(network.predict_on_batch(self.inputs("validation")))[:, 0]
         error = report_of(found, self.prepared.wanted("validation")).mean_absolute_error
         return {"val_mean_absolute_error": error, "score": -error}
 
@@ -229,10 +231,12 @@ def export(network: "keras.Model", cell: str) -> bytes:
     from onnx import TensorProto
 
     graph = GraphBuilder()
-    embedding, kernel, bias = (
-        np.asarray(weight) for name in ("embedding", "count") for weight in network.get_layer(name).get_weights()
-    )
-    x = graph.add("Gather", graph.constant(embedding), graph.add("Transpose", "ids", perm=[1, 0]))
+    kernel, bias = network.get_layer("count").get_weights()
+    vectors = "ids"
+    if ids := network.input["ids"].dtype == "int32":
+        (embedding,) = network.get_layer("embedding").get_weights()
+        vectors = graph.add("Gather", graph.constant(embedding), "ids")
+    x = graph.add("Transpose", vectors, perm=[1, 0, 2])
     for directions in network.get_layer("stack").recurrent_weights():
         x, _ = joined_directions(graph, recurrent_layer(graph, x, "lengths", directions, cell), directions)
     lengths = graph.add("Unsqueeze", graph.add("Cast", "lengths", to=TensorProto.FLOAT), graph.ints(1))
@@ -240,7 +244,8 @@ def export(network: "keras.Model", cell: str) -> bytes:
     counts = graph.add("Gemm", total, graph.constant(kernel), graph.constant(bias))
     graph.nodes[-1].output[0] = "counts"
     assert counts
-    inputs = {"ids": (TensorProto.INT32, ["batch", "steps"]), "lengths": (TensorProto.INT32, ["batch"])}
+    read = (TensorProto.INT32, ["batch", "steps"]) if ids else (TensorProto.FLOAT, ["batch", "steps", 1])
+    inputs: dict[str, Any] = {"ids": read, "lengths": (TensorProto.INT32, ["batch"])}
     return serialized(graph, "capitals", inputs, {"counts": ["batch", 1]})
 
 
