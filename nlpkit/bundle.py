@@ -90,7 +90,7 @@ class _Metadata(_Part):
     weights: str = "float32"
     spelt_in_bytes: str = ""
     data: _Data
-    vocabulary: _Count
+    vocabulary: Annotated[_Count, Field(default=None)]
     parameters: _Count
     epochs: _Count
     training_seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)]

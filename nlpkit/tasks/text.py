@@ -2,6 +2,8 @@
 
 from typing import ClassVar, TypeVar, cast
 
+from nlpkit.bundle import Bundle
+from nlpkit.errors import BundleError
 from nlpkit.recipe import TextRecipe
 from nlpkit.tasks.base import TrainedTask
 from nlpkit.tokenizer import Tokenizer
@@ -20,6 +22,11 @@ class TextTask(TrainedTask[T]):
     def tokenizer(self) -> Tokenizer:
         """What splits a text into pieces, as it did in training."""
         return cast(Tokenizer, self.frontend)
+
+    def _open(self, bundle: Bundle) -> None:
+        super()._open(bundle)
+        if bundle.metadata.get("vocabulary") != len(self.tokenizer):
+            raise BundleError("the bundle's tokenizer.model has not as many pieces as its metadata.json says")
 
     def _read_frontend(self, content: bytes) -> Tokenizer:
         normalization = self.recipe.tokenizer.normalization
