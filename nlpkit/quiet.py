@@ -39,9 +39,9 @@ def import_keras() -> None:
             keras.ops.convert_to_numpy(keras.ops.zeros(1))
     except (ImportError, ValueError) as error:
         backend = os.environ.get("KERAS_BACKEND")
+        if getattr(error, "name", None) == "keras" or (not backend and getattr(error, "name", None) == "tensorflow"):
+            raise NlpkitError("this needs Keras and TensorFlow: pip install nlpkit-lstm") from error
         if not backend:
-            if getattr(error, "name", None) in ("keras", "tensorflow"):
-                raise NlpkitError("training needs Keras and TensorFlow: pip install nlpkit-lstm") from error
             raise
         raise NlpkitError(
             f"Keras cannot use the backend {backend!r} that KERAS_BACKEND names ({error}); install it, or unset "

@@ -115,8 +115,9 @@ class Recipe(Section):
         """The table of a recipe that an older nlpkit wrote into a bundle, as it would be written today."""
         for old, new in cls.renamed.items():
             (section, before), (_, now) = old.split("."), new.split(".")
-            if before in table.get(section, {}):
-                table[section][now] = table[section].pop(before)
+            part = table.get(section)
+            if isinstance(part, dict) and before in part:
+                part[now] = part.pop(before)
         return table
 
 
@@ -189,6 +190,9 @@ def setting_key(name: str, schema: type[Recipe]) -> str:
     Raises UsageError for a key that no section has.
     """
     keys = {key.rpartition(".")[2]: key for key in _keys(schema) if "." in key}
+    for old, new in schema.renamed.items():
+        if name == old.rpartition(".")[2]:
+            raise UsageError(f"{name} is called {new.rpartition('.')[2]} now")
     if name not in keys:
         raise UsageError(f"no section of a recipe has a key {name}{did_you_mean(name, list(keys))}")
     return keys[name]

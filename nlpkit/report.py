@@ -85,6 +85,6 @@ class Report(ABC):
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, list):
-        return [_plain(one) for one in value]
+    if isinstance(value, list) and value and is_dataclass(value[0]):
+        return [asdict(one) for one in value]
     return asdict(value) if is_dataclass(value) and not isinstance(value, type) else value

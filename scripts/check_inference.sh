@@ -37,5 +37,5 @@ printf 'text,label\n' >mine.csv
 for i in 1 2 3 4 5 6 7 8 9; do printf 'a good day %s,good\na bad day %s,bad\n' $i $i >>mine.csv; done
 if nlpkit train sentiment --data mine.csv --output model >answers 2>&1; then exit 1; fi
 tail -n 1 answers
-grep -q 'training needs Keras and TensorFlow: pip install nlpkit-lstm' answers
+grep -q 'this needs Keras and TensorFlow: pip install nlpkit-lstm' answers
 echo "what answers works alone"

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import nlpkit
+from nlpkit.errors import UsageError
 
 BUNDLES = Path(__file__).parent / "bundles"
 ANSWERS = json.loads((BUNDLES / "answers.json").read_text())
@@ -47,3 +48,11 @@ def test_the_history_is_that_of_the_training() -> None:
     assert len(model.history) == model.metadata["epochs"] == 3
     assert model.history[-1]["seconds"] == pytest.approx(model.metadata["training_seconds"], abs=0.06)
     assert model.exported().history == []
+
+
+@pytest.mark.parametrize("name", ["TextClassifier", "TextGenerator", "Translator"])
+def test_a_model_that_is_not_trained_says_so(name: str) -> None:
+    model: Any = getattr(nlpkit, name)()
+    for asked in ("tokenizer", "bundle", "history", "metadata"):
+        with pytest.raises(UsageError, match="is not trained yet"):
+            getattr(model, asked)

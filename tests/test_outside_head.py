@@ -105,5 +105,32 @@ def test_without_its_package_it_is_refused(nlpkit: Command, bundle: Path) -> Non
     assert done.returncode == 2
     assert "there is no task 'capitals'" in done.stderr
     done = nlpkit("info", bundle)
+    assert done.returncode == 1
+    assert "a model for the task 'capitals', which this nlpkit does not know" in done.stderr
+
+
+def test_a_broken_package_leaves_nlpkit_s_own_tasks_alone(nlpkit: Command, tmp_path: Path) -> None:
+    about = tmp_path / "broken-1.0.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: broken\nVersion: 1.0\n")
+    (about / "entry_points.txt").write_text("[nlpkit.tasks]\nbroken = nowhere.at_all:Task\n")
+    environment = {"PYTHONPATH": str(tmp_path)}
+    listed = nlpkit("data", env=environment)
+    assert listed.returncode == 0, listed.stderr
+    assert listed.stdout.index("classification") < listed.stdout.index("generation")
+    assert nlpkit("recipes", env=environment).returncode == 0
+    data = write_csv(tmp_path / "in.csv", [("a day", "x"), ("a night", "y")], ("text", "zzz"))
+    assert nlpkit("data", "show", data, "--label-column", "zzz", env=environment).returncode == 0
+    (tmp_path / "mine.toml").write_text('task = "broken"\n')
+    done = nlpkit("train", tmp_path / "mine.toml", env=environment)
     assert done.returncode == 2
-    assert "there is no task 'capitals'" in done.stderr
+    assert "the package that brings the task 'broken' cannot be loaded: No module named 'nowhere'" in done.stderr
+
+
+def test_another_package_s_options_do_not_change_what_data_is_taken_for(
+    nlpkit: Command, installed: dict[str, str], tmp_path: Path
+) -> None:
+    data = write_csv(tmp_path / "in.csv", [("a day", "x"), ("a night", "y")], ("text", "zzz"))
+    shown = nlpkit("data", "show", data, "--label-column", "zzz", env=installed)
+    assert shown.returncode == 0, shown.stderr
+    assert "2 texts" in shown.stdout

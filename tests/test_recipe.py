@@ -163,3 +163,12 @@ def test_tied_embeddings_need_one_size() -> None:
     # it once did nothing there
     old = recipe_to_toml(load_recipe("generate")).replace("tie_embeddings = false", "tie_embeddings = true")
     assert not cast(Any, recipe_from_toml(old, "a bundle")).model.tie_embeddings
+
+
+def test_an_older_recipe_that_is_damaged_is_told_so() -> None:
+    for wrong in ('"x"', "3", "[]"):
+        with pytest.raises(UsageError, match="a bundle: model: input should be a valid dictionary"):
+            recipe_from_toml(f'task = "generation"\nmodel = {wrong}\n', "a bundle")
+    with pytest.raises(UsageError, match="embedding_dropout is called input_dropout now"):
+        setting_key("embedding_dropout", type(load_recipe("generate")))
+    assert setting_key("embedding_dropout", ClassificationRecipe) == "model.embedding_dropout"

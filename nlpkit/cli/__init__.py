@@ -47,6 +47,10 @@ def options(
     pass
 
 
+_OF_TRAINING = ("keras", "onnx", "sacrebleu", "scipy", "sklearn", "tensorflow", "tensorflow_datasets", "tomli_w")
+"""What the distribution that answers alone has not."""
+
+
 def main() -> None:
     """Runs the command and leaves with its exit code: 0, 1 for what went wrong, 2 for what was asked wrongly."""
     debug = "--debug" in sys.argv  # wherever it stands, so that a failed command can be repeated with it
@@ -86,8 +90,11 @@ def main() -> None:
     except Exception as error:
         if debug:
             raise
-        what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-        _tell(f"{what} (a bug, it seems: --debug shows where)")
+        if isinstance(error, ModuleNotFoundError) and error.name in _OF_TRAINING:
+            _tell(f"this needs {error.name}: pip install nlpkit-lstm, which brings it")
+        else:
+            what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+            _tell(f"{what} (a bug, it seems: --debug shows where)")
         code = 1
     try:
         sys.stdout.flush()

@@ -1,7 +1,7 @@
 """`nlpkit data`: what can be trained on."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -22,9 +22,11 @@ from nlpkit.cli.options import (
     split_names,
     watched,
 )
-from nlpkit.data.tables import Reading
 from nlpkit.errors import UsageError
 from nlpkit.terminal import plain_table
+
+if TYPE_CHECKING:
+    from nlpkit.data.tables import Reading
 
 app = typer.Typer(help="List the data sets, or look into one.", invoke_without_command=True)
 
@@ -37,7 +39,7 @@ def data(context: typer.Context) -> None:
     from rich.console import Console
 
     from nlpkit.data.catalog import CATALOG
-    from nlpkit.tasks import task_class, task_names
+    from nlpkit.tasks import task_classes
 
     table = plain_table("data", "for", "here", "what it is")
     for name, entry in CATALOG.items():
@@ -45,8 +47,8 @@ def data(context: typer.Context) -> None:
     table.add_row(
         "tfds:NAME", "all", "", "any set of tensorflow-datasets with texts or translations, such as tfds:ag_news_subset"
     )
-    for number, task in enumerate(task_names()):
-        table.add_row("" if number else "a path", task, "", task_class(task).own_data)
+    for number, task in enumerate(task_classes()):
+        table.add_row("" if number else "a path", task.task, "", task.own_data)
     Console(highlight=False).print(table)
 
 
@@ -68,6 +70,7 @@ def show(
     """Print a data set's sizes, label balance, text lengths and a few of its examples."""
     from rich.console import Console
 
+    from nlpkit.data.tables import Reading
     from nlpkit.tasks import task_class
 
     given = {
@@ -86,7 +89,7 @@ def show(
     try:
         dataset = task.open_data(name, **columns, reading=reading)
     except UsageError as error:
-        if columns or not Path(name).exists() or len(task.data_options) == 1:  # there is nothing to say
+        if columns or not Path(name).exists() or task.data_options == ("text_column",):
             raise
         hint = "if it holds pairs of sentences, say --pair en-de or the like, or --source-column and --target-column"
         raise UsageError(f"{error}; {hint}") from None
@@ -98,10 +101,13 @@ def show(
         summary.show(Console(highlight=False), split)
 
 
-def _task_of(name: str, columns: dict[str, Any], reading: Reading) -> str:
-    """The only task that has data with such columns, or what the data looks like."""
+def _task_of(name: str, columns: dict[str, Any], reading: "Reading") -> str:
+    """The task that has data with such columns: of several the one that the data looks like."""
     from nlpkit.data.catalog import task_of
-    from nlpkit.tasks import task_class, task_names
+    from nlpkit.tasks import task_classes
 
-    fitting = [task for task in task_names() if {*columns} <= {*task_class(task).data_options}]
-    return fitting[0] if len(fitting) == 1 else task_of(name, text_column=columns.get("text_column"), reading=reading)
+    fitting = [task.task for task in task_classes() if {*columns} <= {*task.data_options}]
+    if len(fitting) == 1:
+        return fitting[0]
+    looks = task_of(name, text_column=columns.get("text_column"), reading=reading)
+    return looks if looks in fitting or not fitting else fitting[0]

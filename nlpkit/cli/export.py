@@ -46,7 +46,7 @@ def export(
     scale = 100 if model.percent else 1
     figure = next((name for name in model.figures if reports and hasattr(reports["after"], name)), model.figures[0])
     megabytes = {"before": _megabytes(bundle), "after": _megabytes(folder)}
-    figures = {name: scale * report.to_dict()[figure] for name, report in reports.items()}
+    figures = {name: scale * getattr(report, figure) for name, report in reports.items()}
     if as_json:
         print_json({"bundle": str(folder), "figure": figure, "figures": figures, "megabytes": megabytes})
         return

@@ -11,7 +11,7 @@ from nlpkit.terminal import plain_table
 def info(bundle: Path = typer.Argument(help="A bundle's folder."), as_json: Json = False) -> None:
     """Tell what a bundle is: its task, labels, data, figures, size and libraries."""
     from nlpkit.bundle import opening, read_bundle
-    from nlpkit.tasks import task_class
+    from nlpkit.tasks import check_known, task_class
 
     opened = read_bundle(bundle)
     sizes = {name: len(content) for name, content in sorted(opened.files.items())}
@@ -21,9 +21,8 @@ def info(bundle: Path = typer.Argument(help="A bundle's folder."), as_json: Json
 
     from rich.console import Console
 
-    with opening(bundle):
-        name = opened.metadata["task"]
-    task = task_class(name)
+    check_known(opened.metadata["task"], bundle)
+    task = task_class(opened.metadata["task"])
     with opening(bundle):
         known = opened.metadata
         table = plain_table("", "")
@@ -37,9 +36,8 @@ def info(bundle: Path = typer.Argument(help="A bundle's folder."), as_json: Json
         kept = " in int8" if known.get("weights") == "int8" else ""
         table.add_row("size", f"{known['parameters']:,} parameters{kept}, {sum(sizes.values()) / 1e6:.1f} MB")
         for split, scores in known["metrics"].items():
-            figures = ", ".join(
-                f"{name.replace('_', ' ')} {scores[name]:.4f}" for name in task.figures if name in scores
-            )
+            shown = [name for name in scores if name in task.figures]
+            figures = ", ".join(f"{name.replace('_', ' ')} {scores[name]:.4f}" for name in shown)
             table.add_row(split, f"{figures}, over {scores[task.counted]:,} {task.unit}")
         for title, line in task.told(known):
             table.add_row(title, line)

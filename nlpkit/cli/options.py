@@ -92,12 +92,11 @@ def load_model(folder: Path | None, wanted: "type[TrainedTask[Any]] | None" = No
 
 def check_data_options(task: "type[TrainedTask[Any]]", given: Iterable[str]) -> None:
     """Refuses options of other tasks' data, and of how they are judged."""
-    from nlpkit.tasks import task_class, task_names
+    from nlpkit.tasks import task_classes
 
     for option in given:
         if option not in (*task.data_options, *task.judge_options):
-            others = [task_class(name) for name in task_names()]
-            names = [one.task for one in others if option in (*one.data_options, *one.judge_options)]
+            names = [one.task for one in task_classes() if option in (*one.data_options, *one.judge_options)]
             raise UsageError(f"--{option.replace('_', '-')} goes with {' and '.join(names)}, not {task.task}")
 
 

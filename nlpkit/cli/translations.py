@@ -12,8 +12,6 @@ from nlpkit.data.tables import Row
 from nlpkit.output import open_output
 from nlpkit.tasks.translation.translator import Translation, Translator
 
-_COLUMN = Translator.task  # what the best translation is called in tables and JSON
-
 
 @dataclass(frozen=True)
 class Answer:
@@ -82,17 +80,24 @@ def _nested(answer: Answer, nbest: int) -> Row:
         }
         for one in _places(answer, nbest)
     ]
-    return {_COLUMN: answer.found[0].text, f"{_COLUMN}s": told}
+    return {_text_column(1): answer.found[0].text, "translations": told}
 
 
 def _flat(answer: Answer, nbest: int) -> Row:
     added: Row = {}
     for rank, one in enumerate(_places(answer, nbest), 1):
-        suffix = f"_{rank}" if rank > 1 else ""
-        added[f"{_COLUMN}{suffix}"] = one.text if one else None
+        added[_text_column(rank)] = one.text if one else None
         if nbest > 1:
-            added[f"log_probability{suffix}"] = round(one.log_probability, 4) if one else None
+            added[f"log_probability{_place(rank)}"] = round(one.log_probability, 4) if one else None
     return added
+
+
+def _text_column(rank: int) -> str:
+    return f"translation{_place(rank)}"
+
+
+def _place(rank: int) -> str:
+    return f"_{rank}" if rank > 1 else ""
 
 
 def _places(answer: Answer, nbest: int) -> list[Translation | None]:

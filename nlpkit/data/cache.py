@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 
 from nlpkit.errors import DataError, reason
+from nlpkit.frontend import FRONTENDS
 from nlpkit.locking import work_folder
 
-TOKENIZER = "tokenizer.model"
+TOKENIZER = FRONTENDS[0]
 
 Report = Callable[[str, int, int | None], None]
 """Told what is being done, how many are done, and of how many (None where it is not known)."""

@@ -11,8 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nlpkit.bundle import opening, read_bundle
-from nlpkit.errors import BundleError, UsageError, did_you_mean
+from nlpkit.errors import BundleError, UsageError
 
 if TYPE_CHECKING:
     from nlpkit.tasks.base import TrainedTask
@@ -34,11 +33,27 @@ def task_names() -> list[str]:
 
 
 def task_class(task: str) -> "type[TrainedTask[Any]]":
-    """The class of a task. Raises UsageError where there is none of that name."""
-    if task not in _entries():
-        raise UsageError(f"there is no task {task!r}{did_you_mean(task, task_names())}; a package of its own has it")
-    found: type[TrainedTask[Any]] = _entries()[task].load()
+    """The class of a task in `task_names`. Raises UsageError where its package is broken."""
+    try:
+        found: type[TrainedTask[Any]] = _entries()[task].load()
+    except (ImportError, AttributeError) as error:
+        raise UsageError(f"the package that brings the task {task!r} cannot be loaded: {error}") from error
     return found
+
+
+def task_classes() -> "list[type[TrainedTask[Any]]]":
+    """The classes of all tasks whose packages are not broken."""
+    found = []
+    for task in task_names():
+        with suppress(UsageError):
+            found.append(task_class(task))
+    return found
+
+
+def check_known(task: str, folder: str | Path) -> None:
+    """Raises BundleError where there is no task of the name that the bundle in a folder has."""
+    if task not in task_names():
+        raise BundleError(f"{folder} holds a model for the task {task!r}, which this nlpkit does not know")
 
 
 def recipe_folders() -> list[Path]:
@@ -57,10 +72,11 @@ def load(folder: str | Path) -> "TextClassifier | TextGenerator | Translator":
 
     Raises BundleError when the folder is no bundle, is damaged, or was made by a newer nlpkit.
     """
+    from nlpkit.bundle import opening, read_bundle
+
     bundle = read_bundle(Path(folder))
-    task = bundle.metadata.get("task")
-    if task not in task_names():
-        raise BundleError(f"{folder} holds a model for the task {task!r}, which this nlpkit does not know")
+    task = str(bundle.metadata.get("task"))
+    check_known(task, folder)
     with opening(folder):
         model: Any = task_class(task).from_bundle(bundle)
         model.check()
@@ -70,4 +86,4 @@ def load(folder: str | Path) -> "TextClassifier | TextGenerator | Translator":
 @cache
 def _entries() -> dict[str, EntryPoint]:
     own = {name: EntryPoint(name, value, _GROUP) for name, value in _OWN.items()}
-    return {entry.name: entry for entry in entry_points(group=_GROUP)} | own
+    return own | {entry.name: entry for entry in entry_points(group=_GROUP)} | own

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Self, TypedDi
 from nlpkit.bundle import Bundle, check_output, write_bundle
 from nlpkit.data.cache import Report
 from nlpkit.data.dataset import IN_MEMORY, Dataset
-from nlpkit.data.frames import Table
 from nlpkit.data.judged import JudgedRows
 from nlpkit.data.seen import SEEN, Seen, seen_from_bytes
 from nlpkit.data.summary import Summary
@@ -184,8 +183,9 @@ class TrainedTask(ABC, Generic[R]):
 
     @abstractmethod
     def _split(self, dataset: Dataset[Any], split: str | None) -> tuple[str, Any]:
-        """The split of a data set that `evaluate` takes, by name, and its rows: `split`, else test, else what was not
-        trained on. Raises UsageError for a split that the data does not have."""
+        """The split of a data set that `evaluate` takes, by name, and its rows, which tell how many of them were
+        `trained_on`: `split`, else test, else what was not trained on. Raises UsageError for a split that the data does
+        not have."""
 
     @abstractmethod
     def _all_rows(self, dataset: Dataset[Any], split: str | None) -> Any:
@@ -225,7 +225,7 @@ class TrainedTask(ABC, Generic[R]):
 
         return plan_training(*self._compiled(prepared), self.recipe, unit=self.unit, **self._sizes(prepared))
 
-    def fit(self, *, data: str | Path | Table | None = None, **options: Unpack[FitOptions]) -> Self:
+    def fit(self, *, data: str | Path | None = None, **options: Unpack[FitOptions]) -> Self:
         """Trains on the data set that `data` names, or on the recipe's own. Raises DataError for data that cannot be
         trained on."""
         return self._fit(None, data, **options)
@@ -285,7 +285,7 @@ class TrainedTask(ABC, Generic[R]):
         judges: dict[str, Callable[[], Any]] = {"validation": lambda: self._judge_held_out(prepared)}
         if "test" in dataset.splits:
             judges["test"] = lambda: self._judge(dataset.read("test"))
-        self.reports = {}
+        self.reports, self.yardstick = {}, None
         for split, judge in judges.items():
             report(f"evaluating {split}", 0, None)
             try:
@@ -296,10 +296,10 @@ class TrainedTask(ABC, Generic[R]):
             report("fitting the yardstick", 0, None)
             try:
                 self.yardstick = self._yardstick(dataset, prepared)
+                if self.yardstick:
+                    self.metadata["yardstick"] = yardstick_facts(self.yardstick, self.reports)
             except Exception as error:
                 logger.warning("there is no yardstick to compare with: %s", error)
-        if self.yardstick:
-            self.metadata["yardstick"] = yardstick_facts(self.yardstick, self.reports)
         repeated = prepared.facts.repeated
         self.metadata["metrics"] = {
             split: {**found.to_dict(), "trained_on": repeated.get(split, 0)} for split, found in self.reports.items()
@@ -313,7 +313,7 @@ class TrainedTask(ABC, Generic[R]):
 
     # -- judging
 
-    def evaluate(self, *, data: str | Path | Table | None = None, split: str | None = None) -> Any:
+    def evaluate(self, *, data: str | Path | None = None, split: str | None = None) -> Any:
         """How well the model does on a split of a data set.
 
         The data set is the one it was trained on unless `data` names another; the split is `test` where there is one,
@@ -376,7 +376,7 @@ class TrainedTask(ABC, Generic[R]):
 
     def check_trained(self) -> None:
         """Raises UsageError before the model is trained."""
-        assert self.bundle
+        _ = self.bundle
 
     @property
     def metadata(self) -> dict[str, Any]:

@@ -21,6 +21,7 @@ class TextTask(TrainedTask[T]):
     @property
     def tokenizer(self) -> Tokenizer:
         """What splits a text into pieces, as it did in training."""
+        self.check_trained()
         return cast(Tokenizer, self.frontend)
 
     def _open(self, bundle: Bundle) -> None:

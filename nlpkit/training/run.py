@@ -178,8 +178,8 @@ def _difference(saved: Recipe, wanted: Recipe) -> str | None:
     if saved.task != wanted.task:
         return f"task = {saved.task!r}, not {wanted.task!r}"
     before, now = saved.model_dump(), wanted.model_dump()
-    for section, keys in before.items():
-        for key, value in keys.items() if isinstance(keys, dict) else ():
+    for section in ("data", "tokenizer", "model", "training"):
+        for key, value in before.get(section, {}).items():
             other = now[section][key]
             if (section, key) in _BY_FINGERPRINT or ((section, key) == _FROM_DATA and other is None):
                 continue

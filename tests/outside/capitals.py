@@ -119,7 +119,9 @@ class CapitalCounter(TextTask[CapitalsRecipe], RowTask[CapitalsRecipe]):
             raise DataError(f"{dataset.name}: {len(rows)} rows are too few")
         examples = {"train": [row for i, row in enumerate(rows) if i % 10], "validation": rows[::10]}
         texts = {split: [example.text for example in kept] for split, kept in examples.items()}
-        model = Tokenizer(frontend) if frontend else train_tokenizer(texts["train"], self.recipe.tokenizer)
+        section = self.recipe.tokenizer
+        model = self._read_frontend(frontend) if frontend else train_tokenizer(texts["train"], section)
+        texts = {split: [model.normalize(text) for text in kept] for split, kept in texts.items()}
         ids = {split: [np.array(row, np.int32) for row in model.encode(kept)] for split, kept in texts.items()}
         return Prepared(model, examples, ids, seen_from(*(map(row_key, kept) for kept in texts.values())), Facts())
 

@@ -10,7 +10,7 @@ from nlpkit.tasks.classification.ngrams import MARKS, NgramWeights
 
 @keras.saving.register_keras_serializable("nlpkit")
 class Ngrams(keras.layers.Layer):
-    """Scores [batch, classes] of ids int32 [batch, steps] and lengths int32 [batch]: what `runtime.ngrams` gives them.
+    """Scores [batch, classes] of ids int32 [batch, steps] and lengths int32 [batch], as `NgramWeights` gives them.
 
     Its weights are those of `NgramWeights`. They are fitted by another solver, and a network learns none of them.
     """

@@ -377,7 +377,7 @@ def calibration_error(confidence: np.ndarray, correct: np.ndarray, bins: int = 1
 
 
 def _print_classes(
-    console: "Console", classes: "Sequence[ClassScores]", thresholds: Sequence[float] | None = None
+    console: "Console", classes: Sequence[ClassScores], thresholds: Sequence[float] | None = None
 ) -> None:
     """The figures of each class; of very many, of those that came out worst."""
     columns = ("label", "precision", "recall", "F1", "texts", *(["threshold"] if thresholds else []))

@@ -54,10 +54,9 @@ logger = logging.getLogger("nlpkit")
 
 @dataclass(frozen=True)
 class JudgedText:
-    """A text to judge a generator on: the name of its split, its token ids, how many characters they spell, and about
+    """A text to judge a generator on: its token ids, how many characters they spell, and about
     how many of these were trained on, None where that is not known."""
 
-    split: str
     ids: np.ndarray
     characters: int
     trained_on: int | None
@@ -295,7 +294,7 @@ class TextGenerator(TextTask[GenerationRecipe]):
 
     def _judge_held_out(self, prepared: PreparedStream) -> GenerationReport:
         held_out = prepared.validation
-        return self.compare(JudgedText("validation", held_out.ids, held_out.characters, None))
+        return self.compare(JudgedText(held_out.ids, held_out.characters, None))
 
     def _yardstick(self, dataset: Dataset[str], prepared: PreparedStream) -> Yardstick:
         unit, order = ("characters", 7) if self.recipe.tokenizer.kind == "char" else ("pieces", 4)
@@ -304,13 +303,13 @@ class TextGenerator(TextTask[GenerationRecipe]):
         for split in self.reports:
             ids, characters = prepared.validation.ids, prepared.validation.characters
             if split != "validation":
-                text = self._text(split, dataset.read(split), None)
+                text = self._text(dataset.read(split), None)
                 ids, characters = text.ids, text.characters
             reports[split] = generation_report(ngrams.nats(ids), characters)
         return Yardstick(f"Kneser-Ney counts of {order} {unit}", reports)
 
     def _all_rows(self, dataset: Dataset[str], split: str | None) -> JudgedText:
-        return _together(dataset.name, "train", [self._text("train", dataset.read(split or "train"), self._seen())])
+        return _together(dataset.name, "train", [self._text(dataset.read(split or "train"), self._seen())])
 
     def _split(self, dataset: Dataset[str], split: str | None) -> tuple[str, JudgedText]:
         """As of every task. What was held out is known by the data's fingerprint; where the data has changed or is
@@ -327,19 +326,19 @@ class TextGenerator(TextTask[GenerationRecipe]):
                 prepared = self._prepare(dataset, lambda *_: None, self.frontend.to_bytes())
                 stream = getattr(prepared, name)
                 trained_on = stream.characters if name == "train" else prepared.facts.repeated.get(name, 0)
-                parts.append(JudgedText(name, stream.ids, stream.characters, trained_on))
+                parts.append(JudgedText(stream.ids, stream.characters, trained_on))
             elif name == unread and "validation" not in dataset.splits:
-                parts.append(self._text(name, self._unread(dataset, seen, held_out=asked is not None), seen))
+                parts.append(self._text(self._unread(dataset, seen, held_out=asked is not None), seen))
             else:
-                parts.append(self._text(name, dataset.read(name), seen))
+                parts.append(self._text(dataset.read(name), seen))
         return split, _together(dataset.name, split, parts)
 
-    def _text(self, split: str, documents: Iterable[str], seen: Seen | None) -> JudgedText:
+    def _text(self, documents: Iterable[str], seen: Seen | None) -> JudgedText:
         """Documents to judge on."""
         texts = [self.tokenizer.normalize(text) for text in documents]
         trained_on = None if seen is None else repeated_characters(texts, seen.train)
         ids = [*self._ids(texts), np.empty(0, np.int64)]
-        return JudgedText(split, np.concatenate(ids), sum(map(len, texts)), trained_on)
+        return JudgedText(np.concatenate(ids), sum(map(len, texts)), trained_on)
 
     def _unread(self, dataset: Dataset[str], seen: Seen | None, *, held_out: bool) -> Iterator[str]:
         """The documents of a data set without a validation split, as far as they were not trained on; with `held_out`,
@@ -361,7 +360,7 @@ class TextGenerator(TextTask[GenerationRecipe]):
             logger.warning("judging on %s, which were not trained on", characters)
 
     def _judge(self, rows: Iterable[str]) -> GenerationReport:
-        text = self._text("test", rows, None)
+        text = self._text(rows, None)
         if not text.characters:
             raise DataError("there is nothing to evaluate on: the data is empty")
         return self.compare(text)
@@ -451,4 +450,4 @@ def _together(name: str, split: str, parts: list[JudgedText]) -> JudgedText:
     elif trained_on > FLATTERS * characters:
         told = f"{trained_on:,} of the {characters:,} characters of {name}"
         logger.warning("%s were trained on: the figures flatter", told)
-    return JudgedText(split, np.concatenate([part.ids for part in parts]), characters, trained_on)
+    return JudgedText(np.concatenate([part.ids for part in parts]), characters, trained_on)

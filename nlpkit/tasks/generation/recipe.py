@@ -68,7 +68,7 @@ class GenerationRecipe(TextRecipe):
 
     @classmethod
     def upgraded(cls, table: dict[str, Any]) -> dict[str, Any]:
-        model = super().upgraded(table).get("model", {})
-        if model.get("embedding_size") != model.get("units"):
+        model = super().upgraded(table).get("model")
+        if isinstance(model, dict) and model.get("embedding_size") != model.get("units"):
             model["tie_embeddings"] = False  # it was true, and did nothing
         return table

@@ -407,6 +407,8 @@ class Translator(TextTask[TranslationRecipe], RowTask[TranslationRecipe]):
         return [translation for _, translation in ranked]
 
     def ranking(self, options: dict[str, float]) -> Ranking:
+        """How hypotheses are ranked: by the recipe's decoding, over which `options` are laid. Raises UsageError for one
+        that there is not."""
         try:
             return Ranking(**self.recipe.decoding.model_dump() | options)
         except TypeError as error:
