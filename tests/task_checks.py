@@ -14,7 +14,7 @@ import pytest
 import nlpkit
 from nlpkit.errors import Interrupted, UsageError
 from nlpkit.tasks.base import TrainedTask
-from nlpkit.training.progress import Row, TrainingDisplay
+from nlpkit.training.progress import EpochRow, TrainingDisplay
 
 M = TypeVar("M", bound=TrainedTask[Any])
 
@@ -109,9 +109,9 @@ class Kept(TrainingDisplay):
 
     def __init__(self) -> None:
         super().__init__()
-        self.rows: list[Row] = []
+        self.rows: list[EpochRow] = []
 
-    def epoch_ends(self, row: Row) -> None:
+    def epoch_ends(self, row: EpochRow) -> None:
         self.rows.append({name: value for name, value in row.items() if name != "seconds"})
 
 

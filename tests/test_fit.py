@@ -15,7 +15,7 @@ from nlpkit.errors import Interrupted, NlpkitError
 from nlpkit.recipe import TrainingSection
 from nlpkit.training.checkpoint import restore_checkpoint, save_checkpoint
 from nlpkit.training.fit import background_batches, fit
-from nlpkit.training.progress import Row, TrainingDisplay
+from nlpkit.training.progress import EpochRow, TrainingDisplay
 from nlpkit.training.run import Run
 from nlpkit.training.schedule import WarmUp
 from tests.task_checks import Stopping, read_charts
@@ -45,7 +45,7 @@ class Scripted:
     def tokens(self, batch: Batch) -> int:
         return 4
 
-    def validate(self, network: keras.Model) -> Row:
+    def validate(self, network: keras.Model) -> EpochRow:
         self.judged.append(weight(network))
         return {"val_weight": self.judged[-1], "score": self.scores[len(self.judged) - 1]}
 

@@ -43,7 +43,7 @@ LabelDelimiter = Annotated[
     str | None,
     data_option(help="What stands between the labels of a cell, where a text may have several."),
 ]
-Pair = Annotated[str | None, data_option(help="From which language to which, such as en-de.")]
+LanguagePair = Annotated[str | None, data_option(help="From which language to which, such as en-de.")]
 SourceColumn = Annotated[str | None, data_option(help="The column to translate from, where it is not clear.")]
 TargetColumn = Annotated[str | None, data_option(help="The column with translations, where it is not clear.")]
 

@@ -17,7 +17,7 @@ logger = logging.getLogger("nlpkit")
 IN_MEMORY = "texts in memory"  # what a recipe names as its source when a program gave the texts
 
 
-Row = TypeVar("Row")
+RowT = TypeVar("RowT")
 
 
 class Example(NamedTuple):
@@ -35,7 +35,7 @@ class Pair(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Dataset(Generic[Row]):
+class Dataset(Generic[RowT]):
     """Splits by name ("train", "validation", "test"), and the SHA-256 of the content behind them.
 
     A row is an `Example` for classification, the text of one document for generation, a `Pair` for translation.
@@ -44,12 +44,12 @@ class Dataset(Generic[Row]):
     """
 
     name: str
-    splits: Mapping[str, Callable[[], Iterator[Row]]]
+    splits: Mapping[str, Callable[[], Iterator[RowT]]]
     fingerprint: str
     label_type: Literal["str", "int"] = "str"
     columns: Mapping[str, str] = field(default_factory=dict)
 
-    def read(self, split: str) -> Iterator[Row]:
+    def read(self, split: str) -> Iterator[RowT]:
         """The rows of a split. Raises UsageError when there is no such split."""
         if split not in self.splits:
             raise UsageError(f"{self.name} has no split {split!r}; it has {', '.join(self.splits)}")
@@ -84,7 +84,7 @@ def dataset_from_texts(given: Iterable[Any]) -> Dataset[str]:
     return documents_with_text(dataset_from_rows({"train": partial(texts, documents)}))
 
 
-def dataset_from_rows(splits: Mapping[str, Callable[[], Iterator[Row]]]) -> Dataset[Row]:
+def dataset_from_rows(splits: Mapping[str, Callable[[], Iterator[RowT]]]) -> Dataset[RowT]:
     """A data set of splits that a program holds. Each is read once now, so that every row has been held to be one."""
     digest = hashlib.sha256()
     for split, read in splits.items():

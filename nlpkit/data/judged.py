@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Generic, Literal
 
-from nlpkit.data.dataset import Row
+from nlpkit.data.dataset import RowT
 from nlpkit.data.seen import Seen
 from nlpkit.errors import DataError
 
@@ -15,7 +15,7 @@ UNKNOWN = "%s may have been trained on, in whole or in part: an exported model n
 
 
 @dataclass
-class JudgedRows(Generic[Row]):
+class JudgedRows(Generic[RowT]):
     """The rows of the data set `name` to judge on; read, `trained_on` counts those that the model was trained on: None
     where that is not known.
 
@@ -24,13 +24,13 @@ class JudgedRows(Generic[Row]):
     """
 
     name: str
-    rows: Iterable[Row]
-    key: Callable[[Row], int]
+    rows: Iterable[RowT]
+    key: Callable[[RowT], int]
     seen: Seen | None
     keep: Literal["all", "unread", "held out"] = "all"
     trained_on: int | None = None
 
-    def __iter__(self) -> Iterator[Row]:
+    def __iter__(self) -> Iterator[RowT]:
         trained_on = judged = count = 0
         for row in self.rows:
             count += 1

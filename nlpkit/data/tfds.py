@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from nlpkit.data.columns import Columns
-from nlpkit.data.dataset import Dataset, Example, Pair, Row
+from nlpkit.data.dataset import Dataset, Example, Pair, RowT
 from nlpkit.data.facts import amount
 from nlpkit.data.folders import SPLITS, add_files
 from nlpkit.data.notes import tell_once
@@ -141,7 +141,7 @@ def _text(value: bytes) -> str:
     return value.decode()
 
 
-def _dataset(name: str, builder: Any, reader: Callable[[str], Iterator[Row]], choices: str) -> Dataset[Row]:
+def _dataset(name: str, builder: Any, reader: Callable[[str], Iterator[RowT]], choices: str) -> Dataset[RowT]:
     found = {SPLITS[split]: split for split in builder.info.splits if split in SPLITS}
     if "train" not in found:
         raise UsageError(f"{name} has no train split; it has {', '.join(builder.info.splits)}")

@@ -30,7 +30,7 @@ from nlpkit.yardstick import Yardstick, yardstick_facts, yardstick_line
 if TYPE_CHECKING:
     import keras
 
-    from nlpkit.training.fit import Epochs
+    from nlpkit.training.fit import EpochBatches
     from nlpkit.training.plan import TrainingPlan
     from nlpkit.training.progress import TrainingDisplay
 
@@ -150,7 +150,7 @@ class TrainedTask(ABC, Generic[R]):
         """Reads back what stands before the network."""
 
     @abstractmethod
-    def _compiled(self, prepared: Any) -> "tuple[keras.Model, Epochs]":
+    def _compiled(self, prepared: Any) -> "tuple[keras.Model, EpochBatches]":
         """A fresh network for prepared data, ready to train, and the batches of its train split."""
 
     @abstractmethod

@@ -18,7 +18,7 @@ from nlpkit.bundle import Bundle
 from nlpkit.errors import NlpkitError
 from nlpkit.frontend import Frontend
 from nlpkit.recipe import Recipe, recipe_to_toml
-from nlpkit.training.progress import Row
+from nlpkit.training.progress import EpochRow
 
 TOLERANCE = 1e-4  # how far the exported graph's answers may be from the network's
 _LIBRARIES = ("nlpkit-lstm", "keras", "tensorflow", "sentencepiece", "onnx", "onnxruntime", "numpy")
@@ -29,7 +29,7 @@ def bundle_network(
     graphs: Mapping[str, bytes],
     recipe: Recipe,
     frontend: Frontend,
-    history: list[Row],
+    history: list[EpochRow],
     facts: dict[str, Any],
 ) -> Bundle:
     """A bundle without its figures and its card; `facts` are the metadata that the task adds.
@@ -98,7 +98,7 @@ def _copy_compressed(source: Any, target: Any) -> None:
         target.create_dataset(name, data=values, **options).attrs.update(item.attrs)
 
 
-def _history_file(history: list[Row]) -> bytes:
+def _history_file(history: list[EpochRow]) -> bytes:
     text = io.StringIO()
     writer = csv.DictWriter(text, fieldnames=list(history[0]), lineterminator="\n")
     writer.writeheader()

@@ -20,11 +20,11 @@ from nlpkit.errors import Interrupted, NlpkitError, reason
 from nlpkit.recipe import TrainingSection
 from nlpkit.training.checkpoint import restore_checkpoint, save_checkpoint
 from nlpkit.training.length import run_length
-from nlpkit.training.progress import Row, TrainingDisplay
+from nlpkit.training.progress import EpochRow, TrainingDisplay
 from nlpkit.training.run import STATE, Run
 
 
-class Epochs(Protocol):
+class EpochBatches(Protocol):
     """What the loop asks of a task."""
 
     unit: str
@@ -50,7 +50,7 @@ class Epochs(Protocol):
         """Real tokens in a batch: what its speed is counted in."""
         ...
 
-    def validate(self, network: keras.Model) -> Row:
+    def validate(self, network: keras.Model) -> EpochRow:
         """The figures on the validation split, "score" among them, which is better when higher."""
         ...
 
@@ -64,15 +64,15 @@ class Progress:
     seconds: float = 0.0
     best_score: float = float("-inf")
     best_epoch: int = -1
-    history: list[Row] = field(default_factory=list)
+    history: list[EpochRow] = field(default_factory=list)
 
 
 def fit(
     network: keras.Model,
-    epochs: Epochs,
+    epochs: EpochBatches,
     section: TrainingSection,
     run: Run,
-) -> list[Row]:
+) -> list[EpochRow]:
     """Trains a compiled network, leaves its best averaged weights in it, and gives the history.
 
     With `average_epochs` the mean of the last epochs' weights is judged too, when all are done, and left in the network
@@ -155,7 +155,7 @@ class _Steps(keras.callbacks.Callback):
         self,
         progress: Progress,
         plan: list[Batch],
-        epochs: Epochs,
+        epochs: EpochBatches,
         display: TrainingDisplay,
         save: Callable[[], None],
         stop_requested: Callable[[], int],
@@ -197,7 +197,7 @@ class _Steps(keras.callbacks.Callback):
 
 
 @contextmanager
-def background_batches(epochs: Epochs, epoch: int, batches: list[Batch]) -> Iterator[Any]:
+def background_batches(epochs: EpochBatches, epoch: int, batches: list[Batch]) -> Iterator[Any]:
     """The batches, collated a few ahead in the background, for as long as the context lasts."""
     import tensorflow as tf
 
@@ -230,7 +230,7 @@ def background_batches(epochs: Epochs, epoch: int, batches: list[Batch]) -> Iter
 
 
 @contextmanager
-def _tensorboard(folder: Path | None, network: keras.Model) -> Iterator[Callable[[int, Row], None]]:
+def _tensorboard(folder: Path | None, network: keras.Model) -> Iterator[Callable[[int, EpochRow], None]]:
     """Writes an epoch's figures, with the learning rate, where TensorBoard looks for those of training and validation.
 
     Keras' own callback, told of an epoch when its validation is done, which is not within `network.fit`.

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 
 from nlpkit.recipe import Recipe
-from nlpkit.training.fit import Epochs, background_batches
+from nlpkit.training.fit import EpochBatches, background_batches
 from nlpkit.training.length import run_length
 
 _WARM_UP, _TIMED = 3, 6  # batches
@@ -41,7 +41,7 @@ class TrainingPlan:
 
 def plan_training(
     network: keras.Model,
-    batches: Epochs,
+    batches: EpochBatches,
     recipe: Recipe,
     *,
     train: int,

@@ -19,7 +19,7 @@ MARGIN = "_margin"
 """What ends the name of a figure that is half the width of another's interval of 95 %."""
 _FIRST_STEPS = 5
 
-Row = dict[str, float]
+EpochRow = dict[str, float]
 """One epoch's figures: a row of history.csv."""
 
 
@@ -97,12 +97,12 @@ class TrainingDisplay:
             self.console.print(f"{self._length}: about {_roughly(seconds)}", highlight=False, soft_wrap=True)
             self._length = ""
 
-    def epoch_ends(self, row: Row) -> None:
+    def epoch_ends(self, row: EpochRow) -> None:
         self._tell_length(self._batches_left * (time.monotonic() - self._began) / max(1, self._steps))
         speed = self._tokens / (time.monotonic() - self._began)
         self._print(f"{self._name}  {_figures(row)}  {speed:,.0f} tokens/s  {_duration(row['seconds'])}")
 
-    def average_judged(self, epochs: int, figures: Row) -> None:
+    def average_judged(self, epochs: int, figures: EpochRow) -> None:
         self._print(f"mean of the last {epochs} epochs  {_figures(figures)}")
 
     def _print(self, line: str) -> None:
@@ -119,17 +119,17 @@ class TrainingDisplay:
             self._task = None
 
 
-def _figures(row: Row) -> str:
+def _figures(row: EpochRow) -> str:
     figures = {name: f"{value:.4f}" for name, value in row.items() if name not in ("epoch", "seconds")}
     margins = {name.removesuffix(MARGIN): figures.pop(name) for name in row if name.endswith(MARGIN)}
     figures |= {name: f"{figures[name]} ± {margin}" for name, margin in margins.items()}
     return "  ".join(f"{name.replace('_', ' ')} {figure}" for name, figure in figures.items())
 
 
-def validation_row(report: Any, **figures: str) -> Row:
+def validation_row(report: Any, **figures: str) -> EpochRow:
     """An epoch's figures out of a report on the validation split, by the name of each there, and half the width of its
     interval where it has one: `validation_row(report, val_accuracy="accuracy")`."""
-    row: Row = {}
+    row: EpochRow = {}
     for name, figure in figures.items():
         row[name] = getattr(report, figure)
         if figure in report.intervals:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     import keras
     from rich.console import Console
 
-    from nlpkit.training.progress import Row
+    from nlpkit.training.progress import EpochRow
     from nlpkit.training.run import Run
 
 
@@ -222,7 +222,7 @@ class Batches:
     def tokens(self, batch: Batch) -> int:
         return int(self.lengths[batch.rows].sum())
 
-    def validate(self, network: "keras.Model") -> "Row":
+    def validate(self, network: "keras.Model") -> "EpochRow":
         found = np.asarray(network.predict_on_batch(self.inputs("validation")))[:, 0]
         error = report_of(found, self.prepared.wanted("validation")).mean_absolute_error
         return {"val_mean_absolute_error": error, "score": -error}

@@ -32,7 +32,7 @@ from nlpkit.yardstick import Yardstick
 if TYPE_CHECKING:
     import keras
 
-    from nlpkit.training.fit import Epochs
+    from nlpkit.training.fit import EpochBatches
 
 logger = logging.getLogger("nlpkit")
 
@@ -251,7 +251,7 @@ class TextClassifier(TextTask[ClassificationRecipe], RowTask[ClassificationRecip
 
     # -- within
 
-    def _compiled(self, prepared: PreparedData) -> "tuple[keras.Model, Epochs]":
+    def _compiled(self, prepared: PreparedData) -> "tuple[keras.Model, EpochBatches]":
         from nlpkit.tasks.classification.network import TrainingBatches, compile_classifier
 
         batches = TrainingBatches(self.recipe, prepared)

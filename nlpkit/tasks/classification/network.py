@@ -36,7 +36,7 @@ from nlpkit.tasks.classification.report import (
 from nlpkit.training.bundling import bundle_network, hold_to_network
 from nlpkit.training.fit import fit
 from nlpkit.training.length import run_length
-from nlpkit.training.progress import Row, validation_row
+from nlpkit.training.progress import EpochRow, validation_row
 from nlpkit.training.run import Run
 from nlpkit.training.schedule import make_optimizer
 
@@ -141,7 +141,7 @@ def _all_right(targets: Any, logits: Any) -> Any:
     return ops.cast(ops.all(ops.equal(targets > 0.5, logits > 0), axis=-1), "float32")
 
 
-def train_classifier(recipe: ClassificationRecipe, data: PreparedData, run: Run) -> tuple[keras.Model, list[Row]]:
+def train_classifier(recipe: ClassificationRecipe, data: PreparedData, run: Run) -> tuple[keras.Model, list[EpochRow]]:
     """The trained network, at its best epoch on the validation split, and a row of figures for each epoch."""
     epochs = TrainingBatches(recipe, data)
     network = compile_classifier(recipe, data, epochs)
@@ -154,7 +154,7 @@ def bundle_classifier(
     recipe: ClassificationRecipe,
     dataset: Dataset[Example],
     data: PreparedData,
-    history: list[Row],
+    history: list[EpochRow],
 ) -> Bundle:
     """Everything a bundle holds but its figures and its card.
 
@@ -322,7 +322,7 @@ class TrainingBatches:
     def tokens(self, batch: Batch) -> int:
         return int(self.lengths[batch.rows].sum())
 
-    def validate(self, network: keras.Model) -> Row:
+    def validate(self, network: keras.Model) -> EpochRow:
         session = Session(export_classifier(network, self.recipe.model))
         truth, names = self.data.validation.labels, self.data.labels
         probabilities = predict_corpus(session, self.data.validation, self.recipe.tokenizer)

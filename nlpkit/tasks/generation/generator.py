@@ -38,7 +38,7 @@ from nlpkit.yardstick import Yardstick
 if TYPE_CHECKING:
     import keras
 
-    from nlpkit.training.fit import Epochs
+    from nlpkit.training.fit import EpochBatches
 
 
 @dataclass(frozen=True)
@@ -235,7 +235,7 @@ class TextGenerator(TextTask[GenerationRecipe]):
 
     # -- within
 
-    def _compiled(self, prepared: PreparedStream) -> "tuple[keras.Model, Epochs]":
+    def _compiled(self, prepared: PreparedStream) -> "tuple[keras.Model, EpochBatches]":
         from nlpkit.tasks.generation.network import StreamBatches, compile_generator
 
         batches = StreamBatches(self.recipe, prepared)

@@ -25,7 +25,7 @@ from nlpkit.tokenizer import BOS
 from nlpkit.training.bundling import bundle_network, hold_to_network
 from nlpkit.training.fit import fit
 from nlpkit.training.length import run_length
-from nlpkit.training.progress import Row, validation_row
+from nlpkit.training.progress import EpochRow, validation_row
 from nlpkit.training.run import Run
 from nlpkit.training.schedule import make_optimizer
 
@@ -114,7 +114,7 @@ def compile_generator(recipe: GenerationRecipe, data: PreparedStream, epochs: "S
     return network
 
 
-def train_generator(recipe: GenerationRecipe, data: PreparedStream, run: Run) -> tuple[keras.Model, list[Row]]:
+def train_generator(recipe: GenerationRecipe, data: PreparedStream, run: Run) -> tuple[keras.Model, list[EpochRow]]:
     """The trained network, at its best epoch on the validation split, and a row of figures for each epoch."""
     epochs = StreamBatches(recipe, data)
     network = compile_generator(recipe, data, epochs)
@@ -127,7 +127,7 @@ def bundle_generator(
     recipe: GenerationRecipe,
     dataset: Dataset[str],
     data: PreparedStream,
-    history: list[Row],
+    history: list[EpochRow],
 ) -> Bundle:
     """Everything a bundle holds but its figures and its card.
 
@@ -202,7 +202,7 @@ class StreamBatches:
     def tokens(self, batch: Batch) -> int:
         return self.rows * self.steps
 
-    def validate(self, network: keras.Model) -> Row:
+    def validate(self, network: keras.Model) -> EpochRow:
         model = LanguageModel(Session(export_generator(network.core, self.recipe.model), threads=0))
         report = generation_report(model.nats(self.data.validation.ids), max(1, self.data.validation.characters))
         return validation_row(report, val_nats="nats_per_character") | {"score": -report.nats_per_character}

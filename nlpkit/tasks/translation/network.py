@@ -27,7 +27,7 @@ from nlpkit.tokenizer import BOS, EOS
 from nlpkit.training.bundling import bundle_network, hold_to_network
 from nlpkit.training.fit import fit
 from nlpkit.training.length import run_length
-from nlpkit.training.progress import MARGIN, Row, validation_row
+from nlpkit.training.progress import MARGIN, EpochRow, validation_row
 from nlpkit.training.run import Run
 from nlpkit.training.schedule import make_optimizer
 
@@ -137,7 +137,7 @@ def compile_translator(recipe: TranslationRecipe, data: PreparedPairs, epochs: "
     return network
 
 
-def train_translator(recipe: TranslationRecipe, data: PreparedPairs, run: Run) -> tuple[keras.Model, list[Row]]:
+def train_translator(recipe: TranslationRecipe, data: PreparedPairs, run: Run) -> tuple[keras.Model, list[EpochRow]]:
     """The trained network, at its best epoch on the validation split, and a row of figures for each epoch."""
     epochs = PairBatches(recipe, data)
     network = compile_translator(recipe, data, epochs)
@@ -150,7 +150,7 @@ def bundle_translator(
     recipe: TranslationRecipe,
     dataset: Dataset[Pair],
     data: PreparedPairs,
-    history: list[Row],
+    history: list[EpochRow],
 ) -> Bundle:
     """Everything a bundle holds but its figures and its card.
 
@@ -221,7 +221,7 @@ class PairBatches:
     def tokens(self, batch: Batch) -> int:
         return int(self.source[batch.rows].sum() + self.target[batch.rows].sum())
 
-    def validate(self, network: keras.Model) -> Row:
+    def validate(self, network: keras.Model) -> EpochRow:
         sessions = TranslatorSessions(*map(Session, export_translator(network, self.recipe.model)))
         held_out, tokenizer = self.data.validation, self.data.tokenizer
         sources, targets = ([side.row(row) for row in range(len(side))] for side in (held_out.source, held_out.target))

@@ -45,7 +45,7 @@ from nlpkit.yardstick import Yardstick
 if TYPE_CHECKING:
     import keras
 
-    from nlpkit.training.fit import Epochs
+    from nlpkit.training.fit import EpochBatches
 
 logger = logging.getLogger("nlpkit")
 
@@ -286,7 +286,7 @@ class Translator(TextTask[TranslationRecipe], RowTask[TranslationRecipe]):
 
     # -- within
 
-    def _compiled(self, prepared: PreparedPairs) -> "tuple[keras.Model, Epochs]":
+    def _compiled(self, prepared: PreparedPairs) -> "tuple[keras.Model, EpochBatches]":
         from nlpkit.tasks.translation.network import PairBatches, compile_translator
 
         batches = PairBatches(self.recipe, prepared)
