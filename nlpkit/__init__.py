@@ -1,7 +1,7 @@
 """Text models on Keras LSTM layers: train on a laptop, ship a few megabytes, answer in milliseconds.
 
 >>> import nlpkit
->>> nlpkit.load("models/sentiment-reviews").predict(["I loved every minute"])
+>>> nlpkit.load("models/reviews").predict(["a lovely day"])
 ['positive']
 
 Nothing heavy is imported here: names are looked up when they are used.

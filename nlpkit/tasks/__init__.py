@@ -71,6 +71,9 @@ def load(folder: str | Path) -> "TextClassifier | TextGenerator | Translator":
     Loads no training framework.
 
     Raises BundleError when the folder is no bundle, is damaged, or was made by a newer nlpkit.
+
+    >>> nlpkit.load("models/reviews").predict(["a lovely day"])
+    ['positive']
     """
     from nlpkit.bundle import opening, read_bundle
 

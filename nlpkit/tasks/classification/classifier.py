@@ -40,12 +40,12 @@ logger = logging.getLogger("nlpkit")
 class TextClassifier(TextTask[ClassificationRecipe], RowTask[ClassificationRecipe]):
     """Gives a text one of the labels it was trained on, or those that go with it, where texts had several.
 
+    >>> texts, labels = ["a good film", "a bad film"] * 40, ["positive", "negative"] * 40
     >>> classifier = TextClassifier(epochs=2).fit(texts, labels)
-    >>> classifier.predict(["I loved every minute"])
+    >>> classifier.predict(["what a good day"])
     ['positive']
-    >>> tagger = TextClassifier().fit(texts, [["sport", "money"], ["health"], []])
-    >>> tagger.predict(["The club was sold for millions"])
-    [['sport', 'money']]
+
+    Where labels are lists, such as `["sport", "money"]` and `[]`, it gives lists.
     """
 
     task = "classification"
@@ -91,7 +91,11 @@ class TextClassifier(TextTask[ClassificationRecipe], RowTask[ClassificationRecip
     @property
     def labels(self) -> tuple[Any, ...]:
         """The labels, in the order of the columns of `predict_proba`: strings, or integers where `fit` was given
-        integers."""
+        integers.
+
+        >>> classifier.labels
+        ('negative', 'positive')
+        """
         labels = tuple(self.metadata["labels"])
         return tuple(map(int, labels)) if self.metadata.get("label_type") == "int" else labels
 
@@ -108,6 +112,11 @@ class TextClassifier(TextTask[ClassificationRecipe], RowTask[ClassificationRecip
         validation split, from which on answers reach the recipe's `selective_accuracy`. Of several labels each is given
         from `min_score` on, instead of from its own threshold, which is what "auto" means too. Raises UsageError for a
         `min_score` that is not between 0 and 1, or one that was not found.
+
+        >>> classifier.predict(["a lovely day", "so dull"])
+        ['positive', 'negative']
+        >>> classifier.predict(["a lovely day", "so dull"], min_score=0.985)
+        ['positive', None]
         """
         labels, chosen = self.labels, self.chooser(min_score)
         found = ([labels[i] for i in chosen(scores)] for scores in self.predict_stream(texts))
@@ -148,7 +157,12 @@ class TextClassifier(TextTask[ClassificationRecipe], RowTask[ClassificationRecip
         return np.argsort(-scores if weights is None else -scores * weights, kind="stable")
 
     def predict_proba(self, texts: Texts) -> np.ndarray:
-        """Each label's probability for each text: float32 [texts, labels]; of several a text, each by itself."""
+        """Each label's probability for each text: float32 [texts, labels]; of several a text, each by itself.
+
+        >>> scores = classifier.predict_proba(["a lovely day", "so dull"])
+        >>> scores.shape, scores.argmax(axis=1).tolist()
+        ((2, 2), [1, 0])
+        """
         rows = list(self.predict_stream(texts))
         return np.array(rows, np.float32).reshape(len(rows), len(self.labels))
 
@@ -158,6 +172,10 @@ class TextClassifier(TextTask[ClassificationRecipe], RowTask[ClassificationRecip
 
         Texts are a list, an array, a column of a frame, a generator, or a frame, whose column of texts is taken. Raises
         UsageError for anything else; DataError, which names the row, when it comes to a value that is no text.
+
+        >>> with open("lines.txt") as lines:
+        ...     sum(1 for scores in classifier.predict_stream(lines) if scores.max() > 0.9)
+        2
         """
         self.check_trained()
         given = texts_of(texts, self.columns.get("text"))
@@ -176,6 +194,9 @@ class TextClassifier(TextTask[ClassificationRecipe], RowTask[ClassificationRecip
         The data set is the one it was trained on unless `data` names another, or is one as `fit` takes it; the
         split is `test` where there is one, else what was held out of the data trained on, or all of another. Raises
         DataError for a label that the model does not have, UsageError for a split that the data does not have.
+
+        >>> classifier.evaluate(["a lovely day", "so dull"], ["positive", "negative"]).accuracy
+        1.0
         """
         given = self._given(texts, labels, data, remembered=True)
         report: ClassificationReport | LabelsReport = self._evaluate(given, data, split)

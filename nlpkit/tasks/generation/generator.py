@@ -65,8 +65,9 @@ class JudgedText:
 class TextGenerator(TextTask[GenerationRecipe]):
     """Writes on from a prompt.
 
-    >>> generator = TextGenerator(epochs=5).fit(data="novel.txt")
-    >>> print(generator.generate("It was a dark", length=200, temperature=0.7))
+    >>> generator = TextGenerator(epochs=2).fit(["one two three four five " * 200])
+    >>> generator.generate("one two ", length=15, temperature=0)
+    'three four five'
     """
 
     task = "generation"
@@ -121,6 +122,11 @@ class TextGenerator(TextTask[GenerationRecipe]):
         same one gives the same text; beam: above zero, the likeliest text that a search of this width finds, instead of
         a drawn one; sampling: the fields of `Sampling`, such as `temperature=0.7`.
         Raises UsageError for an option out of range.
+
+        >>> generator.generate("one ", length=9, temperature=0)
+        'two three'
+        >>> generator.generate("one ", length=9, temperature=0, stop=" ")
+        'two'
         """
         if not beam:
             return "".join(self.stream(prompt, length=length, stop=stop, seed=seed, **sampling))
@@ -149,7 +155,11 @@ class TextGenerator(TextTask[GenerationRecipe]):
         **sampling: Any,
     ) -> list[str]:
         """Several texts after one prompt, written side by side; otherwise as `generate`. The first is what
-        `generate` writes with the same seed."""
+        `generate` writes with the same seed.
+
+        >>> len(generator.generate_many("one ", 3, length=20))
+        3
+        """
         texts = [""] * samples
         for added in self._write(prompt, length, stop, seed, samples, sampling):
             texts = [text + more for text, more in zip(texts, added, strict=True)]
@@ -164,11 +174,20 @@ class TextGenerator(TextTask[GenerationRecipe]):
         seed: int | None = None,
         **sampling: Any,
     ) -> Iterator[str]:
-        """The text of `generate` as it is written, a few characters at a time."""
+        """The text of `generate` as it is written, a few characters at a time.
+
+        >>> for added in generator.stream("one ", length=9, temperature=0):
+        ...     print(added, end="")
+        two three
+        """
         return (added for (added,) in self._write(prompt, length, stop, seed, 1, sampling) if added)
 
     def score(self, text: str) -> list[Surprise]:
-        """The pieces of a text with the surprise of each, given all that stands before it."""
+        """The pieces of a text with the surprise of each, given all that stands before it.
+
+        >>> [piece.text for piece in generator.score("one")]
+        ['o', 'n', 'e']
+        """
         self.check_trained()
         if not one_text(text, "text to score"):
             raise DataError("there is no text to score")
@@ -198,6 +217,9 @@ class TextGenerator(TextTask[GenerationRecipe]):
         The data set is the one it was trained on unless `data` names another, or is one as `fit` takes it; the
         split is `test` where there is one, else what was held out of the data trained on, or all of another.
         `validation+test` reads one after the other. Raises UsageError for a split that the data does not have.
+
+        >>> generator.evaluate(["one two three"]).characters
+        13
         """
         report: GenerationReport = self._evaluate(self._given(texts, data, remembered=True), data, split)
         return report

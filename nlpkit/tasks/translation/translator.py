@@ -73,9 +73,9 @@ class Alignment:
 class Translator(TextTask[TranslationRecipe], RowTask[TranslationRecipe]):
     """Turns a sentence into its translation.
 
-    >>> translator = Translator(epochs=20).fit(data="corpus", pair="en-de")
-    >>> translator.translate(["Two dogs are playing in the snow."])
-    ['Zwei Hunde spielen im Schnee.']
+    >>> translator = nlpkit.load("models/numbers-en-de")
+    >>> translator.translate(["one two three"])
+    ['eins zwei drei']
     """
 
     task = "translation"
@@ -124,11 +124,18 @@ class Translator(TextTask[TranslationRecipe], RowTask[TranslationRecipe]):
 
         beam: how many sequences are kept side by side, 1 for greedy; ranking: the fields of `Ranking`, of which
         length_penalty is the recipe's unless it is given. Raises UsageError for an option out of range.
+
+        >>> translator.translate(["one two", ""], beam=1)
+        ['eins zwei', '']
         """
         return [best[0].text for best in self.translate_stream(texts, beam=beam, **ranking)]
 
     def translate_many(self, texts: Texts, *, beam: int = 5, **ranking: float) -> list[list[Translation]]:
-        """Of each text the `beam` best translations that were found, the best first; of an empty one the empty one."""
+        """Of each text the `beam` best translations that were found, the best first; of an empty one the empty one.
+
+        >>> [len(answers) for answers in translator.translate_many(["one two"], beam=3)]
+        [3]
+        """
         return list(self.translate_stream(texts, beam=beam, **ranking))
 
     def translate_stream(self, texts: Texts, *, beam: int = 5, **ranking: float) -> Iterator[list[Translation]]:
@@ -147,7 +154,12 @@ class Translator(TextTask[TranslationRecipe], RowTask[TranslationRecipe]):
 
     def score(self, sources: Iterable[Any], targets: Iterable[Any]) -> np.ndarray:
         """log p of each target given its source, in nats, its end included: float64 [pairs]; of an ensemble, by the
-        mean of its models' probabilities. Raises DataError for a source without a word."""
+        mean of its models' probabilities. Raises DataError for a source without a word.
+
+        >>> good, bad = translator.score(["one two"] * 2, ["eins zwei", "zwei eins"])
+        >>> bool(good > bad)
+        True
+        """
         self.check_trained()
         pairs = list(dataset_from_pairs(sources, targets).read("train"))
         if empty := [row for row, pair in enumerate(pairs) if not pair.source.strip()]:
@@ -159,6 +171,10 @@ class Translator(TextTask[TranslationRecipe], RowTask[TranslationRecipe]):
         """Where the model looks in the source at each piece of a target, of its own translation where none is given.
 
         Raises UsageError for an ensemble, DataError for an empty source.
+
+        >>> alignment = translator.align("one two", "eins zwei")
+        >>> alignment.shares.shape == (len(alignment.target), len(alignment.source))
+        True
         """
         self._alone("align")
         if not one_text(source, "source").strip():
@@ -213,6 +229,9 @@ class Translator(TextTask[TranslationRecipe], RowTask[TranslationRecipe]):
         The data set is the one it was trained on unless `data` names another, or is one as `fit` takes it; the split
         is `test` where there is one, else what was held out of the data trained on, or all of another. Raises
         UsageError for a split that the data does not have.
+
+        >>> translator.evaluate(["one two"], ["eins zwei"]).exact_match
+        1.0
         """
         given = self._given(sources, targets, data, None, remembered=True)
         report: TranslationReport = self._evaluate(given, data, split, beam=beam, **ranking)
