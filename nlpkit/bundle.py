@@ -74,6 +74,7 @@ class _Yardstick(_Part):
 
 class _Ngrams(_Part):
     buckets: Annotated[int, Field(ge=1, le=1 << 31)]
+    once: bool
     weights: dict[str, float]
     figure: str
     validation: dict[str, float]

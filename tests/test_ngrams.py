@@ -1,6 +1,7 @@
 """The n-grams that stand beside a classifier's sequence."""
 
 import random
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,8 @@ import pytest
 from nlpkit import TextClassifier
 from nlpkit.runtime.session import Session
 from nlpkit.tasks.classification.network import build_classifier, export_classifier
-from nlpkit.tasks.classification.ngrams import NgramWeights, ngram_keys, piece_codes, place_of
-from nlpkit.tasks.classification.ngrams_fit import best_weights, bucket_count
+from nlpkit.tasks.classification.ngrams import NgramWeights, code_limit, find_ngrams, piece_codes, place_of
+from nlpkit.tasks.classification.ngrams_fit import best_weights, bucket_count, word_edges
 from nlpkit.tasks.classification.ngrams_layer import Ngrams
 from nlpkit.tasks.classification.recipe import ClassifierSection
 from tests.conftest import FILLER
@@ -21,16 +22,17 @@ VOCABULARY, CLASSES, BUCKETS = 30, 3, 64
 LENGTHS = [5, 1, 2, 9]
 
 
-def weights(n: int = 3, columns: int = CLASSES) -> NgramWeights:
-    """A model that knows the n-grams of `padded`, less those whose buckets others own."""
+def weights(n: int = 3, columns: int = CLASSES, *, once: bool = False, share: float = 0.3) -> NgramWeights:
+    """A model that knows the n-grams of `padded`, less those whose buckets others own; a word's edge is at a `share`
+    of the pieces."""
     rng = np.random.default_rng(1)
-    codes = piece_codes(np.arange(VOCABULARY), n)
+    codes, edges = piece_codes(np.arange(VOCABULARY), n), rng.random((VOCABULARY, 2)) < share
     marks = np.zeros(BUCKETS, np.uint8)
     for row, length in zip(*padded(), strict=True):
-        bucket, mark = place_of(np.concatenate(ngram_keys(row[:length], codes)), BUCKETS)
+        bucket, mark = place_of(find_ngrams(row[:length], codes, edges).keys, BUCKETS)
         marks[bucket] = mark
     table = rng.integers(-127, 128, (BUCKETS, columns)).astype(np.int8)
-    return NgramWeights(codes, marks, table, rng.normal(0, 0.01, (columns, CLASSES)).astype(np.float32))
+    return NgramWeights(codes, edges, marks, table, rng.normal(0, 0.01, (columns, CLASSES)).astype(np.float32), once)
 
 
 def padded(extra: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -44,34 +46,47 @@ def padded(extra: int = 0) -> tuple[np.ndarray, np.ndarray]:
 def by_hand(given: NgramWeights, row: np.ndarray) -> np.ndarray:
     """A text's scores, n-gram by n-gram."""
     total = np.zeros(given.table.shape[1])
-    for start in range(len(row)):
-        for size in range(1, given.codes.shape[1] + 1):
-            if start + size <= len(row):
-                code = sum(int(given.codes[row[start + place], place]) for place in range(size))
-                bucket, rest = code % BUCKETS, code // BUCKETS
-                if rest % 256 == given.marks[bucket]:
-                    total += given.table[bucket]
+    n = given.codes.shape[1]
+    words: list[list[int]] = []
+    for place, piece in enumerate(row):
+        if not place or given.edges[piece, 0] or given.edges[row[place - 1], 1]:
+            words.append([])
+        words[-1].append(piece)
+    seen = set()
+    for start in range(len(words)):
+        for size in range(1, min(n, len(words) - start) + 1):
+            ngram = words[start : start + size]
+            if given.once and str(ngram) in seen:
+                continue
+            seen.add(str(ngram))
+            codes = [
+                sum(int(given.codes[piece, at]) for piece in word) % code_limit(n) for at, word in enumerate(ngram)
+            ]
+            bucket, rest = sum(codes) % BUCKETS, sum(codes) // BUCKETS
+            if rest % 256 == given.marks[bucket]:
+                total += given.table[bucket]
     scores: np.ndarray = total @ given.kernel
     return scores
 
 
+@pytest.mark.parametrize("once", [False, True])
 @pytest.mark.parametrize("n", [1, 3])
-def test_layer_and_graph_give_what_each_n_gram_adds(n: int) -> None:
-    given = weights(n, columns=2)
+def test_layer_and_graph_give_what_each_n_gram_adds(n: int, once: bool) -> None:
+    given = weights(n, columns=2, once=once)
     ids, lengths = padded(extra=3)
     expected = np.array([by_hand(given, row[:length]) for row, length in zip(ids, lengths, strict=True)])
     assert np.ptp(expected, axis=0).min() > 0.1
-    layer = Ngrams(VOCABULARY, n, BUCKETS, 2, CLASSES)
+    layer = Ngrams(VOCABULARY, n, BUCKETS, 2, CLASSES, once=once)
     layer.build()
     layer.assign(given)
     np.testing.assert_allclose(layer(ids, lengths), expected, atol=1e-5)
     for row, length, scores in zip(ids, lengths, expected, strict=True):
         np.testing.assert_allclose(given.scores(row[:length]), scores, atol=1e-5)
     section = ClassifierSection(units=4, embedding_size=4, ngrams=n)
-    network = build_classifier(section, VOCABULARY, CLASSES, BUCKETS)
+    network = build_classifier(section, VOCABULARY, CLASSES, BUCKETS, once=once)
     table = np.concatenate([given.table, given.table[:, :1]], axis=1)
     kernel = np.concatenate([given.kernel, np.zeros((1, CLASSES), np.float32)])
-    network.get_layer("ngrams").assign(NgramWeights(given.codes, given.marks, table, kernel))
+    network.get_layer("ngrams").assign(NgramWeights(given.codes, given.edges, given.marks, table, kernel, once))
     network.get_layer("logits").set_weights([np.zeros((16, CLASSES)), np.zeros(CLASSES)])
     odds = np.exp(expected)
     answers = Session(export_classifier(network, section)).run(ids, lengths)[0]
@@ -106,6 +121,47 @@ def test_pieces_that_are_alike_have_one_code() -> None:
     np.testing.assert_array_equal(codes[[3, 4]], codes[[1, 2]])
     assert len(np.unique(codes[:3])) == 9
     assert codes.min() >= 0
+
+
+class Spelled:
+    """A tokenizer of these pieces."""
+
+    def __init__(self, *pieces: str) -> None:
+        self.spellings = ["<pad>", "<unk>", "<0xE4>", *pieces]
+
+    def __len__(self) -> int:
+        return len(self.spellings)
+
+    def pieces(self, ids: Iterable[int]) -> list[str]:
+        return [self.spellings[number] for number in ids]
+
+    def byte_pieces(self) -> dict[int, int]:
+        return {0xE4: 2}
+
+
+def test_words_end_at_spaces_at_marks_and_where_a_script_has_none() -> None:
+    tokenizer: Any = Spelled("\u2581good", "ness", "\u2581", ",", "\u597d", "7", "\u0901")
+    edges = dict(zip(tokenizer.spellings, word_edges(tokenizer).tolist(), strict=True))
+    assert edges["\u2581good"] == [True, False]
+    assert edges["ness"] == edges["7"] == edges["<0xE4>"] == edges["\u0901"] == [False, False]
+    assert edges["\u2581"] == [True, False]
+    assert edges[","] == edges["\u597d"] == [True, True]
+
+
+def test_a_word_is_one_whatever_it_is_split_into() -> None:
+    edges = np.array([[True, False], [False, False], [True, True]])  # a word's first piece, another, a mark
+    found = find_ngrams(np.array([0, 1, 1, 2, 0]), piece_codes(np.arange(3), 2), edges)
+    spans = list(zip(found.starts.tolist(), found.ends.tolist(), strict=True))
+    assert spans == [(0, 3), (3, 4), (4, 5), (0, 4), (3, 5)]
+    assert len(set(found.keys.tolist())) == 5
+
+
+def test_an_n_gram_of_few_texts_counts_once() -> None:
+    row, _ = padded()
+    twice = np.concatenate([row[0][:5], row[0][:5]])
+    once, counted = (weights(n=1, once=once, share=1) for once in (True, False))  # every piece is a word
+    np.testing.assert_allclose(once.scores(twice), once.scores(row[0][:5]), atol=1e-6)
+    assert np.abs(counted.scores(twice) - counted.scores(row[0][:5])).max() > 0.1
 
 
 def test_buckets_follow_the_data_and_the_labels() -> None:

@@ -23,7 +23,7 @@ def card_text(metadata: dict[str, Any], recipe: ClassificationRecipe) -> CardTex
             columns |= {"mean absolute error": "mean_absolute_error", "within one label": "within_one"}
     head = f" under {' and '.join(recipe.model.pooling)} pooling"
     if "ngrams" in metadata:
-        head += f", beside a linear model of n-grams of up to {recipe.model.ngrams} pieces"
+        head += f", beside a linear model of n-grams of up to {recipe.model.ngrams} words"
     return CardText(
         what=f"A text classifier {made_with(metadata)}. It gives each text {gives}: {listed(labels)}.",
         command='nlpkit predict "a text"',

@@ -115,7 +115,7 @@ class TextClassifier(TextTask[ClassificationRecipe], RowTask[ClassificationRecip
 
         >>> classifier.predict(["a lovely day", "so dull"])
         ['positive', 'negative']
-        >>> classifier.predict(["a lovely day", "so dull"], min_score=0.985)
+        >>> classifier.predict(["a lovely day", "so dull"], min_score=0.8)
         ['positive', None]
         """
         labels, chosen = self.labels, self.chooser(min_score)
@@ -174,7 +174,7 @@ class TextClassifier(TextTask[ClassificationRecipe], RowTask[ClassificationRecip
         UsageError for anything else; DataError, which names the row, when it comes to a value that is no text.
 
         >>> with open("lines.txt") as lines:
-        ...     sum(1 for scores in classifier.predict_stream(lines) if scores.max() > 0.9)
+        ...     sum(1 for scores in classifier.predict_stream(lines) if scores.max() > 0.7)
         2
         """
         self.check_trained()
@@ -289,8 +289,9 @@ class TextClassifier(TextTask[ClassificationRecipe], RowTask[ClassificationRecip
     def _build(self) -> "keras.Model":
         from nlpkit.tasks.classification.network import build_classifier
 
-        buckets = self.metadata["ngrams"]["buckets"] if "ngrams" in self.metadata else 0
-        return build_classifier(self.recipe.model, len(self.tokenizer), len(self.labels), buckets)
+        known = self.metadata.get("ngrams", {})
+        beside = {key: known[key] for key in ("buckets", "once") if key in known}
+        return build_classifier(self.recipe.model, len(self.tokenizer), len(self.labels), **beside)
 
     def _card(self) -> CardText:
         return card_text(self.metadata, self.recipe)

@@ -41,10 +41,13 @@ from nlpkit.training.run import Run
 from nlpkit.training.schedule import make_optimizer
 
 
-def build_classifier(section: ClassifierSection, vocab_size: int, classes: int, buckets: int = 0) -> keras.Model:
+def build_classifier(
+    section: ClassifierSection, vocab_size: int, classes: int, buckets: int = 0, *, once: bool = True
+) -> keras.Model:
     """From {"ids": int32 [batch, steps], "lengths": int32 [batch]} to logits [batch, classes].
 
-    With `buckets`, those of the n-grams that stand beside the sequence, which are not trained with it.
+    With `buckets`, those of the n-grams that stand beside the sequence, which are not trained with it; `once` is as in
+    `NgramWeights`.
     """
     ids = keras.Input((None,), dtype="int32", name="ids")
     lengths = keras.Input((), dtype="int32", name="lengths")
@@ -64,7 +67,8 @@ def build_classifier(section: ClassifierSection, vocab_size: int, classes: int, 
     logits = keras.layers.Dense(classes, name="logits")(x)
     if buckets:
         columns = column_count(classes, several=section.labels == "several")
-        ngrams = Ngrams(vocab_size, section.ngrams, buckets, columns, classes, name="ngrams")(ids, lengths)
+        beside = Ngrams(vocab_size, section.ngrams, buckets, columns, classes, once=once, name="ngrams")
+        ngrams = beside(ids, lengths)
         logits = keras.layers.Add(name="together")([logits, ngrams])
     return keras.Model({"ids": ids, "lengths": lengths}, logits, name="classifier")
 
@@ -186,8 +190,8 @@ def _joined(
     reach on the validation split, and which n-grams weigh most."""
     section, several = recipe.model, data.several
     model = fit_ngrams(recipe, data) if section.ngrams else None
-    buckets = len(model.weights.table) if model else 0
-    joined = build_classifier(section, len(data.tokenizer), len(data.labels), buckets)
+    known: dict[str, Any] = {"buckets": len(model.weights.table), "once": model.weights.once} if model else {}
+    joined = build_classifier(section, len(data.tokenizer), len(data.labels), **known)
     for layer in network.layers:
         joined.get_layer(layer.name).set_weights(layer.get_weights())
     if model is None:
@@ -204,7 +208,7 @@ def _joined(
     parts = {"sequence": sequence, "ngrams": ngrams, "together": first * sequence + second * ngrams}
     figure, judge = _judge(data)
     told = {
-        "buckets": buckets,
+        **known,
         "weights": {"sequence": first, "ngrams": second},
         "figure": figure,
         "validation": {name: judge(logits) for name, logits in parts.items()},

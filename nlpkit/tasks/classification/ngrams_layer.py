@@ -5,7 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from nlpkit.tasks.classification.ngrams import MARKS, NgramWeights
+from nlpkit.tasks.classification.ngrams import MARKS, NgramWeights, code_limit
 
 
 @keras.saving.register_keras_serializable("nlpkit")
@@ -15,13 +15,17 @@ class Ngrams(keras.layers.Layer):
     Its weights are those of `NgramWeights`. They are fitted by another solver, and a network learns none of them.
     """
 
-    def __init__(self, vocabulary: int, n: int, buckets: int, columns: int, classes: int, **kwargs: Any) -> None:
+    def __init__(
+        self, vocabulary: int, n: int, buckets: int, columns: int, classes: int, *, once: bool = True, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
+        self.once = once
         self.vocabulary, self.n, self.buckets, self.columns, self.classes = vocabulary, n, buckets, columns, classes
 
     def build(self, *_: Any, **__: Any) -> None:
         shapes = {
             "codes": ((self.vocabulary, self.n), "int32"),
+            "edges": ((self.vocabulary, 2), "bool"),
             "marks": ((self.buckets,), "uint8"),
             "table": ((self.buckets, self.columns), "int8"),
             "kernel": ((self.columns, self.classes), "float32"),
@@ -32,30 +36,45 @@ class Ngrams(keras.layers.Layer):
         self.built = True
 
     def call(self, ids: Any, lengths: Any) -> Any:
-        steps = ops.shape(ids)[1]
-        codes = ops.take(self.codes, ops.pad(ids, ((0, 0), (0, self.n - 1))), axis=0)
+        rows, steps, ahead = ops.shape(ids)[0], ops.shape(ids)[1], self.n - 1
+        codes, edges = ops.take(self.codes, ids, axis=0), ops.take(self.edges, ids, axis=0)
         position = ops.arange(steps, dtype="int32")[None, :]
-        total, scores = 0, 0.0
+        real = ops.cast(position < lengths[:, None], "int32")
+        begins = ops.logical_or(edges[:, :, 0], ops.pad(edges[:, :-1, 1], ((0, 0), (1, 0)), constant_values=True))
+        begins = ops.cast(begins, "int32") * real
+        # each row has as many places for words as steps
+        word = ops.arange(rows, dtype="int32")[:, None] * steps + ops.cumsum(begins, axis=1) - 1
+        words = ops.segment_sum(
+            ops.reshape(codes * real[:, :, None], (-1, self.n)), ops.reshape(word, (-1,)), rows * steps
+        )
+        words = ops.pad(ops.reshape(words, (rows, steps, self.n)), ((0, 0), (0, ahead), (0, 0))) % code_limit(self.n)
+        count, total, keys = ops.sum(begins, axis=1, keepdims=True), 0, []
         for place in range(self.n):
-            total = total + codes[:, place : place + steps, place]
-            bucket, mark = total % self.buckets, total // self.buckets % MARKS
-            own = ops.equal(ops.cast(ops.take(self.marks, bucket, axis=0), "int32"), mark)
-            own = ops.logical_and(own, position + place < lengths[:, None])
-            rows = ops.cast(ops.take(self.table, bucket, axis=0), "float32")
-            scores = scores + ops.sum(rows * ops.cast(own, "float32")[:, :, None], axis=1)
-        return ops.matmul(scores, self.kernel)
+            total = total + words[:, place : place + steps, place]
+            keys.append(ops.where(position + place < count, total, -1))
+        key = ops.concatenate(keys, axis=1)
+        counted = key >= 0
+        if self.once:
+            key = ops.sort(key, axis=1)
+            before = ops.pad(key[:, :-1], ((0, 0), (1, 0)), constant_values=-1)
+            counted = ops.logical_and(key >= 0, ops.not_equal(key, before))
+        bucket, mark = key % self.buckets, key // self.buckets % MARKS
+        own = ops.logical_and(counted, ops.equal(ops.cast(ops.take(self.marks, bucket, axis=0), "int32"), mark))
+        found = ops.cast(ops.take(self.table, bucket, axis=0), "float32") * ops.cast(own, "float32")[:, :, None]
+        return ops.matmul(ops.sum(found, axis=1), self.kernel)
 
     def assign(self, weights: NgramWeights) -> None:
         """Takes the weights of a model that was fitted."""
-        self.set_weights([weights.codes, weights.marks, weights.table, weights.kernel])
+        self.set_weights([weights.codes, weights.edges, weights.marks, weights.table, weights.kernel])
 
     def ngram_weights(self) -> NgramWeights:
         """The weights as NumPy arrays."""
-        return NgramWeights(*self.get_weights())
+        codes, edges, marks, table, kernel = self.get_weights()
+        return NgramWeights(codes, edges, marks, table, kernel, self.once)
 
     def compute_output_shape(self, ids_shape: Any, lengths_shape: Any = None) -> Any:
         return (ids_shape[0], self.classes)
 
     def get_config(self) -> dict[str, Any]:
-        sizes = ("vocabulary", "n", "buckets", "columns", "classes")
+        sizes = ("vocabulary", "n", "buckets", "columns", "classes", "once")
         return {**super().get_config(), **{name: getattr(self, name) for name in sizes}}

@@ -123,9 +123,9 @@ class TextGenerator(TextTask[GenerationRecipe]):
         a drawn one; sampling: the fields of `Sampling`, such as `temperature=0.7`.
         Raises UsageError for an option out of range.
 
-        >>> generator.generate("one ", length=9, temperature=0)
+        >>> generator.generate("one ", length=9, seed=1)
         'two three'
-        >>> generator.generate("one ", length=9, temperature=0, stop=" ")
+        >>> generator.generate("one ", length=9, seed=1, stop=" ")
         'two'
         """
         if not beam:
@@ -176,7 +176,7 @@ class TextGenerator(TextTask[GenerationRecipe]):
     ) -> Iterator[str]:
         """The text of `generate` as it is written, a few characters at a time.
 
-        >>> for added in generator.stream("one ", length=9, temperature=0):
+        >>> for added in generator.stream("one ", length=9, seed=1):
         ...     print(added, end="")
         two three
         """

@@ -125,8 +125,8 @@ class Translator(TextTask[TranslationRecipe], RowTask[TranslationRecipe]):
         beam: how many sequences are kept side by side, 1 for greedy; ranking: the fields of `Ranking`, of which
         length_penalty is the recipe's unless it is given. Raises UsageError for an option out of range.
 
-        >>> translator.translate(["one two", ""], beam=1)
-        ['eins zwei', '']
+        >>> translator.translate(["one two three", ""], beam=1)
+        ['eins zwei drei', '']
         """
         return [best[0].text for best in self.translate_stream(texts, beam=beam, **ranking)]
 
@@ -230,7 +230,7 @@ class Translator(TextTask[TranslationRecipe], RowTask[TranslationRecipe]):
         is `test` where there is one, else what was held out of the data trained on, or all of another. Raises
         UsageError for a split that the data does not have.
 
-        >>> translator.evaluate(["one two"], ["eins zwei"]).exact_match
+        >>> translator.evaluate(["one two three"], ["eins zwei drei"]).exact_match
         1.0
         """
         given = self._given(sources, targets, data, None, remembered=True)
