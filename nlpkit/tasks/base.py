@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from nlpkit.training.fit import EpochBatches
     from nlpkit.training.plan import TrainingPlan
-    from nlpkit.training.progress import TrainingDisplay
+    from nlpkit.training.progress import EpochRow, TrainingDisplay
 
 logger = logging.getLogger("nlpkit")
 
@@ -153,13 +153,16 @@ class TrainedTask(ABC, Generic[R]):
     def _compiled(self, prepared: Any) -> "tuple[keras.Model, EpochBatches]":
         """A fresh network for prepared data, ready to train, and the batches of its train split."""
 
-    @abstractmethod
     def _sizes(self, prepared: Any) -> dict[str, Any]:
-        """What `plan_training` is told of prepared data."""
+        """How much prepared data there is, `train` and `validation` in the task's unit, and what else is told of it to
+        `plan_training`."""
+        return {"train": len(prepared.train), "validation": len(prepared.validation)}
 
     @abstractmethod
-    def _train(self, dataset: Dataset[Any], prepared: Any, run: Run) -> Bundle:
-        """Trains on prepared data; Keras may be imported now."""
+    def _bundled(
+        self, network: "keras.Model", dataset: Dataset[Any], prepared: Any, history: "list[EpochRow]"
+    ) -> Bundle:
+        """A trained network as `bundle_network` gives it, held to its graph."""
 
     @abstractmethod
     def _build(self) -> "keras.Model":
@@ -269,7 +272,6 @@ class TrainedTask(ABC, Generic[R]):
                 begin_run(run, self.recipe, dataset.fingerprint, prepared.frontend)
             bundle = self._train(dataset, prepared, Run(shown, run, resume, tensorboard))
             bundle.files[SEEN] = prepared.seen.to_bytes()
-            bundle.metadata["data"]["columns"] = dict(dataset.columns)
             self._open(bundle)
             self._run = run and run.resolve()
             if output is not None:  # whatever becomes of its figures
@@ -278,6 +280,23 @@ class TrainedTask(ABC, Generic[R]):
             if output is not None:
                 self.save(output, overwrite=True)
         return self
+
+    def _train(self, dataset: Dataset[Any], prepared: Any, run: Run) -> Bundle:
+        """Trains on prepared data; Keras is imported now."""
+        from nlpkit.training.fit import fit
+
+        network, batches = self._compiled(prepared)
+        history = fit(network, batches, self.recipe.training, run)
+        bundle = self._bundled(network, dataset, prepared, history)
+        sizes = self._sizes(prepared)
+        bundle.metadata["data"] = {
+            "source": self.recipe.data.source,
+            "fingerprint": dataset.fingerprint,
+            "train": sizes["train"],
+            "validation": sizes["validation"],
+            "columns": dict(dataset.columns),
+        }
+        return bundle
 
     def _tell_figures(self, dataset: Dataset[Any], prepared: Any, report: Report) -> None:
         """Works out how good the model that was just trained is, and what a model that only counts would reach, and

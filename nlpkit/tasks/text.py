@@ -1,14 +1,31 @@
 """What the tasks over text do alike: a tokenizer stands before the network."""
 
-from typing import ClassVar, TypeVar, cast
+from dataclasses import dataclass
+from typing import Any, ClassVar, TypeVar, cast
 
 from nlpkit.bundle import Bundle
+from nlpkit.data.facts import Facts
+from nlpkit.data.seen import Seen
 from nlpkit.errors import BundleError
 from nlpkit.recipe import TextRecipe
 from nlpkit.tasks.base import TrainedTask
 from nlpkit.tokenizer import Tokenizer
 
 T = TypeVar("T", bound=TextRecipe)
+
+
+@dataclass(frozen=True)
+class PreparedText:
+    """What all prepared text has: the tokenizer, what is known of the data, and what will have been seen of it."""
+
+    tokenizer: Tokenizer
+    facts: Facts
+    seen: Seen
+
+    @property
+    def frontend(self) -> Tokenizer:
+        """What stands before the network."""
+        return self.tokenizer
 
 
 class TextTask(TrainedTask[T]):
@@ -32,3 +49,6 @@ class TextTask(TrainedTask[T]):
     def _read_frontend(self, content: bytes) -> Tokenizer:
         normalization = self.recipe.tokenizer.normalization
         return Tokenizer(content, leading_space=self.leading_space, normalization=normalization)
+
+    def _sizes(self, prepared: Any) -> dict[str, Any]:
+        return super()._sizes(prepared) | {"vocabulary": len(prepared.tokenizer)}

@@ -46,8 +46,8 @@ def plan_training(
     *,
     train: int,
     validation: int,
-    vocabulary: int,
     unit: str,
+    vocabulary: int = 0,
     labels: Sequence[str] = (),
 ) -> TrainingPlan:
     """Times a few steps of a compiled network, which is of no use afterwards."""

@@ -11,9 +11,10 @@ from nlpkit.data.batching import Batch, pad, plan_epoch
 from nlpkit.data.catalog import open_labelled
 from nlpkit.data.dataset import Dataset, Example
 from nlpkit.data.facts import Facts
-from nlpkit.data.seen import Seen, row_key, seen_from
+from nlpkit.data.seen import row_key, seen_from
 from nlpkit.data.summary import LabelledSummary, summarize
 from nlpkit.errors import DataError
+from nlpkit.frontend import Frontend
 from nlpkit.intervals import mean_interval
 from nlpkit.model_card import CardText, made_with, pieces_told
 from nlpkit.recipe import Recipe, StackSection, TextRecipe, TokenizerSection, TrainingSection
@@ -22,15 +23,14 @@ from nlpkit.runtime.builder import GraphBuilder, serialized
 from nlpkit.runtime.graph import joined_directions, mean_over_steps, recurrent_layer
 from nlpkit.tasks.base import RowTask
 from nlpkit.tasks.classification.recipe import ClassifierData
-from nlpkit.tasks.text import TextTask
-from nlpkit.tokenizer import Tokenizer, train_tokenizer
+from nlpkit.tasks.text import PreparedText, TextTask
+from nlpkit.tokenizer import train_tokenizer
 
 if TYPE_CHECKING:
     import keras
     from rich.console import Console
 
     from nlpkit.training.progress import EpochRow
-    from nlpkit.training.run import Run
 
 
 class CapitalsRecipe(TextRecipe):
@@ -63,22 +63,17 @@ def report_of(found: np.ndarray, wanted: np.ndarray) -> CapitalsReport:
 
 
 @dataclass(frozen=True)
-class Prepared:
-    """The examples of both splits, their token ids, and what nlpkit asks of prepared data."""
+class Prepared(PreparedText):
+    """The examples of both splits, and their token ids."""
 
-    tokenizer: Tokenizer
-    examples: dict[str, list[Example]]
+    train: list[Example]
+    validation: list[Example]
     ids: dict[str, list[np.ndarray]]
-    seen: Seen
-    facts: Facts
 
-    @property
-    def frontend(self) -> Tokenizer:
-        """What stands before the network."""
-        return self.tokenizer
 
-    def wanted(self, split: str) -> np.ndarray:
-        return np.array([float(str(label)) for _, label in self.examples[split]], np.float32)
+def wanted(examples: Iterable[Example]) -> np.ndarray:
+    """The counts that examples have for labels: float32 [examples]."""
+    return np.array([float(str(label)) for _, label in examples], np.float32)
 
 
 class CapitalCounter(TextTask[CapitalsRecipe], RowTask[CapitalsRecipe]):
@@ -94,8 +89,8 @@ class CapitalCounter(TextTask[CapitalsRecipe], RowTask[CapitalsRecipe]):
         return np.array([self.session.run(*pad([row]))[0][0, 0] for row in rows], np.float32)
 
     def compare(self, rows: Iterable[Example]) -> CapitalsReport:
-        texts, labels = zip(*rows, strict=True)
-        return report_of(self.predict(texts), np.array([float(str(label)) for label in labels]))
+        examples = list(rows)
+        return report_of(self.predict(text for text, _ in examples), wanted(examples))
 
     def check(self) -> None:
         self.session.expect(ids=(None, None), lengths=(None,), counts=(None, 1))
@@ -123,10 +118,11 @@ class CapitalCounter(TextTask[CapitalsRecipe], RowTask[CapitalsRecipe]):
         model = self._read_frontend(frontend) if frontend else train_tokenizer(texts["train"], section)
         texts = {split: [model.normalize(text) for text in kept] for split, kept in texts.items()}
         ids = {split: [np.array(row, np.int32) for row in model.encode(kept)] for split, kept in texts.items()}
-        return Prepared(model, examples, ids, seen_from(*(map(row_key, kept) for kept in texts.values())), Facts())
+        seen = seen_from(*(map(row_key, kept) for kept in texts.values()))
+        return Prepared(tokenizer=model, facts=Facts(), seen=seen, ids=ids, **examples)
 
     def _prepared_rows(self, prepared: Prepared, split: str) -> list[Example]:
-        return prepared.examples[split]
+        return prepared.train if split == "train" else prepared.validation
 
     def _key(self, row: Example) -> int:
         return row_key(self.tokenizer.normalize(row.text))
@@ -148,30 +144,13 @@ class CapitalCounter(TextTask[CapitalsRecipe], RowTask[CapitalsRecipe]):
         return keras.Model({"ids": ids, "lengths": lengths}, keras.layers.Dense(1, name="count")(x))
 
     def _compiled(self, prepared: Prepared) -> "tuple[keras.Model, Batches]":
-        from nlpkit.training.length import run_length
-        from nlpkit.training.schedule import make_optimizer
-
         batches, network = Batches(self.recipe, prepared), self._build(len(prepared.tokenizer))
-        steps = run_length(self.recipe.training, len(batches.plan(0))).steps
-        network.compile(make_optimizer(self.recipe.training, steps), loss="mse")
-        return network, batches
+        return compiled(network, batches), batches
 
-    def _sizes(self, prepared: Prepared) -> dict[str, Any]:
-        sizes = {split: len(rows) for split, rows in prepared.examples.items()}
-        return {**sizes, "vocabulary": len(prepared.tokenizer)}
-
-    def _train(self, dataset: Dataset[Example], prepared: Prepared, run: "Run") -> Bundle:
-        from nlpkit.training.bundling import bundle_network
-        from nlpkit.training.fit import fit
-
-        network, batches = self._compiled(prepared)
-        history = fit(network, batches, self.recipe.training, run)
-        bare = self._build(len(prepared.tokenizer))
-        bare.set_weights(network.get_weights())
-        sizes = {split: len(rows) for split, rows in prepared.examples.items()}
-        facts = {"data": {"source": self.recipe.data.source, "fingerprint": dataset.fingerprint, **sizes}}
-        graph = {"model.onnx": export(bare, self.recipe.model.cell)}
-        return bundle_network(bare, graph, self.recipe, prepared.tokenizer, history, facts)
+    def _bundled(
+        self, network: "keras.Model", dataset: Dataset[Example], prepared: Prepared, history: "list[EpochRow]"
+    ) -> Bundle:
+        return bundled(network, self._build(len(prepared.tokenizer)), self.recipe, prepared.frontend, history)
 
     def _card(self) -> CardText:
         return CardText(
@@ -187,6 +166,26 @@ class CapitalCounter(TextTask[CapitalsRecipe], RowTask[CapitalsRecipe]):
         )
 
 
+def compiled(network: "keras.Model", batches: "Batches") -> "keras.Model":
+    """The network, ready to train."""
+    from nlpkit.training.length import run_length
+    from nlpkit.training.schedule import make_optimizer
+
+    section = batches.recipe.training
+    network.compile(make_optimizer(section, run_length(section, len(batches.plan(0))).steps), loss="mse")
+    return network
+
+
+def bundled(
+    network: "keras.Model", bare: "keras.Model", recipe: Recipe, frontend: Frontend, history: "list[EpochRow]"
+) -> Bundle:
+    """The trained network's weights in one without an optimizer, and its graph."""
+    from nlpkit.training.bundling import bundle_network
+
+    bare.set_weights(network.get_weights())
+    return bundle_network(bare, {"model.onnx": export(bare, recipe.model.cell)}, recipe, frontend, history, {})
+
+
 class Batches:
     """The train split as batches of arrays."""
 
@@ -194,7 +193,7 @@ class Batches:
 
     def __init__(self, recipe: Recipe, prepared: Any) -> None:
         self.recipe, self.prepared, self.ids = recipe, prepared, prepared.ids["train"]
-        self.amount, self.wanted = f"{len(self.ids):,} texts", prepared.wanted("train")
+        self.amount, self.wanted = f"{len(self.ids):,} texts", wanted(prepared.train)
         self.lengths = np.array([len(row) for row in self.ids])
 
     def plan(self, epoch: int) -> list[Batch]:
@@ -224,7 +223,7 @@ class Batches:
 
     def validate(self, network: "keras.Model") -> "EpochRow":
         found = np.asarray(network.predict_on_batch(self.inputs("validation")))[:, 0]
-        error = report_of(found, self.prepared.wanted("validation")).mean_absolute_error
+        error = report_of(found, wanted(self.prepared.validation)).mean_absolute_error
         return {"val_mean_absolute_error": error, "score": -error}
 
 

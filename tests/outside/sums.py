@@ -18,12 +18,12 @@ from nlpkit.model_card import CardText, made_with
 from nlpkit.recipe import Recipe, StackSection, TrainingSection
 from nlpkit.tasks.base import RowTask
 from nlpkit.tasks.classification.recipe import ClassifierData
-from tests.outside.capitals import Batches, CapitalsReport, export, report_of
+from tests.outside.capitals import Batches, CapitalsReport, bundled, compiled, report_of, wanted
 
 if TYPE_CHECKING:
     import keras
 
-    from nlpkit.training.run import Run
+    from nlpkit.training.progress import EpochRow
 
 
 class SumsRecipe(Recipe):
@@ -56,14 +56,14 @@ class Scale:
 
 @dataclass(frozen=True)
 class Prepared:
-    frontend: Scale
-    examples: dict[str, list[Example]]
-    ids: dict[str, list[np.ndarray]]  # the vectors [steps, 1] of each series
-    seen: Seen
-    facts: Facts
+    """The examples of both splits, and the vectors [steps, 1] of each series."""
 
-    def wanted(self, split: str) -> np.ndarray:
-        return np.array([float(str(label)) for _, label in self.examples[split]], np.float32)
+    frontend: Scale
+    facts: Facts
+    seen: Seen
+    train: list[Example]
+    validation: list[Example]
+    ids: dict[str, list[np.ndarray]]
 
 
 def padded(rows: list[np.ndarray], count: int = 0, width: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -88,8 +88,8 @@ class SeriesSum(RowTask[SumsRecipe]):
         return np.array([self.session.run(*padded([row]))[0][0, 0] for row in rows], np.float32)
 
     def compare(self, rows: Iterable[Example]) -> CapitalsReport:
-        texts, labels = zip(*rows, strict=True)
-        return report_of(self.predict(texts), np.array([float(str(label)) for label in labels]))
+        examples = list(rows)
+        return report_of(self.predict(text for text, _ in examples), wanted(examples))
 
     def check(self) -> None:
         self.session.expect(ids=(None, None, 1), lengths=(None,), counts=(None, 1))
@@ -116,10 +116,10 @@ class SeriesSum(RowTask[SumsRecipe]):
         scale = self._read_frontend(frontend) if frontend else Scale(float(numbers.mean()), float(numbers.std()))
         vectors = {split: [scale.vectors(text) for text, _ in kept] for split, kept in examples.items()}
         keys = ([row_key(text) for text, _ in kept] for kept in examples.values())
-        return Prepared(scale, examples, vectors, seen_from(*keys), Facts())
+        return Prepared(frontend=scale, facts=Facts(), seen=seen_from(*keys), ids=vectors, **examples)
 
     def _prepared_rows(self, prepared: Prepared, split: str) -> list[Example]:
-        return prepared.examples[split]
+        return prepared.train if split == "train" else prepared.validation
 
     def _key(self, row: Example) -> int:
         return row_key(row.text)
@@ -137,29 +137,13 @@ class SeriesSum(RowTask[SumsRecipe]):
         return keras.Model({"ids": vectors, "lengths": lengths}, keras.layers.Dense(1, name="count")(x))
 
     def _compiled(self, prepared: Prepared) -> "tuple[keras.Model, SeriesBatches]":
-        from nlpkit.training.length import run_length
-        from nlpkit.training.schedule import make_optimizer
+        batches = SeriesBatches(self.recipe, prepared)
+        return compiled(self._build(), batches), batches
 
-        batches, network = SeriesBatches(self.recipe, prepared), self._build()
-        steps = run_length(self.recipe.training, len(batches.plan(0))).steps
-        network.compile(make_optimizer(self.recipe.training, steps), loss="mse")
-        return network, batches
-
-    def _sizes(self, prepared: Prepared) -> dict[str, Any]:
-        return {**{split: len(rows) for split, rows in prepared.examples.items()}, "vocabulary": 0}
-
-    def _train(self, dataset: Dataset[Example], prepared: Prepared, run: "Run") -> Bundle:
-        from nlpkit.training.bundling import bundle_network
-        from nlpkit.training.fit import fit
-
-        network, batches = self._compiled(prepared)
-        history = fit(network, batches, self.recipe.training, run)
-        bare = self._build()
-        bare.set_weights(network.get_weights())
-        sizes = {split: len(rows) for split, rows in prepared.examples.items()}
-        facts = {"data": {"source": self.recipe.data.source, "fingerprint": dataset.fingerprint, **sizes}}
-        graph = {"model.onnx": export(bare, self.recipe.model.cell)}
-        return bundle_network(bare, graph, self.recipe, prepared.frontend, history, facts)
+    def _bundled(
+        self, network: "keras.Model", dataset: Dataset[Example], prepared: Prepared, history: "list[EpochRow]"
+    ) -> Bundle:
+        return bundled(network, self._build(), self.recipe, prepared.frontend, history)
 
     def _card(self) -> CardText:
         return CardText(

@@ -26,13 +26,13 @@ from nlpkit.tasks.classification.corpus import PreparedData, prepare
 from nlpkit.tasks.classification.recipe import ClassificationRecipe
 from nlpkit.tasks.classification.report import ClassificationReport, LabelsReport, classification_report, labels_report
 from nlpkit.tasks.text import TextTask
-from nlpkit.training.run import Run
 from nlpkit.yardstick import Yardstick
 
 if TYPE_CHECKING:
     import keras
 
     from nlpkit.training.fit import EpochBatches
+    from nlpkit.training.progress import EpochRow
 
 logger = logging.getLogger("nlpkit")
 
@@ -278,14 +278,6 @@ class TextClassifier(TextTask[ClassificationRecipe], RowTask[ClassificationRecip
         batches = TrainingBatches(self.recipe, prepared)
         return compile_classifier(self.recipe, prepared, batches), batches
 
-    def _sizes(self, prepared: PreparedData) -> dict[str, Any]:
-        return {
-            "train": len(prepared.train),
-            "validation": len(prepared.validation),
-            "vocabulary": len(prepared.tokenizer),
-            "labels": prepared.labels,
-        }
-
     def _build(self) -> "keras.Model":
         from nlpkit.tasks.classification.network import build_classifier
 
@@ -310,10 +302,18 @@ class TextClassifier(TextTask[ClassificationRecipe], RowTask[ClassificationRecip
                 text, tuple(prepared.labels[i] for i in np.flatnonzero(label)) if several else prepared.labels[label]
             )
 
-    def _train(self, dataset: Dataset[Example], prepared: PreparedData, run: Run) -> Bundle:
-        from nlpkit.tasks.classification.network import bundle_classifier, train_classifier
+    def _sizes(self, prepared: PreparedData) -> dict[str, Any]:
+        return super()._sizes(prepared) | {"labels": prepared.labels}
 
-        network, history = train_classifier(self.recipe, prepared, run)
+    def _bundled(
+        self,
+        network: "keras.Model",
+        dataset: Dataset[Example],
+        prepared: PreparedData,
+        history: "list[EpochRow]",
+    ) -> Bundle:
+        from nlpkit.tasks.classification.network import bundle_classifier
+
         return bundle_classifier(network, self.recipe, dataset, prepared, history)
 
     def _resolve(self, prepared: PreparedData) -> None:

@@ -12,11 +12,12 @@ from nlpkit.data.dataset import Dataset, Example
 from nlpkit.data.facts import Facts, count_repeated, keep_facts, prepared_folder
 from nlpkit.data.labels import all_of, in_order, one_label
 from nlpkit.data.notes import recorded
-from nlpkit.data.seen import Seen, row_key
+from nlpkit.data.seen import row_key
 from nlpkit.data.texts import StoredTexts, Texts, counted, open_texts, store_texts, write_texts
 from nlpkit.errors import DataError
 from nlpkit.normalization import normalize
 from nlpkit.tasks.classification.recipe import ClassificationRecipe
+from nlpkit.tasks.text import PreparedText
 from nlpkit.tokenizer import Tokenizer, train_tokenizer
 
 _LAYOUT = 4  # raise when the files below change, so that older caches are left alone
@@ -30,20 +31,12 @@ class Corpus(Texts):
 
 
 @dataclass(frozen=True)
-class PreparedData:
+class PreparedData(PreparedText):
     """What training takes: the tokenizer, the label names in id order, the two corpora, and what is known of them."""
 
-    tokenizer: Tokenizer
     labels: tuple[str, ...]
     train: Corpus
     validation: Corpus
-    facts: Facts
-    seen: Seen
-
-    @property
-    def frontend(self) -> Tokenizer:
-        """What stands before the network."""
-        return self.tokenizer
 
     @property
     def several(self) -> bool:

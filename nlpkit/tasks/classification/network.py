@@ -34,10 +34,8 @@ from nlpkit.tasks.classification.report import (
     rare_weights,
 )
 from nlpkit.training.bundling import bundle_network, hold_to_network
-from nlpkit.training.fit import fit
 from nlpkit.training.length import run_length
 from nlpkit.training.progress import EpochRow, validation_row
-from nlpkit.training.run import Run
 from nlpkit.training.schedule import make_optimizer
 
 
@@ -145,14 +143,6 @@ def _all_right(targets: Any, logits: Any) -> Any:
     return ops.cast(ops.all(ops.equal(targets > 0.5, logits > 0), axis=-1), "float32")
 
 
-def train_classifier(recipe: ClassificationRecipe, data: PreparedData, run: Run) -> tuple[keras.Model, list[EpochRow]]:
-    """The trained network, at its best epoch on the validation split, and a row of figures for each epoch."""
-    epochs = TrainingBatches(recipe, data)
-    network = compile_classifier(recipe, data, epochs)
-    history = fit(network, epochs, recipe.training, run)
-    return network, history
-
-
 def bundle_classifier(
     network: keras.Model,
     recipe: ClassificationRecipe,
@@ -172,12 +162,6 @@ def bundle_classifier(
         "label_type": dataset.label_type,
         **told,
         **_operating_points(graph, recipe, data),
-        "data": {
-            "source": recipe.data.source,
-            "fingerprint": dataset.fingerprint,
-            "train": len(data.train),
-            "validation": len(data.validation),
-        },
     }
     return bundle_network(bare, {"model.onnx": graph}, recipe, data.tokenizer, history, facts)
 

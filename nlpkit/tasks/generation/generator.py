@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     import keras
 
     from nlpkit.training.fit import EpochBatches
+    from nlpkit.training.progress import EpochRow
 
 
 @dataclass(frozen=True)
@@ -281,11 +282,19 @@ class TextGenerator(TextTask[GenerationRecipe]):
     def _prepare(self, dataset: Dataset[str], report: Report, frontend: bytes | None) -> PreparedStream:
         return prepare_stream(dataset, self.recipe, report, frontend)
 
-    def _train(self, dataset: Dataset[str], prepared: PreparedStream, run: Run) -> Bundle:
-        from nlpkit.tasks.generation.network import bundle_generator, train_generator
+    def _bundled(
+        self,
+        network: Any,
+        dataset: Dataset[str],
+        prepared: PreparedStream,
+        history: "list[EpochRow]",
+    ) -> Bundle:
+        from nlpkit.tasks.generation.network import bundle_generator
 
-        core, history = train_generator(self.recipe, prepared, run)
-        bundle = bundle_generator(core, self.recipe, dataset, prepared, history)
+        return bundle_generator(network.core, self.recipe, prepared, history)
+
+    def _train(self, dataset: Dataset[str], prepared: PreparedStream, run: Run) -> Bundle:
+        bundle = super()._train(dataset, prepared, run)
         if self.recipe.model.counts:
             self._count(bundle, prepared, run)
         return bundle

@@ -9,7 +9,6 @@ from keras import ops
 
 from nlpkit.bundle import Bundle
 from nlpkit.data.batching import Batch
-from nlpkit.data.dataset import Dataset
 from nlpkit.errors import DataError
 from nlpkit.layers.dropout import WordDropout
 from nlpkit.layers.stack import LSTMStack
@@ -23,10 +22,8 @@ from nlpkit.tasks.generation.report import generation_report
 from nlpkit.tasks.generation.stream import PreparedStream
 from nlpkit.tokenizer import BOS
 from nlpkit.training.bundling import bundle_network, hold_to_network
-from nlpkit.training.fit import fit
 from nlpkit.training.length import run_length
 from nlpkit.training.progress import EpochRow, validation_row
-from nlpkit.training.run import Run
 from nlpkit.training.schedule import make_optimizer
 
 
@@ -114,18 +111,9 @@ def compile_generator(recipe: GenerationRecipe, data: PreparedStream, epochs: "S
     return network
 
 
-def train_generator(recipe: GenerationRecipe, data: PreparedStream, run: Run) -> tuple[keras.Model, list[EpochRow]]:
-    """The trained network, at its best epoch on the validation split, and a row of figures for each epoch."""
-    epochs = StreamBatches(recipe, data)
-    network = compile_generator(recipe, data, epochs)
-    history = fit(network, epochs, recipe.training, run)
-    return network.core, history
-
-
 def bundle_generator(
     core: keras.Model,
     recipe: GenerationRecipe,
-    dataset: Dataset[str],
     data: PreparedStream,
     history: list[EpochRow],
 ) -> Bundle:
@@ -144,12 +132,6 @@ def bundle_generator(
         found.append(ops.convert_to_numpy(ops.softmax(logits)))
     hold_to_network(found, expected)
     facts = {
-        "data": {
-            "source": recipe.data.source,
-            "fingerprint": dataset.fingerprint,
-            "train": data.train.characters,
-            "validation": data.validation.characters,
-        },
         "spelt_in_bytes": data.tokenizer.spelt_in_bytes(data.train.ids),
     }
     return bundle_network(core, {"model.onnx": graph}, recipe, data.tokenizer, history, facts)

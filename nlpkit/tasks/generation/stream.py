@@ -11,10 +11,11 @@ from nlpkit.data.cache import TOKENIZER, Report, id_type, map_file
 from nlpkit.data.dataset import Dataset
 from nlpkit.data.facts import Facts, keep_facts, prepared_folder
 from nlpkit.data.notes import recorded
-from nlpkit.data.seen import Seen, document_keys, part_keys
+from nlpkit.data.seen import document_keys, part_keys
 from nlpkit.errors import DataError
 from nlpkit.normalization import normalize
 from nlpkit.tasks.generation.recipe import GenerationRecipe
+from nlpkit.tasks.text import PreparedText
 from nlpkit.tokenizer import BOS, EOS, Tokenizer, train_tokenizer
 
 _LAYOUT = 3  # raise when the files below change, so that older caches are left alone
@@ -31,19 +32,11 @@ class Stream:
 
 
 @dataclass(frozen=True)
-class PreparedStream:
+class PreparedStream(PreparedText):
     """What training a generator takes, and what is known of it."""
 
-    tokenizer: Tokenizer
     train: Stream
     validation: Stream
-    facts: Facts
-    seen: Seen
-
-    @property
-    def frontend(self) -> Tokenizer:
-        """What stands before the network."""
-        return self.tokenizer
 
 
 def prepare_stream(
@@ -73,7 +66,7 @@ def prepare_stream(
         Stream(map_file(folder / f"{name}.ids.bin", id_type(len(model))), facts.characters[name])
         for name in ("train", "validation")
     )
-    return PreparedStream(model, train, validation, facts, seen)
+    return PreparedStream(tokenizer=model, train=train, validation=validation, facts=facts, seen=seen)
 
 
 def split_documents(documents: list[str], fraction: float, seed: int) -> tuple[list[str], list[str]]:

@@ -10,7 +10,6 @@ from keras import ops
 
 from nlpkit.bundle import Bundle
 from nlpkit.data.batching import Batch, pad, plan_pairs
-from nlpkit.data.dataset import Dataset, Pair
 from nlpkit.intervals import mean_interval
 from nlpkit.layers.dropout import WordDropout
 from nlpkit.layers.stack import LSTMStack
@@ -25,10 +24,8 @@ from nlpkit.tasks.translation.recipe import TranslationRecipe, TranslatorSection
 from nlpkit.tasks.translation.report import translation_report
 from nlpkit.tokenizer import BOS, EOS
 from nlpkit.training.bundling import bundle_network, hold_to_network
-from nlpkit.training.fit import fit
 from nlpkit.training.length import run_length
 from nlpkit.training.progress import MARGIN, EpochRow, validation_row
-from nlpkit.training.run import Run
 from nlpkit.training.schedule import make_optimizer
 
 
@@ -137,18 +134,9 @@ def compile_translator(recipe: TranslationRecipe, data: PreparedPairs, epochs: "
     return network
 
 
-def train_translator(recipe: TranslationRecipe, data: PreparedPairs, run: Run) -> tuple[keras.Model, list[EpochRow]]:
-    """The trained network, at its best epoch on the validation split, and a row of figures for each epoch."""
-    epochs = PairBatches(recipe, data)
-    network = compile_translator(recipe, data, epochs)
-    history = fit(network, epochs, recipe.training, run)
-    return network, history
-
-
 def bundle_translator(
     network: keras.Model,
     recipe: TranslationRecipe,
-    dataset: Dataset[Pair],
     data: PreparedPairs,
     history: list[EpochRow],
 ) -> Bundle:
@@ -173,12 +161,6 @@ def bundle_translator(
     bare.set_weights(network.get_weights())
     facts = {
         "pair": recipe.data.pair,
-        "data": {
-            "source": recipe.data.source,
-            "fingerprint": dataset.fingerprint,
-            "train": len(data.train),
-            "validation": len(data.validation),
-        },
     }
     return bundle_network(bare, graphs, recipe, data.tokenizer, history, facts)
 

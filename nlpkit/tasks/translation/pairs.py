@@ -12,10 +12,11 @@ from nlpkit.data.cache import TOKENIZER, Report
 from nlpkit.data.dataset import Dataset, Pair
 from nlpkit.data.facts import Facts, count_repeated, keep_facts, prepared_folder
 from nlpkit.data.notes import recorded
-from nlpkit.data.seen import Seen, row_key
+from nlpkit.data.seen import row_key
 from nlpkit.data.texts import StoredTexts, Texts, counted, open_texts, store_texts, write_texts
 from nlpkit.errors import DataError
 from nlpkit.normalization import normalize
+from nlpkit.tasks.text import PreparedText
 from nlpkit.tasks.translation.recipe import TranslationRecipe
 from nlpkit.tokenizer import Tokenizer, train_tokenizer
 
@@ -39,19 +40,11 @@ class Sides:
 
 
 @dataclass(frozen=True)
-class PreparedPairs:
+class PreparedPairs(PreparedText):
     """What training a translator takes: one tokenizer for both sides, and the two splits; and what is known of them."""
 
-    tokenizer: Tokenizer
     train: Sides
     validation: Sides
-    facts: Facts
-    seen: Seen
-
-    @property
-    def frontend(self) -> Tokenizer:
-        """What stands before the network."""
-        return self.tokenizer
 
 
 def prepare_pairs(
@@ -81,7 +74,7 @@ def prepare_pairs(
         for split in ("train", "validation")
     )
     model = Tokenizer((folder / TOKENIZER).read_bytes(), normalization=recipe.tokenizer.normalization)
-    return PreparedPairs(model, train, validation, facts, seen)
+    return PreparedPairs(tokenizer=model, train=train, validation=validation, facts=facts, seen=seen)
 
 
 def _fill(work: Path, dataset: Dataset[Pair], recipe: TranslationRecipe, report: Report, given: bytes | None) -> None:

@@ -39,13 +39,13 @@ from nlpkit.tasks.translation.pairs import PreparedPairs, prepare_pairs
 from nlpkit.tasks.translation.recipe import TranslationRecipe
 from nlpkit.tasks.translation.report import TranslationReport, translation_report
 from nlpkit.tokenizer import BOS, EOS
-from nlpkit.training.run import Run
 from nlpkit.yardstick import Yardstick
 
 if TYPE_CHECKING:
     import keras
 
     from nlpkit.training.fit import EpochBatches
+    from nlpkit.training.progress import EpochRow
 
 logger = logging.getLogger("nlpkit")
 
@@ -311,13 +311,6 @@ class Translator(TextTask[TranslationRecipe], RowTask[TranslationRecipe]):
         batches = PairBatches(self.recipe, prepared)
         return compile_translator(self.recipe, prepared, batches), batches
 
-    def _sizes(self, prepared: PreparedPairs) -> dict[str, Any]:
-        return {
-            "train": len(prepared.train),
-            "validation": len(prepared.validation),
-            "vocabulary": len(prepared.tokenizer),
-        }
-
     def _build(self) -> "keras.Model":
         from nlpkit.tasks.translation.network import build_translator
 
@@ -336,11 +329,16 @@ class Translator(TextTask[TranslationRecipe], RowTask[TranslationRecipe]):
         sides = prepared.train if split == "train" else prepared.validation
         return (sides.pair(row) for row in range(len(sides)))
 
-    def _train(self, dataset: Dataset[Pair], prepared: PreparedPairs, run: Run) -> Bundle:
-        from nlpkit.tasks.translation.network import bundle_translator, train_translator
+    def _bundled(
+        self,
+        network: "keras.Model",
+        dataset: Dataset[Pair],
+        prepared: PreparedPairs,
+        history: "list[EpochRow]",
+    ) -> Bundle:
+        from nlpkit.tasks.translation.network import bundle_translator
 
-        network, history = train_translator(self.recipe, prepared, run)
-        return bundle_translator(network, self.recipe, dataset, prepared, history)
+        return bundle_translator(network, self.recipe, prepared, history)
 
     def _yardstick(self, dataset: Dataset[Pair], prepared: PreparedPairs) -> Yardstick:
         from nlpkit.tasks.translation.yardstick import translation_yardstick
