@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 import nlpkit
-from nlpkit.errors import UsageError
+from nlpkit.bundle import read_bundle
+from nlpkit.errors import BundleError, UsageError
+from nlpkit.tasks import task_class
 
 BUNDLES = Path(__file__).parent / "bundles"
 ANSWERS = json.loads((BUNDLES / "answers.json").read_text())
@@ -48,6 +50,14 @@ def test_the_history_is_that_of_the_training() -> None:
     assert len(model.history) == model.metadata["epochs"] == 40
     assert model.history[-1]["seconds"] == pytest.approx(model.metadata["training_seconds"], abs=0.06)
     assert model.exported().history == []
+
+
+@pytest.mark.parametrize("task", ["classification", "generation", "translation"])
+def test_a_tokenizer_of_another_model_is_refused(task: str) -> None:
+    bundle = read_bundle(BUNDLES / task)
+    bundle.metadata["vocabulary"] += 1
+    with pytest.raises(BundleError, match="has not as many pieces as its metadata"):
+        task_class(task).from_bundle(bundle)
 
 
 @pytest.mark.parametrize("name", ["TextClassifier", "TextGenerator", "Translator"])

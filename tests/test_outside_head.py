@@ -59,7 +59,6 @@ def test_it_is_listed_and_told(nlpkit: Command, installed: dict[str, str], bundl
     assert "mean absolute error" in told
     assert "360 texts, 40 held out" in told
     assert "under a sum" in (bundle / "README.md").read_text(encoding="utf-8")
-    assert "360 texts" in nlpkit("train", "capitals", "--dry-run", cwd=bundle.parents[1], env=installed).stdout
     shown = nlpkit("data", "show", bundle.parents[1] / "capitals.csv", env=installed)
     assert shown.returncode == 0, shown.stderr
 
@@ -93,6 +92,9 @@ def test_a_head_over_numbers_needs_no_tokenizer(tmp_path: Path) -> None:
     model = fitted[-1]
     wanted = np.array([numbers.sum() for numbers in series])
     assert model.evaluate().mean_absolute_error < 0.3 * np.abs(wanted - np.median(wanted)).mean()
+    plan = model.plan()
+    assert (plan.train, plan.validation, plan.unit, plan.epochs) == (270, 30, "series", 8)
+    assert model.metadata["data"].items() >= {"source": data, "train": 270, "validation": 30}.items()
     model.save(tmp_path / "model")
     again = SeriesSum.from_bundle(read_bundle(tmp_path / "model"))
     np.testing.assert_array_equal(again.predict(["1 2 3", "9 9"]), model.predict(["1 2 3", "9 9"]))
