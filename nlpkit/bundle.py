@@ -42,6 +42,7 @@ FILES = frozenset(
         "history.csv",
         CARD,
         "seen.npz",
+        "held_out.npz",
         "counts.npz",
     )
 )
@@ -74,7 +75,6 @@ class _Yardstick(_Part):
 
 class _Ngrams(_Part):
     buckets: Annotated[int, Field(ge=1, le=1 << 31)]
-    once: bool
     weights: dict[str, float]
     figure: str
     validation: dict[str, float]

@@ -108,7 +108,7 @@ def test_batches_are_large_where_the_model_has_a_loop_and_the_texts_suffice(monk
     assert rows(32, 3_200, 1_024) == {64}  # of so long ones fewer
     assert rows(32, 200, 256) == {8}  # four batches a core would have fewer rows than the loop wants
     assert rows(None, 1_280, 256) == {8}
-    assert rows(32, 1_280, 256, labels=1_024) == {64}  # what n-grams keep for each label takes memory
+    assert rows(32, 1_280, 256, labels=1_024) == {32}  # what n-grams keep for each label takes memory
 
 
 def test_padding_changes_nothing(model: TextClassifier) -> None:

@@ -1,5 +1,6 @@
 """The linear models of words that a classifier is held against."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -8,7 +9,7 @@ import scipy.sparse
 
 from nlpkit.data.dataset import Example, dataset_from_lists
 from nlpkit.tasks.classification.corpus import PreparedData, prepare
-from nlpkit.tasks.classification.linear import fit_linear
+from nlpkit.tasks.classification.linear import fit_column
 from nlpkit.tasks.classification.recipe import ClassificationRecipe
 from nlpkit.tasks.classification.report import ClassificationReport, LabelsReport
 from nlpkit.tasks.classification.yardstick import linear_yardstick
@@ -104,7 +105,33 @@ def test_many_labels_are_fitted_to_the_same_bits_every_time() -> None:
     rng = np.random.default_rng(0)
     features = scipy.sparse.csr_matrix(rng.random((400, 300)) < 0.1, dtype=np.float32)
     targets = rng.random((400, 8)) < 0.3
-    first = fit_linear(features, targets, 1.0)
+    first = [fit_column(features, target, 1.0) for target in targets.T]
     for _ in range(5):
-        for found, expected in zip(fit_linear(features, targets, 1.0), first, strict=True):
-            np.testing.assert_array_equal(found, expected)
+        for target, (weights, bias) in zip(targets.T, first, strict=True):
+            again = fit_column(features, target, 1.0)
+            np.testing.assert_array_equal(again[0], weights)
+            assert again[1] == bias
+
+
+def test_beside_a_model_that_read_what_was_held_out_the_yardstick_reads_it_too() -> None:
+    texts = [f"{word} thing" for word in ("good", "bad") for _ in range(30)]
+    labels = [text.split()[0] for text in texts]
+    data = prepared(texts, labels)
+    told = [data.validation.text(row) for row in range(len(data.validation))]
+    assert len(told) == 6
+    # a word that tells the labels apart, and stands in what was held out alone
+    words = {0: "dire", 1: "superb"}
+    for row, label in enumerate(data.validation.labels):
+        told[row] = f"{words[int(label)]} thing"
+
+    class Told(type(data.validation)):  # type: ignore[misc]
+        def text(self, row: int) -> str:
+            return told[row]
+
+    data = replace(data, validation=Told(**vars(data.validation)))
+    judged = {"test": [Example("a superb thing", "good"), Example("a dire thing", "bad")]}
+    alone, both = (linear_yardstick(data, judged, refitted=refitted) for refitted in (False, True))
+    assert alone is not None
+    assert both is not None
+    reports: list[Any] = [alone.reports["test"], both.reports["test"]]
+    assert [report.accuracy for report in reports] == [0.5, 1.0]

@@ -2,14 +2,19 @@
 
 import random
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+import nlpkit
 from nlpkit import TextClassifier
+from nlpkit.bundle import Bundle
+from nlpkit.errors import BundleError
 from nlpkit.runtime.session import Session
+from nlpkit.tasks.classification.held_out import HeldOut, held_out_from_bytes
 from nlpkit.tasks.classification.network import build_classifier, export_classifier
 from nlpkit.tasks.classification.ngrams import NgramWeights, code_limit, find_ngrams, piece_codes, place_of
 from nlpkit.tasks.classification.ngrams_fit import best_weights, bucket_count, word_edges
@@ -22,7 +27,7 @@ VOCABULARY, CLASSES, BUCKETS = 30, 3, 64
 LENGTHS = [5, 1, 2, 9]
 
 
-def weights(n: int = 3, columns: int = CLASSES, *, once: bool = False, share: float = 0.3) -> NgramWeights:
+def weights(n: int = 3, columns: int = CLASSES, *, share: float = 0.3) -> NgramWeights:
     """A model that knows the n-grams of `padded`, less those whose buckets others own; a word's edge is at a `share`
     of the pieces."""
     rng = np.random.default_rng(1)
@@ -32,7 +37,8 @@ def weights(n: int = 3, columns: int = CLASSES, *, once: bool = False, share: fl
         bucket, mark = place_of(find_ngrams(row[:length], codes, edges).keys, BUCKETS)
         marks[bucket] = mark
     table = rng.integers(-127, 128, (BUCKETS, columns)).astype(np.int8)
-    return NgramWeights(codes, edges, marks, table, rng.normal(0, 0.01, (columns, CLASSES)).astype(np.float32), once)
+    norms = rng.integers(0, 256, (BUCKETS, columns)).astype(np.uint8)
+    return NgramWeights(codes, edges, marks, table, norms, rng.normal(0, 1, (columns, CLASSES)).astype(np.float32))
 
 
 def padded(extra: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -45,7 +51,7 @@ def padded(extra: int = 0) -> tuple[np.ndarray, np.ndarray]:
 
 def by_hand(given: NgramWeights, row: np.ndarray) -> np.ndarray:
     """A text's scores, n-gram by n-gram."""
-    total = np.zeros(given.table.shape[1])
+    total, squares = np.zeros(given.table.shape[1]), np.zeros(given.table.shape[1])
     n = given.codes.shape[1]
     words: list[list[int]] = []
     for place, piece in enumerate(row):
@@ -56,7 +62,7 @@ def by_hand(given: NgramWeights, row: np.ndarray) -> np.ndarray:
     for start in range(len(words)):
         for size in range(1, min(n, len(words) - start) + 1):
             ngram = words[start : start + size]
-            if given.once and str(ngram) in seen:
+            if str(ngram) in seen:
                 continue
             seen.add(str(ngram))
             codes = [
@@ -65,28 +71,28 @@ def by_hand(given: NgramWeights, row: np.ndarray) -> np.ndarray:
             bucket, rest = sum(codes) % BUCKETS, sum(codes) // BUCKETS
             if rest % 256 == given.marks[bucket]:
                 total += given.table[bucket]
-    scores: np.ndarray = total @ given.kernel
+                squares += given.norms[bucket].astype(float) ** 2
+    scores: np.ndarray = total / np.sqrt(np.maximum(squares, 1)) @ given.kernel
     return scores
 
 
-@pytest.mark.parametrize("once", [False, True])
 @pytest.mark.parametrize("n", [1, 3])
-def test_layer_and_graph_give_what_each_n_gram_adds(n: int, once: bool) -> None:
-    given = weights(n, columns=2, once=once)
+def test_layer_and_graph_give_what_each_n_gram_adds(n: int) -> None:
+    given = weights(n, columns=2)
     ids, lengths = padded(extra=3)
     expected = np.array([by_hand(given, row[:length]) for row, length in zip(ids, lengths, strict=True)])
     assert np.ptp(expected, axis=0).min() > 0.1
-    layer = Ngrams(VOCABULARY, n, BUCKETS, 2, CLASSES, once=once)
+    layer = Ngrams(VOCABULARY, n, BUCKETS, 2, CLASSES)
     layer.build()
     layer.assign(given)
     np.testing.assert_allclose(layer(ids, lengths), expected, atol=1e-5)
     for row, length, scores in zip(ids, lengths, expected, strict=True):
         np.testing.assert_allclose(given.scores(row[:length]), scores, atol=1e-5)
     section = ClassifierSection(units=4, embedding_size=4, ngrams=n)
-    network = build_classifier(section, VOCABULARY, CLASSES, BUCKETS, once=once)
-    table = np.concatenate([given.table, given.table[:, :1]], axis=1)
+    network = build_classifier(section, VOCABULARY, CLASSES, BUCKETS)
+    table, norms = (np.concatenate([values, values[:, :1]], axis=1) for values in (given.table, given.norms))
     kernel = np.concatenate([given.kernel, np.zeros((1, CLASSES), np.float32)])
-    network.get_layer("ngrams").assign(NgramWeights(given.codes, given.edges, given.marks, table, kernel, once))
+    network.get_layer("ngrams").assign(NgramWeights(given.codes, given.edges, given.marks, table, norms, kernel))
     network.get_layer("logits").set_weights([np.zeros((16, CLASSES)), np.zeros(CLASSES)])
     odds = np.exp(expected)
     answers = Session(export_classifier(network, section)).run(ids, lengths)[0]
@@ -156,18 +162,22 @@ def test_a_word_is_one_whatever_it_is_split_into() -> None:
     assert len(set(found.keys.tolist())) == 5
 
 
-def test_an_n_gram_of_few_texts_counts_once() -> None:
+def test_an_n_gram_counts_once() -> None:
     row, _ = padded()
-    twice = np.concatenate([row[0][:5], row[0][:5]])
-    once, counted = (weights(n=1, once=once, share=1) for once in (True, False))  # every piece is a word
-    np.testing.assert_allclose(once.scores(twice), once.scores(row[0][:5]), atol=1e-6)
-    assert np.abs(counted.scores(twice) - counted.scores(row[0][:5])).max() > 0.1
+    given = weights(n=1, share=1)  # every piece is a word
+    np.testing.assert_allclose(given.scores(np.tile(row[0][:5], 2)), given.scores(row[0][:5]), atol=1e-6)
+
+
+def test_a_text_of_which_nothing_is_known_scores_nothing() -> None:
+    given = weights(n=1, share=1)
+    unknown = replace(given, codes=given.codes + 1)
+    assert not unknown.scores(padded()[0][0]).any()
 
 
 def test_buckets_follow_the_data_and_the_labels() -> None:
-    assert bucket_count(0, 1) == bucket_count(2_000, 1) < bucket_count(20_000, 1) < bucket_count(50_000_000, 1)
+    assert bucket_count(0, 1) == bucket_count(1_000, 1) < bucket_count(20_000, 1) < bucket_count(50_000_000, 1)
     for columns in (1, 8, 100):
-        assert bucket_count(50_000_000, columns) * (columns + 1) <= 1_500_000
+        assert bucket_count(50_000_000, columns) * (2 * columns + 1) <= 3_000_000
 
 
 def parts(texts: int, seed: int, strength: float) -> tuple[np.ndarray, np.ndarray]:
@@ -279,3 +289,89 @@ def test_a_model_without_n_grams_tells_of_none(tmp_path: Path) -> None:
     plain = TextClassifier(**settings).fit(*negated(80, 1))
     assert "ngrams" not in plain.metadata
     assert plain.network().count_params() == plain.metadata["parameters"]
+
+
+@pytest.fixture(scope="module")
+def own_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A table of reviews, and a model of it in the folder `model` beside it."""
+    path = tmp_path_factory.mktemp("own") / "reviews.csv"
+    texts, labels = negated(80, 1)
+    labels[::7] = ["negative"] * 12  # which half of them are not
+    rows = [f"{text},{label}\n" for text, label in zip(texts, labels, strict=True)]
+    path.write_text("text,label\n" + "".join(rows), encoding="utf-8")
+    TextClassifier(**(SMALL | {"epochs": 1, "ngrams": 3})).fit(data=path, output=path.parent / "model")
+    return path
+
+
+def test_what_was_held_out_is_learned_from_in_the_end_and_judged_by_what_was_answered_before(own_data: Path) -> None:
+    model: Any = nlpkit.load(own_data.parent / "model")
+    assert model.metadata["ngrams"]["refitted"] is True
+    split, rows = model.rows()
+    rows = list(rows)
+    assert (split, len(rows)) == ("validation", model.metadata["data"]["validation"])
+    texts, labels = map(list, zip(*rows, strict=True))
+    wanted = [model.labels.index(label) for label in labels]
+    now = -np.log(model.predict_proba(texts)[range(len(texts)), wanted]).mean()
+    report = model.evaluate()
+    assert report.to_dict() | {"trained_on": 0} == model.metadata["metrics"]["validation"]
+    assert now < report.log_loss - 0.01  # it is surer of what it has learned from since
+    # the same wherever these texts stand, and however they are given
+    given = model.evaluate([f" {text} " for text in texts], labels)
+    assert given.log_loss == report.log_loss
+
+
+def test_an_exported_model_has_read_what_was_held_out(own_data: Path, caplog: pytest.LogCaptureFixture) -> None:
+    exported = nlpkit.load(own_data.parent / "model").exported()
+    assert "held_out.npz" not in exported.bundle.files
+    with caplog.at_level("WARNING"):
+        exported.evaluate()
+    count = exported.metadata["data"]["validation"]
+    assert f"{count} of the {count} rows of {own_data} were trained on" in caplog.text
+
+
+def test_a_validation_split_of_ones_own_is_not_learned_from() -> None:
+    parts = {"train": negated(80, 1), "validation": negated(20, 2)}
+    data = {split: {"text": texts, "label": labels} for split, (texts, labels) in parts.items()}
+    model = TextClassifier(**(SMALL | {"epochs": 1, "ngrams": 3})).fit(data=data)
+    assert model.metadata["ngrams"]["refitted"] is False
+    assert "held_out.npz" not in model.bundle.files
+    texts, labels = parts["validation"]
+    report: Any = model.evaluate(texts, labels)
+    assert report.accuracy == model.metadata["metrics"]["validation"]["accuracy"]
+
+
+def test_answers_of_before_come_back_whole_or_are_refused() -> None:
+    known = HeldOut(np.array([3, 2**64 - 1], np.uint64), np.array([[0.25, 0.75], [1, 0]], np.float32))
+    again = held_out_from_bytes(known.to_bytes(), 2)
+    now = np.full((3, 2), 0.5, np.float32)
+    expected = [[1, 0], [0.5, 0.5], [0.25, 0.75]]
+    np.testing.assert_array_equal(again.laid_over(now, [2**64 - 1, 5, 3]), expected)
+    for content, labels in ((known.to_bytes()[:-30], 2), (b"", 2), (known.to_bytes(), 3)):
+        with pytest.raises(BundleError, match=r"held_out\.npz"):
+            held_out_from_bytes(content, labels)
+    wrong = replace(known, probabilities=np.full((2, 2), np.nan, np.float32))
+    with pytest.raises(BundleError, match="a probability for each of 2 labels"):
+        held_out_from_bytes(wrong.to_bytes(), 2)
+
+
+def test_the_network_of_an_older_form_is_refused(model: TextClassifier) -> None:
+    metadata = {**model.metadata, "ngrams": {**model.metadata["ngrams"]}}
+    del metadata["ngrams"]["refitted"]
+    older = TextClassifier.from_bundle(Bundle(metadata, model.bundle.files))
+    assert older.predict(["so lovely"]) == model.predict(["so lovely"])
+    with pytest.raises(BundleError, match="for its network train it again"):
+        older.network()
+
+
+def test_a_rare_class_is_found_by_its_words() -> None:
+    rng = random.Random(1)
+    texts, labels = [], []
+    for number in range(300):
+        rare = number % 15 == 0
+        words = rng.choices(FILLER, k=8) + (["recall"] if rare else [])
+        rng.shuffle(words)
+        texts.append(" ".join(words))
+        labels.append("rare" if rare else "common")
+    model: Any = TextClassifier(**(SMALL | {"epochs": 1, "ngrams": 3})).fit(texts, labels)
+    assert model.predict(["nothing to tell", "they recall the thing"]) == ["common", "rare"]
+    assert "recall" in model.metadata["ngrams"]["heaviest"]["rare"]

@@ -28,6 +28,10 @@ class Seen:
         """Whether a row was held out."""
         return _holds(self.held_out, key)
 
+    def all_read(self) -> "Seen":
+        """As if what was held out had been trained on, too."""
+        return Seen(np.union1d(self.train, self.held_out), self.held_out[:0])
+
     def unread(self, text: str) -> str:
         """What follows the last part of a document that was trained on; all of it where none was."""
         keys, ends = part_keys(text)

@@ -43,7 +43,7 @@ CHANGED = (
     "{} has changed since the model was trained on it, and the model does not know what was held out then; name other "
     "data, or --split train to judge on all of it"
 )
-_OF_TRAINING = (_WEIGHTS, "history.csv", SEEN)
+_OF_TRAINING = (_WEIGHTS, "history.csv", SEEN, "held_out.npz")
 
 
 def same_place(one: str, other: str) -> bool:
@@ -493,7 +493,7 @@ class RowTask(TrainedTask[R]):
             if split != "test" or seen is None:
                 prepared = self._prepare(dataset, lambda *_: None, self.frontend.to_bytes())
                 rows = dataset.read(split) if split == "test" else self._prepared_rows(prepared, split)
-                return split, JudgedRows(dataset.name, rows, self._key, prepared.seen)
+                return split, JudgedRows(dataset.name, rows, self._key, self._known(prepared.seen))
         chosen = split or next((name for name in ("test", "validation") if name in dataset.splits), None)
         if chosen is not None and (chosen in dataset.splits or chosen != "validation" or seen is None):
             return chosen, self._all_rows(dataset, chosen)
@@ -505,6 +505,10 @@ class RowTask(TrainedTask[R]):
     def _all_rows(self, dataset: Dataset[Any], split: str | None) -> JudgedRows[Any]:
         """All rows of a split, or of train."""
         return JudgedRows(dataset.name, dataset.read(split or "train"), self._key, self._seen())
+
+    def _known(self, seen: Seen) -> Seen:
+        """What the model as it is has seen of its data, of which that was known when it was prepared."""
+        return seen
 
     @abstractmethod
     def _key(self, row: Any) -> int:

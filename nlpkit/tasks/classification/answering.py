@@ -16,7 +16,7 @@ logger = logging.getLogger("nlpkit")
 
 _FEW_TOKENS = 2_048  # what a core's cache holds of an operator over all steps
 _MANY_TOKENS, _MOST_ROWS = 65_536, 128  # for a loop, which keeps nothing of a step: with more there is more padding
-_MOST_SCORES = 1 << 24  # of tokens for labels, which n-grams keep
+_MOST_SCORES = 1 << 23  # of tokens for labels, which n-grams keep
 
 
 def predict_texts(

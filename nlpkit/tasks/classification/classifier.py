@@ -15,7 +15,7 @@ from nlpkit.data.dataset import Dataset, Example, dataset_from_lists
 from nlpkit.data.facts import amount
 from nlpkit.data.frames import Table, Texts, is_held, labelled_table, texts_of
 from nlpkit.data.labels import all_of, listed
-from nlpkit.data.seen import row_key
+from nlpkit.data.seen import Seen, row_key
 from nlpkit.data.summary import LabelledSummary, summarize
 from nlpkit.errors import BundleError, DataError, UsageError
 from nlpkit.model_card import CardText
@@ -23,6 +23,7 @@ from nlpkit.tasks.base import FitOptions, RowTask
 from nlpkit.tasks.classification.answering import predict_texts
 from nlpkit.tasks.classification.card import card_text
 from nlpkit.tasks.classification.corpus import PreparedData, prepare
+from nlpkit.tasks.classification.held_out import HELD_OUT, held_out_from_bytes
 from nlpkit.tasks.classification.recipe import ClassificationRecipe
 from nlpkit.tasks.classification.report import ClassificationReport, LabelsReport, classification_report, labels_report
 from nlpkit.tasks.text import TextTask
@@ -204,11 +205,12 @@ class TextClassifier(TextTask[ClassificationRecipe], RowTask[ClassificationRecip
 
     def compare(self, rows: Iterable[Example]) -> ClassificationReport | LabelsReport:
         """The model's answers against the labels of a stream of examples. Those with a label that it does not know are
-        left out, and counted and told; DataError when they all are."""
+        left out, and counted and told; DataError when they all are. Texts that were held out count by what the model
+        answered before its n-grams were fitted on them, too."""
         names = tuple(self.metadata["labels"])
         ids = {label: i for i, label in enumerate(names)}
         truth: list[list[int]] = []
-
+        keys: list[int] = []
         unknown: Counter[str] = Counter()
 
         def texts() -> Iterator[str]:
@@ -223,6 +225,7 @@ class TextClassifier(TextTask[ClassificationRecipe], RowTask[ClassificationRecip
                         f"the text begins {text[:40]!r}"
                     )
                 truth.append([ids[one] for one in labels])
+                keys.append(self._key(Example(text, label)))
                 yield text
 
         probabilities = np.array(list(self.predict_stream(texts())), np.float32)
@@ -234,6 +237,8 @@ class TextClassifier(TextTask[ClassificationRecipe], RowTask[ClassificationRecip
             logger.warning("left out %s: %s", amount(unknown.total(), "texts"), told)
         if not truth:
             raise DataError("there is nothing to evaluate on: the data is empty")
+        if self._held_out:
+            probabilities = self._held_out.laid_over(probabilities, keys)
         if self.several:
             return labels_report(probabilities, _matrix(truth, len(names)), names, self._thresholds())
         return classification_report(
@@ -272,6 +277,16 @@ class TextClassifier(TextTask[ClassificationRecipe], RowTask[ClassificationRecip
 
     # -- within
 
+    def _open(self, bundle: Bundle) -> None:
+        super()._open(bundle)
+        content = bundle.files.get(HELD_OUT)
+        self._held_out = None if content is None else held_out_from_bytes(content, len(self.metadata["labels"]))
+
+    def _known(self, seen: Seen) -> Seen:
+        """Without what it answered before, a model was trained on what was held out, too, where it was refitted."""
+        refitted = self.metadata.get("ngrams", {}).get("refitted", False)
+        return seen.all_read() if refitted and not self._held_out else seen
+
     def _compiled(self, prepared: PreparedData) -> "tuple[keras.Model, EpochBatches]":
         from nlpkit.tasks.classification.network import TrainingBatches, compile_classifier
 
@@ -281,9 +296,13 @@ class TextClassifier(TextTask[ClassificationRecipe], RowTask[ClassificationRecip
     def _build(self) -> "keras.Model":
         from nlpkit.tasks.classification.network import build_classifier
 
-        known = self.metadata.get("ngrams", {})
-        beside = {key: known[key] for key in ("buckets", "once") if key in known}
-        return build_classifier(self.recipe.model, len(self.tokenizer), len(self.labels), **beside)
+        ngrams = self.metadata.get("ngrams", {})
+        if ngrams and "refitted" not in ngrams:
+            raise BundleError(
+                "an older nlpkit made this model's n-grams, in a form that networks no longer have; it answers as it "
+                "did, but for its network train it again"
+            )
+        return build_classifier(self.recipe.model, len(self.tokenizer), len(self.labels), ngrams.get("buckets", 0))
 
     def _card(self) -> CardText:
         return card_text(self.metadata, self.recipe)
@@ -348,7 +367,9 @@ class TextClassifier(TextTask[ClassificationRecipe], RowTask[ClassificationRecip
     def _yardstick(self, dataset: Dataset[Example], prepared: PreparedData) -> Yardstick | None:
         from nlpkit.tasks.classification.yardstick import linear_yardstick
 
-        return linear_yardstick(prepared, self._rows_judged(dataset, prepared), self.recipe.training.seed)
+        refitted = self.metadata.get("ngrams", {}).get("refitted", False)
+        judged = self._rows_judged(dataset, prepared)
+        return linear_yardstick(prepared, judged, self.recipe.training.seed, refitted=refitted)
 
     def _named(self, source: str, **columns: Any) -> Dataset[Example]:
         section = self.recipe.data

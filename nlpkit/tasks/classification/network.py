@@ -12,6 +12,7 @@ from keras import ops
 from nlpkit.bundle import Bundle
 from nlpkit.data.batching import Batch, pad, plan_epoch, truncate
 from nlpkit.data.dataset import Dataset, Example
+from nlpkit.data.seen import row_key
 from nlpkit.layers.dropout import WordDropout
 from nlpkit.layers.embedding import Embedding
 from nlpkit.layers.pooling import Pooling
@@ -20,6 +21,7 @@ from nlpkit.runtime.session import Session
 from nlpkit.tasks.classification.answering import predict_corpus
 from nlpkit.tasks.classification.corpus import PreparedData
 from nlpkit.tasks.classification.graph import classifier_graph
+from nlpkit.tasks.classification.held_out import HELD_OUT, HeldOut
 from nlpkit.tasks.classification.linear import column_count
 from nlpkit.tasks.classification.ngrams_fit import best_weights, fit_ngrams
 from nlpkit.tasks.classification.ngrams_layer import Ngrams
@@ -39,13 +41,10 @@ from nlpkit.training.progress import EpochRow, validation_row
 from nlpkit.training.schedule import make_optimizer
 
 
-def build_classifier(
-    section: ClassifierSection, vocab_size: int, classes: int, buckets: int = 0, *, once: bool = True
-) -> keras.Model:
+def build_classifier(section: ClassifierSection, vocab_size: int, classes: int, buckets: int = 0) -> keras.Model:
     """From {"ids": int32 [batch, steps], "lengths": int32 [batch]} to logits [batch, classes].
 
-    With `buckets`, those of the n-grams that stand beside the sequence, which are not trained with it; `once` is as in
-    `NgramWeights`.
+    With `buckets`, those of the n-grams that stand beside the sequence, which are not trained with it.
     """
     ids = keras.Input((None,), dtype="int32", name="ids")
     lengths = keras.Input((), dtype="int32", name="lengths")
@@ -65,8 +64,7 @@ def build_classifier(
     logits = keras.layers.Dense(classes, name="logits")(x)
     if buckets:
         columns = column_count(classes, several=section.labels == "several")
-        beside = Ngrams(vocab_size, section.ngrams, buckets, columns, classes, once=once, name="ngrams")
-        ngrams = beside(ids, lengths)
+        ngrams = Ngrams(vocab_size, section.ngrams, buckets, columns, classes, name="ngrams")(ids, lengths)
         logits = keras.layers.Add(name="together")([logits, ngrams])
     return keras.Model({"ids": ids, "lengths": lengths}, logits, name="classifier")
 
@@ -154,51 +152,70 @@ def bundle_classifier(
 
     Raises NlpkitError when the exported graph and the network disagree.
     """
-    bare, told = _joined(network, recipe, data)
-    graph = export_classifier(bare, recipe.model)
+    section = recipe.model
+    answers = predict_corpus(Session(export_classifier(network, section)), data.validation, recipe.tokenizer)
+    files: dict[str, bytes] = {}
+    told: dict[str, Any] = {}
+    if section.ngrams:
+        # what was held out of the texts to train on is learned from, too, once nothing is chosen by it any more
+        refitted = "validation" not in dataset.splits
+        bare, told, answers = _with_ngrams(network, recipe, data, answers, refitted=refitted)
+        if refitted:
+            keys = np.fromiter(map(row_key, data.validation), np.uint64)
+            files[HELD_OUT] = HeldOut(keys, answers).to_bytes()
+    else:
+        bare = _bare(network, recipe, data)
+    graph = export_classifier(bare, section)
     _hold_to_network(graph, bare, recipe, data)
     facts = {
         "labels": list(data.labels),
         "label_type": dataset.label_type,
         **told,
-        **_operating_points(graph, recipe, data),
+        **_operating_points(answers, recipe, data),
     }
-    return bundle_network(bare, {"model.onnx": graph}, recipe, data.tokenizer, history, facts)
+    return bundle_network(bare, {"model.onnx": graph, **files}, recipe, data.tokenizer, history, facts)
 
 
-def _joined(
-    network: keras.Model, recipe: ClassificationRecipe, data: PreparedData
-) -> tuple[keras.Model, dict[str, Any]]:
-    """The trained network without its optimizer, which would be saved at three times the size, and with n-grams beside
-    the sequence where the recipe has them; and what is told of these: how much each part weighs, what each and both
-    reach on the validation split, and which n-grams weigh most."""
-    section, several = recipe.model, data.several
-    model = fit_ngrams(recipe, data) if section.ngrams else None
-    known: dict[str, Any] = {"buckets": len(model.weights.table), "once": model.weights.once} if model else {}
-    joined = build_classifier(section, len(data.tokenizer), len(data.labels), **known)
+def _bare(network: keras.Model, recipe: ClassificationRecipe, data: PreparedData, buckets: int = 0) -> keras.Model:
+    """The trained network without its optimizer, which would be saved at three times the size."""
+    bare = build_classifier(recipe.model, len(data.tokenizer), len(data.labels), buckets)
     for layer in network.layers:
-        joined.get_layer(layer.name).set_weights(layer.get_weights())
-    if model is None:
-        return joined, {}
-    truth = data.validation.labels
-    scores = predict_corpus(Session(export_classifier(network, section)), data.validation, recipe.tokenizer)
-    sequence, ngrams = _logits(scores, several=several), model.scores(data.validation, recipe)
+        bare.get_layer(layer.name).set_weights(layer.get_weights())
+    return bare
+
+
+def _with_ngrams(
+    network: keras.Model, recipe: ClassificationRecipe, data: PreparedData, answers: np.ndarray, *, refitted: bool
+) -> tuple[keras.Model, dict[str, Any], np.ndarray]:
+    """The trained network with n-grams beside the sequence, whose `answers` are for the validation split; what is told
+    of these: how much each part weighs, what each and both reach on the validation split, and which n-grams weigh most;
+    and the answers of both, the n-grams fitted on the train split alone. Where they are to be `refitted`, those that
+    stand in the network are fitted on both splits."""
+    several, truth = data.several, data.validation.labels
+    model = fit_ngrams(recipe, data, [data.train])
+    sequence, ngrams = _logits(answers, several=several), model.scores(data.validation, recipe)
     # few texts leave the weight with the n-grams, whose scale is known from more of them than are held out
     (first, second), _ = best_weights([sequence, ngrams], truth, [0.0, 1.0], several=several)
+    together = first * sequence + second * ngrams
+    figure, judge = _judge(data)
+    parts = {"sequence": sequence, "ngrams": ngrams, "together": together}
+    reached = {name: judge(logits) for name, logits in parts.items()}
+    if refitted:
+        model = fit_ngrams(recipe, data, [data.train, data.validation])
+    weights = model.weights
+    joined = _bare(network, recipe, data, len(weights.table))
     kernel, bias = joined.get_layer("logits").get_weights()
     joined.get_layer("logits").set_weights([first * kernel, first * bias + second * model.bias])
-    weights = model.weights
     joined.get_layer("ngrams").assign(replace(weights, kernel=second * weights.kernel))
-    parts = {"sequence": sequence, "ngrams": ngrams, "together": first * sequence + second * ngrams}
-    figure, judge = _judge(data)
     told = {
-        **known,
+        "buckets": len(weights.table),
+        "refitted": refitted,
         "weights": {"sequence": first, "ngrams": second},
         "figure": figure,
-        "validation": {name: judge(logits) for name, logits in parts.items()},
+        "validation": reached,
         "heaviest": model.heaviest,
     }
-    return joined, {"ngrams": told}
+    return joined, {"ngrams": told}, _probabilities(together, several=several)
 
 
 def _logits(probabilities: np.ndarray, *, several: bool) -> np.ndarray:
@@ -208,21 +225,31 @@ def _logits(probabilities: np.ndarray, *, several: bool) -> np.ndarray:
     return found
 
 
+def _probabilities(logits: np.ndarray, *, several: bool) -> np.ndarray:
+    """The probabilities float32 of logits [texts, labels], of one class or of each by itself."""
+    if several:
+        found = 1 / (1 + np.exp(-logits))
+    else:
+        odds = np.exp(logits - logits.max(-1, keepdims=True))
+        found = odds / odds.sum(-1, keepdims=True)
+    answers: np.ndarray = found.astype(np.float32)
+    return answers
+
+
 def _judge(data: PreparedData) -> tuple[str, Callable[[np.ndarray], float]]:
     """The name of a report's figure that tells parts apart, and what it is for logits [texts, classes] of the
     validation split: macro F1 where a label is rare, which accuracy would not show."""
     truth, names = np.asarray(data.validation.labels), data.labels
 
     def micro_f1(logits: np.ndarray) -> float:
-        probabilities = 1 / (1 + np.exp(-logits))
+        probabilities = _probabilities(logits, several=True)
         return labels_report(probabilities, truth, names, best_thresholds(probabilities, truth)).micro_f1
 
     def accuracy(logits: np.ndarray) -> float:
         return float((called(logits) == truth).mean())
 
     def macro_f1(logits: np.ndarray) -> float:
-        odds = np.exp(logits - logits.max(-1, keepdims=True))
-        probabilities = odds / odds.sum(-1, keepdims=True)
+        probabilities = _probabilities(logits, several=False)
         weights = rare_weights(probabilities, truth, data.shares())
         return classification_report(probabilities, truth, names, weights=weights).macro_f1
 
@@ -231,10 +258,10 @@ def _judge(data: PreparedData) -> tuple[str, Callable[[np.ndarray], float]]:
     return ("macro_f1", macro_f1) if any_rare(data.shares()) else ("accuracy", accuracy)
 
 
-def _operating_points(graph: bytes, recipe: ClassificationRecipe, data: PreparedData) -> dict[str, Any]:
-    """From which score on a label is given, found on the validation split: for each of several labels where its F1 is
-    highest; else where the answers reach the recipe's selective accuracy, and how much more readily rare labels are."""
-    probabilities = predict_corpus(Session(graph), data.validation, recipe.tokenizer)
+def _operating_points(probabilities: np.ndarray, recipe: ClassificationRecipe, data: PreparedData) -> dict[str, Any]:
+    """From which score on a label is given, by the answers for the validation split: for each of several labels where
+    its F1 is highest; else where they reach the recipe's selective accuracy, and how much more readily rare ones are.
+    """
     if data.several:
         thresholds = best_thresholds(probabilities, data.validation.labels).tolist()
         return {"thresholds": dict(zip(data.labels, thresholds, strict=True))}

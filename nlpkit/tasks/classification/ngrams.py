@@ -18,31 +18,32 @@ if TYPE_CHECKING:
 
 MARKS = 256
 
-_FLOAT, _INT32, _INT64 = 1, 6, 7  # ONNX's numbers for types
+_FLOAT, _INT32, _INT64, _DOUBLE = 1, 6, 7, 11  # ONNX's numbers for types
 
 
 @dataclass(frozen=True)
 class NgramWeights:
-    """A linear model whose scores of a text are the sum of its n-grams' rows of the table, times the kernel.
+    """A linear model of which n-grams a text has, each column of them as a vector of length one.
 
-    codes: int32 [vocabulary, n], as `piece_codes` draws them; edges: bool [vocabulary, 2], whether a word begins before
-    a piece, and whether one begins after it; marks: uint8 [buckets]; table: int8 [buckets, columns]; kernel: float32
-    [columns, classes]; once: whether an n-gram counts once, however often a text has it.
+    Its scores of a text are the sum of its n-grams' rows of the table, each column by the square root of the sum of
+    their squared norms, times the kernel. codes: int32 [vocabulary, n], as `piece_codes` draws them; edges: bool
+    [vocabulary, 2], whether a word begins before a piece, and whether one begins after it; marks: uint8 [buckets];
+    table: int8 [buckets, columns]; norms: uint8 [buckets, columns]; kernel: float32 [columns, classes].
     """
 
     codes: np.ndarray
     edges: np.ndarray
     marks: np.ndarray
     table: np.ndarray
+    norms: np.ndarray
     kernel: np.ndarray
-    once: bool
 
     def scores(self, row: np.ndarray) -> np.ndarray:
         """The scores [classes] of a text's token ids."""
-        keys = find_ngrams(row, self.codes, self.edges).keys
-        bucket, mark = place_of(np.unique(keys) if self.once else keys, len(self.table))
+        bucket, mark = place_of(np.unique(find_ngrams(row, self.codes, self.edges).keys), len(self.table))
         own = bucket[self.marks[bucket] == mark]
-        scores: np.ndarray = self.table[own].sum(0, dtype=np.float32) @ self.kernel
+        length = np.sqrt(np.maximum((self.norms[own].astype(np.float64) ** 2).sum(0), 1))
+        scores: np.ndarray = (self.table[own].sum(0) / length).astype(np.float32) @ self.kernel
         return scores
 
 
@@ -104,24 +105,26 @@ def ngram_scores(graph: "GraphBuilder", weights: NgramWeights) -> str:
         real.append(graph.add("Less", graph.add("Add", position, ints(place)), counts))  # it ends within the text
     # what is padding has a key below zero
     key = graph.add("Where", graph.add("Concat", *real, axis=1), graph.add("Concat", *keys, axis=1), _int32(graph, -1))
-    counted = graph.add("GreaterOrEqual", key, _int32(graph, 0))  # [batch, n * steps]
-    if weights.once:
-        every = graph.add("Slice", graph.add("Shape", key), ints(1), ints(2))
-        key = graph.add("TopK", key, every, outputs=2, axis=1)  # descending: equal ones stand together
-        before = graph.add(
-            "Pad", graph.add("Slice", key, ints(0), ints(-1), ints(1)), ints(0, 1, 0, 0), _int32(graph, -1)
-        )
-        first = graph.add("Not", graph.add("Equal", key, before))
-        counted = graph.add("And", graph.add("GreaterOrEqual", key, _int32(graph, 0)), first)
+    every = graph.add("Slice", graph.add("Shape", key), ints(1), ints(2))  # n * steps
+    key = graph.add("TopK", key, every, outputs=2, axis=1)  # descending: equal ones stand together, and count once
+    before = graph.add("Pad", graph.add("Slice", key, ints(0), ints(-1), ints(1)), ints(0, 1, 0, 0), _int32(graph, -1))
+    first = graph.add("Not", graph.add("Equal", key, before))
+    counted = graph.add("And", graph.add("GreaterOrEqual", key, _int32(graph, 0)), first)
     bucket = graph.add("Mod", key, buckets)
     mark = graph.add("Mod", graph.add("Div", key, buckets), marks)
     owner = graph.add("Cast", graph.add("Gather", graph.constant(weights.marks), bucket), to=_INT32)
     own = graph.add("And", counted, graph.add("Equal", owner, mark))
-    # one row more, of zeros, for what counts for nothing
-    table = graph.constant(np.pad(weights.table, ((0, 1), (0, 0))))
-    rows = graph.add("Gather", table, graph.add("Where", own, bucket, buckets))
-    total = graph.add("ReduceSum", graph.add("Cast", rows, to=_FLOAT), ints(1), keepdims=0)
-    return graph.add("MatMul", total, graph.constant(weights.kernel))
+    row = graph.add("Where", own, bucket, buckets)
+
+    def gathered(table: np.ndarray, to: int) -> str:
+        """[batch, n * steps, columns]; one row more, of zeros, is that of what counts for nothing."""
+        found = graph.add("Gather", graph.constant(np.pad(table, ((0, 1), (0, 0)))), row)
+        return graph.add("Cast", found, to=to)
+
+    total = graph.add("ReduceSum", gathered(weights.table, _FLOAT), ints(1), keepdims=0)
+    squares = graph.add("ReduceSumSquare", gathered(weights.norms, _DOUBLE), axes=[1], keepdims=0)
+    length = graph.add("Sqrt", graph.add("Max", graph.add("Cast", squares, to=_FLOAT), graph.constant(np.float32(1))))
+    return graph.add("MatMul", graph.add("Div", total, length), graph.constant(weights.kernel))
 
 
 def _words(graph: "GraphBuilder", weights: NgramWeights) -> tuple[str, str, str]:

@@ -1,7 +1,8 @@
 """The words beside the sequence: naive Bayes and logistic regression on n-grams, and the weight of each part.
 
-Logistic regression on n-gram counts, each scaled by the log-ratio of its share in the texts of a class to that in all
-others (NB-SVM; Wang & Manning, 2012), is hard to beat where labelled texts are few. It knows no order beyond its
+Logistic regression on n-grams is hard to beat where labelled texts are few. Each n-gram of a text is scaled by the
+log-ratio of its share in the texts of a class to that in all others (NB-SVM; Wang & Manning, 2012) and by how few texts
+have it (inverse document frequency; Spärck Jones, 1972), and the whole to length one. It knows no order beyond its
 n-grams; the recurrent network does, and their sum is better than either (wide and deep; Cheng et al., 2016).
 """
 
@@ -14,7 +15,7 @@ import numpy as np
 
 from nlpkit.data.batching import pad, truncate
 from nlpkit.tasks.classification.corpus import Corpus, PreparedData
-from nlpkit.tasks.classification.linear import column_count, fit_linear, logits_from, targets_of
+from nlpkit.tasks.classification.linear import column_count, fit_column, log_ratios, logits_from, targets_of
 from nlpkit.tasks.classification.ngrams import NgramWeights, find_ngrams, piece_codes, place_of
 from nlpkit.tasks.classification.recipe import ClassificationRecipe
 from nlpkit.tokenizer import Tokenizer
@@ -23,10 +24,10 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
 _MOST_TOKENS = 10_000_000  # of as many texts as hold them the model is fitted; of many labels of fewer
-_FEW_TOKENS = 2_000_000  # up to so many the data are few
-_FOLDS, _MOST_FOLDED = 5, 20_000_000  # and so many tokens times labels at most for which folds take seconds
-_STRENGTH = 0.1  # C of logistic regression
-_LEAST_BUCKETS, _MOST_BYTES = 1 << 12, 1_500_000  # of the table
+_FOLDS, _MOST_FOLDED = 5, 20_000_000  # and tokens times labels up to which these take seconds
+_STRENGTH = 100.0  # C of logistic regression
+_SMOOTHING = 3.0  # times that an n-gram is taken to have been met besides, in the classes by how common they are
+_LEAST_BUCKETS, _MOST_BYTES = 1 << 11, 3_000_000  # of the table and the norms
 _MOST_LOGITS = 1 << 23  # of a part, by which the parts are weighed
 _HEAVIEST = 15  # n-grams that are named for a label
 _SPACE = "\u2581"  # as SentencePiece spells it
@@ -43,53 +44,51 @@ class FittedNgrams:
 
     def scores(self, corpus: Corpus, recipe: ClassificationRecipe) -> np.ndarray:
         """The scores of a corpus' texts: float32 [texts, classes]."""
-        rows = _rows(corpus, np.arange(len(corpus)), recipe)
-        scores: np.ndarray = np.stack([self.weights.scores(row) for row in rows]) + self.bias
+        scores: np.ndarray = np.stack([self.weights.scores(row) for row in _rows(corpus, recipe)]) + self.bias
         return scores
 
 
-def fit_ngrams(recipe: ClassificationRecipe, data: PreparedData) -> FittedNgrams:
-    """A model of n-grams of up to the recipe's `model.ngrams` words, fitted on the train split, the same every time.
-
-    Where the data are few it is told which n-grams a text has, else how often it has them, and its scale is the one
-    that suits texts that it was not fitted on.
-    """
+def fit_ngrams(recipe: ClassificationRecipe, data: PreparedData, corpora: Sequence[Corpus]) -> FittedNgrams:
+    """A model of n-grams of up to the recipe's `model.ngrams` words, fitted on some corpora of the data, the same every
+    time. Where they are not large its scale is the one that suits texts that it was not fitted on."""
     columns = column_count(len(data.labels), several=data.several)
     spread = logits_from(columns, len(data.labels))
-    chosen = _sample(data.train.lengths(), columns, recipe.training.seed)
-    rows = _rows(data.train, chosen, recipe)
+    chosen = _sample(np.concatenate([corpus.lengths() for corpus in corpora]), columns, recipe.training.seed)
+    every = [row for corpus in corpora for row in _rows(corpus, recipe)]
+    rows = [every[row] for row in chosen.tolist()]
     alike = _without_capitals(data.tokenizer)
     codes, edges = piece_codes(alike, recipe.model.ngrams), word_edges(data.tokenizer)
-    keys, counts = _counts(rows, codes, edges)
-    labels = np.asarray(data.train.labels[chosen])
-    targets = targets_of(labels, columns)
-    tokens = sum(map(len, rows))
-    few, scale = tokens <= _FEW_TOKENS, 1.0
-    if few:
-        counts.data[:] = 1
-    if few and tokens * columns <= _MOST_FOLDED:
-        held_out = _out_of_fold(counts, targets, recipe.training.seed) @ spread
+    keys, features = _features(rows, codes, edges)
+    labels = np.concatenate([corpus.labels for corpus in corpora])[chosen]
+    targets, scale = targets_of(labels, columns), 1.0
+    if sum(map(len, rows)) * columns <= _MOST_FOLDED:
+        held_out = _out_of_fold(features, targets, recipe.training.seed) @ spread
         (scale,), _ = best_weights([held_out], labels, [1.0], several=data.several)
-    weights, bias = fit_linear(counts, targets, _STRENGTH, ratios=True, balanced=True)
+    model = _fit(features, targets)
+    bias = model.bias
     if recipe.training.class_weights == "balanced":
-        bias -= np.log((targets.sum(0) + 0.5) / ((~targets).sum(0) + 0.5))  # all classes are as likely as each other
-    grid = np.maximum(np.abs(weights).max(0, initial=0), 1e-12) / 127
-    buckets = bucket_count(len(keys), columns)
-    marks, table = np.zeros(buckets, np.uint8), np.zeros((buckets, columns), np.int8)
+        bias = bias - np.log((targets.sum(0) + 0.5) / ((~targets).sum(0) + 0.5))  # all are as likely as each other
     # what is written last owns the bucket
-    order = np.argsort(np.abs(weights).max(1, initial=0) * np.sqrt(counts.getnnz(0)), kind="stable")
+    order = np.argsort(np.abs(model.weights).max(1, initial=0) * np.sqrt(features.getnnz(0)), kind="stable")
+    buckets = bucket_count(len(keys), columns)
     bucket, mark = place_of(keys[order], buckets)
-    marks[bucket], table[bucket] = mark, np.rint(weights[order] / grid)
+    marks, table = np.zeros(buckets, np.uint8), np.zeros((buckets, columns), np.int8)
+    norms = np.zeros((buckets, columns), np.uint8)
+    step, norm_step = (np.maximum(np.abs(values).max(0, initial=0), 1e-12) for values in (model.weights, model.norms))
+    step, norm_step = step / 127, norm_step / 255
+    marks[bucket], table[bucket] = mark, np.rint(model.weights[order] / step)
+    norms[bucket] = np.rint(model.norms[order] / norm_step)
+    kernel = (scale * (step / norm_step)[:, None] * spread).astype(np.float32)
     return FittedNgrams(
-        weights=NgramWeights(codes, edges, marks, table, (scale * grid[:, None] * spread).astype(np.float32), once=few),
+        weights=NgramWeights(codes, edges, marks, table, norms, kernel),
         bias=(scale * bias @ spread).astype(np.float32),
-        heaviest=_heaviest(keys, weights @ spread, rows, codes, edges, alike, data),
+        heaviest=_heaviest(keys, model.weights @ spread, rows, codes, edges, alike, data),
     )
 
 
 def bucket_count(ngrams: int, columns: int) -> int:
-    """Buckets for so many n-grams: a power of two, twice as many, where the table may be so large."""
-    most = max(_LEAST_BUCKETS, _MOST_BYTES // (columns + 1))
+    """Buckets for so many n-grams: a power of two, twice as many, where the table and the norms may be so large."""
+    most = max(_LEAST_BUCKETS, _MOST_BYTES // (2 * columns + 1))
     return 1 << (min(max(2 * ngrams, _LEAST_BUCKETS), most).bit_length() - 1)
 
 
@@ -141,29 +140,59 @@ def _sample(lengths: np.ndarray, columns: int, seed: int) -> np.ndarray:
     return np.sort(order[lengths[order].cumsum() <= max(most, int(lengths.max()))])
 
 
-def _rows(corpus: Corpus, chosen: np.ndarray, recipe: ClassificationRecipe) -> list[np.ndarray]:
+@dataclass(frozen=True)
+class _Linear:
+    """Of each column: the weights of n-grams and by how much each lengthens a text [n-grams, columns], and the bias."""
+
+    weights: np.ndarray
+    norms: np.ndarray
+    bias: np.ndarray
+
+    def scores(self, features: "csr_matrix") -> np.ndarray:
+        lengths = np.sqrt(features @ self.norms**2)
+        scores: np.ndarray = features @ self.weights / np.where(lengths > 0, lengths, 1) + self.bias
+        return scores
+
+
+def _fit(features: "csr_matrix", targets: np.ndarray) -> _Linear:
+    from scipy.sparse import diags_array
+
+    texts, ngrams = features.shape
+    rarity = np.log((1 + texts) / (1 + features.getnnz(0))) + 1
+    weights, norms = np.empty((ngrams, targets.shape[1])), np.empty((ngrams, targets.shape[1]))
+    bias = np.empty(targets.shape[1])
+    for column, target in enumerate(targets.T):
+        share = (float(target.sum()) + 0.5) / (texts + 1)
+        scale = log_ratios(features, target, (_SMOOTHING * share, _SMOOTHING * (1 - share))) * rarity
+        lengths = np.sqrt(features @ scale**2)
+        unit = diags_array(1 / np.where(lengths > 0, lengths, 1)) @ features @ diags_array(scale)
+        own, bias[column] = fit_column(unit, target, _STRENGTH)
+        weights[:, column], norms[:, column] = own * scale, np.abs(scale)
+    return _Linear(weights, norms, bias)
+
+
+def _rows(corpus: Corpus, recipe: ClassificationRecipe) -> list[np.ndarray]:
     """The token ids of texts as the network reads them."""
     section = recipe.tokenizer
-    rows = [truncate(corpus.row(row), section.max_length, section.truncation) for row in chosen.tolist()]
+    rows = [truncate(corpus.row(row), section.max_length, section.truncation) for row in range(len(corpus))]
     nothing = pad([np.empty(0, np.int32)])[0][0]
     return [row if len(row) else nothing for row in rows]
 
 
-def _counts(rows: Sequence[np.ndarray], codes: np.ndarray, edges: np.ndarray) -> tuple[np.ndarray, "csr_matrix"]:
-    """The keys of the n-grams that two texts have, and how often each text has them: float32 [texts, n-grams].
+def _features(rows: Sequence[np.ndarray], codes: np.ndarray, edges: np.ndarray) -> tuple[np.ndarray, "csr_matrix"]:
+    """The keys of the n-grams that two texts have, and which of them each text has: 0 and 1, float32 [texts, n-grams].
 
     What a single text has says more of that text than of its label.
     """
     from scipy.sparse import csr_matrix
 
-    found = [find_ngrams(row, codes, edges).keys for row in rows]
+    found = [np.unique(find_ngrams(row, codes, edges).keys) for row in rows]
     keys, places = np.unique(np.concatenate(found), return_inverse=True)
     ends = np.cumsum([0, *map(len, found)])
     ones = np.ones(len(places), np.float32)
-    counts = csr_matrix((ones, places.astype(np.int32), ends), shape=(len(rows), len(keys)))
-    counts.sum_duplicates()
-    common = np.flatnonzero(counts.getnnz(0) > 1)
-    return keys[common], counts[:, common]
+    features = csr_matrix((ones, places.astype(np.int32), ends), shape=(len(rows), len(keys)))
+    common = np.flatnonzero(features.getnnz(0) > 1)
+    return keys[common], features[:, common]
 
 
 def _without_capitals(tokenizer: Tokenizer) -> np.ndarray:
@@ -188,14 +217,13 @@ def _is_edge(character: str) -> bool:
     return unicodedata.category(character)[0] not in "LMN" or unicodedata.name(character, "").startswith(_UNSPACED)
 
 
-def _out_of_fold(counts: "csr_matrix", targets: np.ndarray, seed: int) -> np.ndarray:
+def _out_of_fold(features: "csr_matrix", targets: np.ndarray, seed: int) -> np.ndarray:
     """The scores [texts, columns] that models give the texts which they were not fitted on."""
     fold = np.random.default_rng(seed).permutation(len(targets)) % _FOLDS
     scores = np.zeros(targets.shape)
     for number in range(min(_FOLDS, len(targets))):
         rest, held_out = np.flatnonzero(fold != number), np.flatnonzero(fold == number)
-        weights, bias = fit_linear(counts[rest], targets[rest], _STRENGTH, ratios=True, balanced=True)
-        scores[held_out] = counts[held_out] @ weights + bias
+        scores[held_out] = _fit(features[rest], targets[rest]).scores(features[held_out])
     return scores
 
 

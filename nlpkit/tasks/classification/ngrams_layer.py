@@ -15,11 +15,8 @@ class Ngrams(keras.layers.Layer):
     Its weights are those of `NgramWeights`. They are fitted by another solver, and a network learns none of them.
     """
 
-    def __init__(
-        self, vocabulary: int, n: int, buckets: int, columns: int, classes: int, *, once: bool = True, **kwargs: Any
-    ) -> None:
+    def __init__(self, vocabulary: int, n: int, buckets: int, columns: int, classes: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.once = once
         self.vocabulary, self.n, self.buckets, self.columns, self.classes = vocabulary, n, buckets, columns, classes
 
     def build(self, *_: Any, **__: Any) -> None:
@@ -28,6 +25,7 @@ class Ngrams(keras.layers.Layer):
             "edges": ((self.vocabulary, 2), "bool"),
             "marks": ((self.buckets,), "uint8"),
             "table": ((self.buckets, self.columns), "int8"),
+            "norms": ((self.buckets, self.columns), "uint8"),
             "kernel": ((self.columns, self.classes), "float32"),
         }
         for name, (shape, dtype) in shapes.items():
@@ -52,29 +50,29 @@ class Ngrams(keras.layers.Layer):
         for place in range(self.n):
             total = total + words[:, place : place + steps, place]
             keys.append(ops.where(position + place < count, total, -1))
-        key = ops.concatenate(keys, axis=1)
-        counted = key >= 0
-        if self.once:
-            key = ops.sort(key, axis=1)
-            before = ops.pad(key[:, :-1], ((0, 0), (1, 0)), constant_values=-1)
-            counted = ops.logical_and(key >= 0, ops.not_equal(key, before))
+        key = ops.sort(ops.concatenate(keys, axis=1), axis=1)
+        before = ops.pad(key[:, :-1], ((0, 0), (1, 0)), constant_values=-1)
+        counted = ops.logical_and(key >= 0, ops.not_equal(key, before))
         bucket, mark = key % self.buckets, key // self.buckets % MARKS
         own = ops.logical_and(counted, ops.equal(ops.cast(ops.take(self.marks, bucket, axis=0), "int32"), mark))
-        found = ops.cast(ops.take(self.table, bucket, axis=0), "float32") * ops.cast(own, "float32")[:, :, None]
-        return ops.matmul(ops.sum(found, axis=1), self.kernel)
+        table, norms = (
+            ops.cast(ops.take(values, bucket, axis=0), "float32") * ops.cast(own, "float32")[:, :, None]
+            for values in (self.table, self.norms)
+        )
+        length = ops.sqrt(ops.maximum(ops.sum(ops.square(norms), axis=1), 1.0))
+        return ops.matmul(ops.sum(table, axis=1) / length, self.kernel)
 
     def assign(self, weights: NgramWeights) -> None:
         """Takes the weights of a model that was fitted."""
-        self.set_weights([weights.codes, weights.edges, weights.marks, weights.table, weights.kernel])
+        self.set_weights([weights.codes, weights.edges, weights.marks, weights.table, weights.norms, weights.kernel])
 
     def ngram_weights(self) -> NgramWeights:
         """The weights as NumPy arrays."""
-        codes, edges, marks, table, kernel = self.get_weights()
-        return NgramWeights(codes, edges, marks, table, kernel, self.once)
+        return NgramWeights(*self.get_weights())
 
     def compute_output_shape(self, ids_shape: Any, lengths_shape: Any = None) -> Any:
         return (ids_shape[0], self.classes)
 
     def get_config(self) -> dict[str, Any]:
-        sizes = ("vocabulary", "n", "buckets", "columns", "classes", "once")
+        sizes = ("vocabulary", "n", "buckets", "columns", "classes")
         return {**super().get_config(), **{name: getattr(self, name) for name in sizes}}

@@ -1,6 +1,6 @@
 """The yardstick of classifiers: the stronger of two linear models of words, on the same split."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,8 +9,8 @@ import numpy as np
 from nlpkit.data.batching import windows
 from nlpkit.data.dataset import Example
 from nlpkit.data.labels import all_of
-from nlpkit.tasks.classification.corpus import PreparedData
-from nlpkit.tasks.classification.linear import column_count, fit_linear, logits_from, targets_of
+from nlpkit.tasks.classification.corpus import Corpus, PreparedData
+from nlpkit.tasks.classification.linear import column_count, fit_column, log_ratios, logits_from, targets_of
 from nlpkit.tasks.classification.report import (
     ClassificationReport,
     LabelsReport,
@@ -42,19 +42,25 @@ class _Model:
         return found
 
 
-def linear_yardstick(data: PreparedData, judged: Mapping[str, Iterable[Example]], seed: int = 1) -> Yardstick | None:
+def linear_yardstick(
+    data: PreparedData, judged: Mapping[str, Iterable[Example]], seed: int = 1, *, refitted: bool = False
+) -> Yardstick | None:
     """The better, on all rows of `judged` together, of TF-IDF of words and word pairs, and of 1- to 3-grams of words
     and punctuation weighted by naive Bayes' log-ratios (Wang & Manning, 2012), each under logistic regression.
 
-    Both are fitted on whole texts of the train split, of which they take `_MOST_TEXTS`. As the network's, the threshold
+    Both are fitted on whole texts of the train split, of which they take `_MOST_TEXTS`; those that answer other splits
+    than the validation split on its texts, too, where the model is `refitted` on them. As the network's, the threshold
     of each of several labels, or how readily a rare one is given, is from the validation split. None where no word is
     in two texts.
     """
-    models = _fit(data, seed)
+    models = _fit(data, [data.train], seed)
+    known = _fit(data, [data.train, data.validation], seed) if refitted and {*judged} - {"validation"} else models
+    models = {name: model for name, model in models.items() if name in known}
     reports: dict[str, dict[str, ClassificationReport | LabelsReport]] = {name: {} for name in models}
     points = {name: _operating_point(model, data) for name, model in models.items()}
     for split, rows in judged.items():
-        answers, truth = _answers(rows, models, data)
+        asked = models if split == "validation" else {name: known[name] for name in models}
+        answers, truth = _answers(rows, asked, data)
         for name, probabilities in answers.items():
             if data.several:
                 reports[name][split] = labels_report(probabilities, truth, data.labels, points[name])
@@ -64,8 +70,9 @@ def linear_yardstick(data: PreparedData, judged: Mapping[str, Iterable[Example]]
     return None if best is None else Yardstick(best, reports[best])
 
 
-def _fit(data: PreparedData, seed: int) -> dict[str, _Model]:
-    """The models by name; without one that finds no words."""
+def _fit(data: PreparedData, corpora: Sequence[Corpus], seed: int) -> dict[str, _Model]:
+    """The models by name, fitted on some corpora; without one that finds no words."""
+    from scipy.sparse import diags_array
     from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 
     pairs = TfidfVectorizer(ngram_range=(1, 2), min_df=2, sublinear_tf=True, dtype=np.float32)
@@ -73,10 +80,12 @@ def _fit(data: PreparedData, seed: int) -> dict[str, _Model]:
     triples = CountVectorizer(ngram_range=(1, 3), min_df=2, binary=True, token_pattern=word, dtype=np.float32)
     columns = column_count(len(data.labels), several=data.several)
     most = _MOST_TEXTS * _MANY_LABELS // max(_MANY_LABELS, columns)
-    rows = np.sort(np.random.default_rng(seed).permutation(len(data.train))[:most])
-    texts = [data.train.text(row) for row in rows]
-    targets, spread = targets_of(np.asarray(data.train.labels[rows]), columns), logits_from(columns, len(data.labels))
-    some = f" on {len(rows):,} of the texts" if len(rows) < len(data.train) else ""
+    every = [(corpus, row) for corpus in corpora for row in range(len(corpus))]
+    rows = np.sort(np.random.default_rng(seed).permutation(len(every))[:most])
+    texts = [corpus.text(row) for corpus, row in map(every.__getitem__, rows)]
+    labels = np.concatenate([corpus.labels for corpus in corpora])[rows]
+    targets, spread = targets_of(labels, columns), logits_from(columns, len(data.labels))
+    some = f" on {most:,} of the texts" if most < len(data.train) else ""
     models = {}
     for name, vectorizer, strength, ratios in (
         ("TF-IDF of words and pairs, logistic regression", pairs, 10.0, False),
@@ -86,8 +95,13 @@ def _fit(data: PreparedData, seed: int) -> dict[str, _Model]:
             features = vectorizer.fit_transform(texts)
         except ValueError:  # there are none
             continue
-        weights, bias = fit_linear(features, targets, strength, ratios=ratios)
-        models[name + some] = _Model(vectorizer, weights @ spread, bias @ spread, data.several)
+        fitted = []
+        for target in targets.T:
+            scale = log_ratios(features, target, (1, 1)) if ratios else np.ones(features.shape[1])
+            weights, bias = fit_column(features @ diags_array(scale), target, strength)
+            fitted.append((weights * scale, bias))
+        weights, biases = (np.stack(found, axis=-1) for found in zip(*fitted, strict=True))
+        models[name + some] = _Model(vectorizer, weights @ spread, biases @ spread, data.several)
     return models
 
 
