@@ -40,6 +40,8 @@ from nlpkit.training.length import run_length
 from nlpkit.training.progress import EpochRow, validation_row
 from nlpkit.training.schedule import make_optimizer
 
+_SEQUENCE_SHARE = 0.2  # how far the sequence moves logits, of how far n-grams do, unless held-out texts tell otherwise
+
 
 def build_classifier(section: ClassifierSection, vocab_size: int, classes: int, buckets: int = 0) -> keras.Model:
     """From {"ids": int32 [batch, steps], "lengths": int32 [batch]} to logits [batch, classes].
@@ -194,8 +196,9 @@ def _with_ngrams(
     several, truth = data.several, data.validation.labels
     model = fit_ngrams(recipe, data, [data.train])
     sequence, ngrams = _logits(answers, several=several), model.scores(data.validation, recipe)
-    # few texts leave the weight with the n-grams, whose scale is known from more of them than are held out
-    (first, second), _ = best_weights([sequence, ngrams], truth, [0.0, 1.0], several=several)
+    # few texts leave most of the weight with the n-grams, whose scale is known from more of them than are held out
+    prior = _SEQUENCE_SHARE * float(ngrams.std()) / max(float(sequence.std()), 1e-6)
+    (first, second), _ = best_weights([sequence, ngrams], truth, [prior, 1.0], several=several, ridge=60.0)
     together = first * sequence + second * ngrams
     figure, judge = _judge(data)
     parts = {"sequence": sequence, "ngrams": ngrams, "together": together}
