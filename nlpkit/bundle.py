@@ -13,7 +13,7 @@ import json
 import os
 import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,29 +37,29 @@ FILES = frozenset(
         "recipe.toml",
         *FRONTENDS,
         "model.onnx",
-        "encoder.onnx",
         "model.weights.h5",
         "history.csv",
         CARD,
         "seen.npz",
-        "held_out.npz",
-        "counts.npz",
     )
 )
-"""What a model is written as, besides its metadata: a file of such a name is not to be anybody else's."""
+"""What every model may be written as, besides its metadata and the files of its task: a file of such a name is not to
+be anybody else's."""
 _WRITING, _WRITTEN = ".nlpkit-writing", ".nlpkit-written"
 _READINGS = 100
 """So many times at most a bundle is read that is replaced every time."""
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(strict=True)  # further keys are a task's own
+class BundleFacts(BaseModel):
+    """A part of the metadata, checked where a bundle is read; further keys are let through."""
+
+    model_config = ConfigDict(strict=True)
 
 
 _Count = Annotated[int, Field(ge=0, le=1 << 53)]
 
 
-class _Data(_Part):
+class _Data(BundleFacts):
     source: str
     fingerprint: str
     train: _Count
@@ -67,29 +67,18 @@ class _Data(_Part):
     columns: dict[str, str] = {}
 
 
-class _Yardstick(_Part):
+class _Yardstick(BundleFacts):
     name: str
     metrics: dict[str, dict[str, Any]]
     gain: dict[str, Gain]
 
 
-class _Ngrams(_Part):
-    buckets: Annotated[int, Field(ge=1, le=1 << 31)]
-    weights: dict[str, float]
-    figure: str
-    validation: dict[str, float]
-    heaviest: dict[str, list[str]]
-
-
-class _Metadata(_Part):
-    """What every bundle tells of itself."""
+class _Metadata(BundleFacts):
+    """What every bundle tells of itself; the tasks' own facts are checked by the task, as `TrainedTask.facts`."""
 
     task: str
     created: str
-    labels: Annotated[list[str], Field(min_length=1)] | None = None
-    pair: str | None = None
     weights: str = "float32"
-    spelt_in_bytes: str = ""
     data: _Data
     vocabulary: Annotated[_Count, Field(default=None)]
     parameters: _Count
@@ -97,8 +86,6 @@ class _Metadata(_Part):
     training_seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)]
     metrics: dict[str, dict[str, Any]]
     yardstick: Annotated[_Yardstick, Field(default=None)]  # left out where there is none, but never null
-    ngrams: Annotated[_Ngrams, Field(default=None)]
-    rare_weights: Annotated[dict[str, Annotated[float, Field(gt=0, allow_inf_nan=False)]], Field(default=None)]
     versions: dict[str, str]
     sha256: dict[str, str]
 
@@ -124,7 +111,7 @@ def write_bundle(folder: Path, bundle: Bundle, *, overwrite: bool = False, run: 
     text = json.dumps(metadata, ensure_ascii=False, indent=2)
     with ExitStack() as held:
         held.enter_context(locked(folder))
-        check_output(folder, overwrite=overwrite, run=run)
+        check_output(folder, overwrite=overwrite, run=run, files=bundle.files)
         if (folder / CHECKPOINT).is_dir():
             held.enter_context(locked(folder / CHECKPOINT))
         work = folder / _WRITING
@@ -146,8 +133,9 @@ def write_bundle(folder: Path, bundle: Bundle, *, overwrite: bool = False, run: 
             raise BundleError(f"{folder} cannot be written: {reason(error)}") from error
 
 
-def check_output(folder: Path, *, overwrite: bool, run: Path | None = None) -> None:
-    """Refuses, before any work is done, a folder that `write_bundle` would refuse; arguments as there.
+def check_output(folder: Path, *, overwrite: bool, run: Path | None = None, files: Iterable[str] = ()) -> None:
+    """Refuses, before any work is done, a folder that `write_bundle` would refuse; arguments as there, and the names
+    of what of `files` is not in `FILES`.
 
     Raises UsageError when it holds a bundle or an unfinished run and `overwrite` is not given, or when nothing in it
     tells that it is nlpkit's; BundleError when it cannot be written to.
@@ -163,7 +151,7 @@ def check_output(folder: Path, *, overwrite: bool, run: Path | None = None) -> N
         raise UsageError(
             f"{folder} holds a {METADATA} that is damaged or not nlpkit's; pick another folder with --output"
         )
-    if names & {METADATA, _WRITTEN, CHECKPOINT} and (strange := _strange(folder, names)):
+    if names & {METADATA, _WRITTEN, CHECKPOINT} and (strange := _strange(folder, names, FILES.union(files))):
         raise UsageError(f"{folder} holds {strange}, which is not the model's; move it away, or pick another folder")
     if names & {METADATA, _WRITTEN}:
         if not overwrite:
@@ -214,7 +202,7 @@ def _read(folder: Path) -> Bundle:
             f"{folder} has bundle format {version}, and this nlpkit reads {FORMAT_VERSION}; "
             "use the nlpkit that made it, or a newer one"
         )
-    _check(metadata, folder)
+    check_facts(_Metadata, metadata, folder)
     files = {}
     for name, expected in hashes.items():
         if Path(name).name != name or "\0" in name:
@@ -272,9 +260,10 @@ def _no_bundle(folder: Path) -> str:
     return f"there is no bundle at {folder}; the models you trained are under ./models unless you chose otherwise"
 
 
-def _check(metadata: Any, folder: Path) -> None:
+def check_facts(schema: type[BundleFacts], metadata: Any, folder: str | Path) -> None:
+    """Raises BundleError where a bundle's metadata are not as the schema has them."""
     try:
-        _Metadata.model_validate(metadata)
+        schema.model_validate(metadata)
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(map(str, first["loc"]))
@@ -336,11 +325,11 @@ def _owned(folder: Path) -> set[str]:
         return set()
 
 
-def _strange(folder: Path, names: set[str]) -> str | None:
-    """A file of a name that a model's have and that nlpkit did not write; a card is its own as long as nobody has
-    changed it."""
+def _strange(folder: Path, names: set[str], files: frozenset[str]) -> str | None:
+    """A file of a name that one of a model's `files` has and that nlpkit did not write; a card is its own as long as
+    nobody has changed it."""
     owners = [place for place in (folder, folder / _WRITTEN) if _owned(place)]  # a killed run may have moved some
-    others = (FILES & names).difference(*map(_owned, owners))
+    others = (files & names).difference(*map(_owned, owners))
     if CARD in names - others:
         found = hashlib.sha256((folder / CARD).read_bytes()).hexdigest()
         if found not in [_read_json(place / METADATA)["sha256"].get(CARD) for place in owners]:

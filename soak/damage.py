@@ -34,7 +34,7 @@ def damage(folder: Path, rng: random.Random) -> str:
     """Changes a bundle on disk and mends its hashes; tells what was done."""
     metadata = json.loads((folder / "metadata.json").read_text(encoding="utf-8"))
     others = ["metadata.json", "recipe.toml", "tokenizer.model", "tokenizer.model", "seen.npz"]
-    others += [name for name in ("counts.npz",) if (folder / name).is_file()] * 2
+    others += [name for name in ("counts.npz", "held_out.npz") if (folder / name).is_file()] * 2
     name = rng.choice([*others, *_graphs(folder) * 3])
     path = folder / name
     parsed = rng.random() < 0.5

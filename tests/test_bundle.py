@@ -16,8 +16,10 @@ from nlpkit.bundle import METADATA, Bundle, check_output, newest_bundle, read_bu
 from nlpkit.errors import BundleError, UsageError
 from nlpkit.output import replacing
 from nlpkit.recipe import Recipe, recipe_to_toml
+from nlpkit.tasks import task_of
 from nlpkit.tasks.classification.classifier import TextClassifier
 from nlpkit.tasks.classification.recipe import ClassificationRecipe
+from nlpkit.tasks.generation.generator import TextGenerator
 from nlpkit.tasks.generation.recipe import GenerationRecipe
 from nlpkit.training.run import begin_run, check_run, claimed_run, holds_run, remove_run
 from tests.conftest import Command
@@ -83,8 +85,6 @@ def change_metadata(folder: Path, **values: Any) -> None:
         (lambda f: change_metadata(f, data=made().metadata["data"] | {"columns": 3}), "damaged: data.columns"),
         (lambda f: change_metadata(f, data=made().metadata["data"] | {"columns": {"text": 3}}), "data.columns.text"),
         (lambda f: change_metadata(f, yardstick=None), "damaged: yardstick"),
-        (lambda f: change_metadata(f, ngrams=None), "damaged: ngrams"),
-        (lambda f: change_metadata(f, rare_weights=None), "damaged: rare_weights"),
     ],
 )
 def test_damage_is_told(tmp_path: Path, damage: Any, message: str) -> None:
@@ -93,6 +93,37 @@ def test_damage_is_told(tmp_path: Path, damage: Any, message: str) -> None:
     with pytest.raises(BundleError, match=message) as caught:
         read_bundle(tmp_path / "model")
     assert str(tmp_path / "model") in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("task", "facts", "message"),
+    [
+        ("classification", {"labels": []}, "damaged: labels"),
+        ("classification", {"ngrams": None}, "damaged: ngrams"),
+        ("classification", {"rare_weights": None}, "damaged: rare_weights"),
+        ("generation", {"spelt_in_bytes": 3}, "damaged: spelt_in_bytes"),
+        ("translation", {"pair": ["de", "en"]}, "damaged: pair"),
+    ],
+)
+def test_damage_to_what_a_task_tells_is_told(tmp_path: Path, task: str, facts: dict[str, Any], message: str) -> None:
+    write_bundle(tmp_path, made(task=task, **facts))
+    bundle = read_bundle(tmp_path)  # which knows nothing of tasks
+    with pytest.raises(BundleError, match=message) as caught:
+        task_of(bundle, tmp_path)
+    assert str(tmp_path) in str(caught.value)
+
+
+def test_files_of_a_task_are_nobody_elses(tmp_path: Path) -> None:
+    write_bundle(tmp_path, made())
+    (tmp_path / "counts.npz").write_bytes(b"mine")
+    check_output(tmp_path, overwrite=True)  # a classifier has none
+    with pytest.raises(UsageError, match=r"holds counts\.npz, which is not the model's"):
+        check_output(tmp_path, overwrite=True, files=TextGenerator.files)
+    bundle = made()
+    bundle.files["counts.npz"] = b"its"
+    with pytest.raises(UsageError, match=r"holds counts\.npz, which is not the model's"):
+        write_bundle(tmp_path, bundle, overwrite=True)
+    assert (tmp_path / "counts.npz").read_bytes() == b"mine"
 
 
 def test_folders_that_hold_no_bundle(tmp_path: Path) -> None:

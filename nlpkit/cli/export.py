@@ -27,20 +27,22 @@ def export(
     folder = output or bundle.resolve().with_name(f"{bundle.resolve().name}-{'int8' if int8 else 'slim'}")
     with locked(folder):
         check_output(folder, overwrite=overwrite)
-        model: Any = load(bundle)
-        copy = model.exported(int8=int8)
-        reports = {}
+        whole: Any = load(bundle)
+        model, copy = whole.exported(), whole.exported(int8=int8)
+        reports: dict[str, Any] = {}
+        metrics = {}
         try:
             for name, one in (("before", model), ("after", copy)):
                 with waiting(f"evaluating {name}"):
-                    reports[name] = one.evaluate(data=data, split=split)
+                    judged, rows = one.rows(data, split)
+                    reports[name] = one.compare(rows)
+                metrics = {data or judged: {**reports[name].to_dict(), "trained_on": rows.trained_on}}
         except (UsageError, DataError) as error:
             if data or split:
                 raise
-            reports = {}  # what it was trained on is not at hand, which is no reason not to ship it
+            reports, metrics = {}, {}  # what it was trained on is not at hand, which is no reason not to ship it
             note(f"not compared: {error}; --data names data to compare on")
-        own = split or ("test" if "test" in model.metadata["metrics"] else "validation")  # as evaluate chooses
-        copy.metadata["metrics"] = {data or own: reports["after"].to_dict()} if reports else {}
+        copy.metadata["metrics"] = metrics
         copy.save(folder, overwrite=overwrite)
 
     scale = 100 if model.percent else 1

@@ -11,7 +11,7 @@ from nlpkit.terminal import plain_table
 def info(bundle: Path = typer.Argument(help="A bundle's folder."), as_json: Json = False) -> None:
     """Tell what a bundle is: its task, labels, data, figures, size and libraries."""
     from nlpkit.bundle import opening, read_bundle
-    from nlpkit.tasks import check_known, task_class
+    from nlpkit.tasks import task_of
 
     opened = read_bundle(bundle)
     sizes = {name: len(content) for name, content in sorted(opened.files.items())}
@@ -21,8 +21,7 @@ def info(bundle: Path = typer.Argument(help="A bundle's folder."), as_json: Json
 
     from rich.console import Console
 
-    check_known(opened.metadata["task"], bundle)
-    task = task_class(opened.metadata["task"])
+    task = task_of(opened, bundle)
     with opening(bundle):
         known = opened.metadata
         table = plain_table("", "")

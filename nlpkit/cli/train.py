@@ -123,7 +123,7 @@ def _fitted(
     model = task_class(recipe.task)(recipe)
     with locked(folder):
         check_run(checkpoint, recipe, resume=resume, option="--resume")
-        check_output(folder, overwrite=overwrite or resume)
+        check_output(folder, overwrite=overwrite or resume, files=model.files)
         note(f"training {name} on {recipe.data.source} into {folder}")
         replaced = overwrite or resume
         try:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from nlpkit.errors import BundleError, UsageError
 
 if TYPE_CHECKING:
+    from nlpkit.bundle import Bundle
     from nlpkit.tasks.base import TrainedTask
     from nlpkit.tasks.classification.classifier import TextClassifier
     from nlpkit.tasks.generation.generator import TextGenerator
@@ -50,10 +51,19 @@ def task_classes() -> "list[type[TrainedTask[Any]]]":
     return found
 
 
-def check_known(task: str, folder: str | Path) -> None:
-    """Raises BundleError where there is no task of the name that the bundle in a folder has."""
+def task_of(bundle: "Bundle", folder: str | Path) -> "type[TrainedTask[Any]]":
+    """The class of the task of a bundle that was read from a folder.
+
+    Raises BundleError where there is no such task, or where the metadata are not as it writes them.
+    """
+    from nlpkit.bundle import check_facts
+
+    task = bundle.metadata["task"]
     if task not in task_names():
         raise BundleError(f"{folder} holds a model for the task {task!r}, which this nlpkit does not know")
+    found = task_class(task)
+    check_facts(found.facts, bundle.metadata, folder)
+    return found
 
 
 def recipe_folders() -> list[Path]:
@@ -78,10 +88,9 @@ def load(folder: str | Path) -> "TextClassifier | TextGenerator | Translator":
     from nlpkit.bundle import opening, read_bundle
 
     bundle = read_bundle(Path(folder))
-    task = str(bundle.metadata.get("task"))
-    check_known(task, folder)
+    task = task_of(bundle, folder)
     with opening(folder):
-        model: Any = task_class(task).from_bundle(bundle)
+        model: Any = task.from_bundle(bundle)
         model.check()
     return model  # type: ignore[no-any-return]
 

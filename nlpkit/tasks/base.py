@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Self, TypedDict, TypeVar, Unpack, cast
 
-from nlpkit.bundle import Bundle, check_output, write_bundle
+from nlpkit.bundle import Bundle, BundleFacts, check_output, write_bundle
 from nlpkit.data.cache import Report
 from nlpkit.data.dataset import IN_MEMORY, Dataset
 from nlpkit.data.judged import JudgedRows
@@ -43,7 +43,7 @@ CHANGED = (
     "{} has changed since the model was trained on it, and the model does not know what was held out then; name other "
     "data, or --split train to judge on all of it"
 )
-_OF_TRAINING = (_WEIGHTS, "history.csv", SEEN, "held_out.npz")
+_OF_TRAINING = (_WEIGHTS, "history.csv", SEEN)
 
 
 def same_place(one: str, other: str) -> bool:
@@ -95,6 +95,12 @@ class TrainedTask(ABC, Generic[R]):
     """What of one's own it can be trained on."""
     frontend_file: ClassVar[str] = FRONTENDS[-1]
     """What stands before the network is written as, of `FRONTENDS`."""
+    facts: ClassVar[type[BundleFacts]] = BundleFacts
+    """What its bundles tell in their metadata besides what all do."""
+    files: ClassVar[tuple[str, ...]] = ()
+    """What its bundles hold besides what all do,"""
+    training_files: ClassVar[tuple[str, ...]] = ()
+    """and which of it a model is shipped without."""
     threads: ClassVar[int] = 1  # of a session
     worse_hint: ClassVar[str] = "more data helps most"
     """What to try where a model is no better than its yardstick."""
@@ -261,7 +267,7 @@ class TrainedTask(ABC, Generic[R]):
                 if run and run.resolve() == Path(output).resolve():
                     raise UsageError(f"{output} cannot be both the output and the checkpoint; name another")
                 held.enter_context(locked(Path(output)))
-                check_output(Path(output), overwrite=overwrite, run=run)
+                check_output(Path(output), overwrite=overwrite, run=run, files=self.files)
             shown = held.enter_context(display or TrainingDisplay())
             kept = kept_frontend(run, dataset.fingerprint, self.frontend_file) if run and resume else None
             prepared = self._prepare(dataset, shown.report, kept)
@@ -442,8 +448,8 @@ class TrainedTask(ABC, Generic[R]):
         int8 with a scale for each row. Its figures are gone too, until `evaluate` finds new ones."""
         from nlpkit.runtime.quantize import quantize_weights
 
-        bundle = self.bundle
-        files = {name: content for name, content in bundle.files.items() if name not in _OF_TRAINING}
+        bundle, left = self.bundle, {*_OF_TRAINING, *self.training_files}
+        files = {name: content for name, content in bundle.files.items() if name not in left}
         if int8:
             files |= {name: quantize_weights(graph) for name, graph in files.items() if name.endswith(".onnx")}
         metadata = {**bundle.metadata, "metrics": {}}

@@ -23,6 +23,7 @@ from nlpkit.tasks.base import FitOptions, RowTask
 from nlpkit.tasks.classification.answering import predict_texts
 from nlpkit.tasks.classification.card import card_text
 from nlpkit.tasks.classification.corpus import PreparedData, prepare
+from nlpkit.tasks.classification.facts import ClassifierFacts
 from nlpkit.tasks.classification.held_out import HELD_OUT, held_out_from_bytes
 from nlpkit.tasks.classification.recipe import ClassificationRecipe
 from nlpkit.tasks.classification.report import ClassificationReport, LabelsReport, classification_report, labels_report
@@ -56,6 +57,8 @@ class TextClassifier(TextTask[ClassificationRecipe], RowTask[ClassificationRecip
     unit, counted = "texts", "examples"
     figures, percent = ("accuracy", "micro_f1", "macro_f1"), True
     data_options = ("text_column", "label_column", "label_columns", "label_delimiter")
+    facts = ClassifierFacts
+    files = training_files = (HELD_OUT,)
     own_data = (
         "your own .csv, .tsv, .jsonl, .json, .parquet or .xlsx file, lines of __label__x and a text, or a folder of "
         "classes or of splits"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self, Unpack
 
 import numpy as np
 
-from nlpkit.bundle import Bundle
+from nlpkit.bundle import Bundle, BundleFacts
 from nlpkit.data.cache import Report
 from nlpkit.data.catalog import open_documents
 from nlpkit.data.dataset import Dataset, dataset_from_texts
@@ -63,6 +63,10 @@ class JudgedText:
     trained_on: int | None
 
 
+class GeneratorFacts(BundleFacts):
+    spelt_in_bytes: str = ""
+
+
 class TextGenerator(TextTask[GenerationRecipe]):
     """Writes on from a prompt.
 
@@ -78,6 +82,7 @@ class TextGenerator(TextTask[GenerationRecipe]):
     unit, counted = "characters", "characters"
     figures = ("bits_per_character", "nats_per_character")
     data_options = ("text_column",)
+    facts, files = GeneratorFacts, (COUNTS,)
     own_data = "your own text file, a folder of them, or a table with a column of texts"
     leading_space = False
     threads = 0  # rows that read on are one batch

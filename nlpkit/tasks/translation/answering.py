@@ -14,6 +14,7 @@ from nlpkit.runtime.session import Session
 from nlpkit.tasks.translation.pairs import SHORT
 from nlpkit.tokenizer import BOS, EOS, PAD, UNK
 
+ENCODER = "encoder.onnx"  # its file in a bundle, beside the decoder's
 _BATCH_TOKENS = 2_048  # of the source
 _NEVER = [PAD, UNK, BOS]
 _SPACES = re.compile(r"\s+")

@@ -14,7 +14,13 @@ from nlpkit.intervals import mean_interval
 from nlpkit.layers.dropout import WordDropout
 from nlpkit.layers.stack import LSTMStack
 from nlpkit.runtime.session import Session
-from nlpkit.tasks.translation.answering import TranslatorSessions, forced_log_probabilities, forced_nats, translate_rows
+from nlpkit.tasks.translation.answering import (
+    ENCODER,
+    TranslatorSessions,
+    forced_log_probabilities,
+    forced_nats,
+    translate_rows,
+)
 from nlpkit.tasks.translation.attention import AttentionDecoder
 from nlpkit.tasks.translation.graph import decoder_graph, encoder_graph
 from nlpkit.tasks.translation.lexicon import FOLDS, fold_lexicon
@@ -144,7 +150,7 @@ def bundle_translator(
 
     Raises NlpkitError when the exported graphs and the network disagree.
     """
-    graphs = dict(zip(("encoder.onnx", "model.onnx"), export_translator(network, recipe.model), strict=True))
+    graphs = dict(zip((ENCODER, "model.onnx"), export_translator(network, recipe.model), strict=True))
     sessions = TranslatorSessions(*map(Session, graphs.values()))
     lengths = data.validation.source.lengths()
     # short and long side by side, so that padding counts

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self, Unpack
 
 import numpy as np
 
-from nlpkit.bundle import Bundle
+from nlpkit.bundle import Bundle, BundleFacts
 from nlpkit.cores import cores
 from nlpkit.data.batching import windows
 from nlpkit.data.cache import Report
@@ -27,6 +27,7 @@ from nlpkit.runtime.session import Session
 from nlpkit.tasks.base import FitOptions, RowTask, same_place
 from nlpkit.tasks.text import TextTask
 from nlpkit.tasks.translation.answering import (
+    ENCODER,
     TranslatorSessions,
     forced_log_probabilities,
     forced_nats,
@@ -70,6 +71,10 @@ class Alignment:
     shares: np.ndarray
 
 
+class TranslatorFacts(BundleFacts):
+    pair: str | None = None
+
+
 class Translator(TextTask[TranslationRecipe], RowTask[TranslationRecipe]):
     """Turns a sentence into its translation.
 
@@ -86,6 +91,7 @@ class Translator(TextTask[TranslationRecipe], RowTask[TranslationRecipe]):
     figures = ("bleu", "chrf", "exact_match")
     data_options = ("source", "target", "pair", "source_column", "target_column")
     judge_options = ("beam",)
+    facts, files = TranslatorFacts, (ENCODER,)
     own_data = "your own table, .tmx file or lines with tabs, or a folder with train.en, train.de …, with --pair en-de"
 
     def __init__(self, recipe: TranslationRecipe | str | Path = "translate", **settings: Any) -> None:
@@ -347,7 +353,7 @@ class Translator(TextTask[TranslationRecipe], RowTask[TranslationRecipe]):
 
     def _open(self, bundle: Bundle) -> None:
         super()._open(bundle)
-        self.sessions = TranslatorSessions(Session(bundle.files["encoder.onnx"]), self.session)
+        self.sessions = TranslatorSessions(Session(bundle.files[ENCODER]), self.session)
 
     def _models(self) -> list[TranslatorSessions]:
         return [self.sessions, *(other.sessions for other in self._others)]
