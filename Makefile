@@ -8,11 +8,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help demo test lint docs soak wheel-check clean
+.PHONY: help demo test matrix lint docs soak wheel-check clean
 
 help:
 	@echo "make demo         train on real reviews and classify three sentences of yours (7 minutes)"
 	@echo "make test         check lint, format and types, and run every test (13 minutes)"
+	@echo "make matrix       the tests that are not slow, under the other Pythons from 3.11 to 3.13 that are here"
 	@echo "make lint         lint, format and types only"
 	@echo "make docs         build the guide and the reference into build/docs"
 	@echo "make soak         kills, damaged bundles, full disks and odd tables by the thousand (an hour)"
@@ -45,6 +46,9 @@ lint: $(VENV)/test-ready
 test: lint
 	$(BIN)/pytest -n 2 --dist worksteal  # a process takes up to 2.5 GB
 
+matrix: $(BIN)/python
+	sh scripts/matrix.sh $(BIN)/python
+
 docs: $(VENV)/test-ready
 	$(BIN)/sphinx-build -W --keep-going -q -b html docs build/docs
 
@@ -59,4 +63,4 @@ wheel-check: $(VENV)/test-ready
 	sh scripts/check_inference.sh $(BIN)/python
 
 clean:
-	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(VENV)-3.* build dist .mypy_cache .pytest_cache .ruff_cache

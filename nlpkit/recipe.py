@@ -169,6 +169,10 @@ def load_recipe(reference: str | Path, settings: Iterable[str] = (), flags: Mapp
     """The recipe that a name or path means, with `a.b=c` settings and then `{"a.b": value}` flags laid over it.
 
     Raises UsageError that names the file or setting, the key and what was probably meant.
+
+    >>> recipe = nlpkit.load_recipe("sentiment", ["model.units=64"])
+    >>> recipe.task, recipe.model.units
+    ('classification', 64)
     """
     path = find_recipe(str(reference))
     table = _read_toml(path)

@@ -226,7 +226,10 @@ class TrainedTask(ABC, Generic[R]):
 
     @own_random_state()
     def plan(self) -> "TrainingPlan":
-        """What `fit` on the recipe's data will come to: sizes, steps and the time expected."""
+        """What `fit` on the recipe's data will come to: sizes, steps and the seconds expected. Imports Keras.
+
+        Raises UsageError where the recipe's data is not there, DataError where it cannot be trained on.
+        """
         prepared = self.prepared()
         self._resolve(prepared)
         import_keras()
@@ -349,7 +352,13 @@ class TrainedTask(ABC, Generic[R]):
 
     def rows(self, data: str | Path | None = None, split: str | None = None, **columns: Any) -> tuple[str, Any]:
         """The split that `evaluate` takes, by name, and its rows, as `compare` takes them: of the data set that `data`
-        names, or of the recipe's own, whose `columns` are as `open_data` takes them."""
+        names, or of the recipe's own, whose `columns` are as `open_data` takes them. Raises UsageError for a split that
+        the data does not have, or for texts in memory that were trained on.
+
+        >>> split, rows = model.rows("lines.csv")
+        >>> split, [row.label for row in rows]
+        ('train', ['positive', 'negative'])
+        """
         if data is None and self.recipe.data.source == IN_MEMORY:
             raise UsageError("the model was trained on texts in memory; name the data to evaluate on")
         source = self.recipe.data.source if data is None else str(data)
@@ -394,7 +403,11 @@ class TrainedTask(ABC, Generic[R]):
 
     @property
     def bundle(self) -> Bundle:
-        """What the model is made of, as it is saved. Raises UsageError before it is trained."""
+        """What the model is made of, as it is saved. Raises UsageError before it is trained.
+
+        >>> sorted(model.bundle.files)[:2]
+        ['README.md', 'history.csv']
+        """
         if self._bundle is None:
             raise UsageError(f"this {type(self).__name__} is not trained yet; call fit first, or nlpkit.load a bundle")
         return self._bundle
@@ -405,12 +418,21 @@ class TrainedTask(ABC, Generic[R]):
 
     @property
     def metadata(self) -> dict[str, Any]:
-        """What is known of the model: its data, figures, libraries and size."""
+        """What is known of the model: its data, figures, libraries and size. Raises UsageError before it is trained.
+
+        >>> model.metadata["task"], model.metadata["data"]["train"]
+        ('classification', 108)
+        """
         return self.bundle.metadata
 
     @property
     def history(self) -> list[dict[str, float]]:
-        """The figures of each epoch of its training; none for a model that was exported."""
+        """The figures of each epoch of its training, `seconds` since it began among them; none for a model that was
+        exported. Raises UsageError before it is trained.
+
+        >>> len(model.history) == model.metadata["epochs"]
+        True
+        """
         rows = csv.DictReader(io.StringIO(self.bundle.files.get("history.csv", b"").decode()))
         return [{name: float(value) for name, value in row.items() if value} for row in rows]
 
@@ -424,6 +446,10 @@ class TrainedTask(ABC, Generic[R]):
         """Writes the bundle, whole or not at all. An existing one is kept unless `overwrite`.
 
         Raises UsageError when the folder is taken, BundleError when it cannot be written.
+
+        >>> model.save("models/kept")
+        >>> nlpkit.load("models/kept").metadata["task"]
+        'classification'
         """
         folder, bundle = Path(folder), self.bundle
         card = model_card(folder.resolve().name, bundle.metadata, self.recipe, self._card())
@@ -445,7 +471,12 @@ class TrainedTask(ABC, Generic[R]):
 
     def exported(self, *, int8: bool = False) -> Self:
         """The model as it is shipped: without what training left, `network` among it; with `int8`, its matrices in
-        int8 with a scale for each row. Its figures are gone too, until `evaluate` finds new ones."""
+        int8 with a scale for each row. Its figures are gone too, until `evaluate` finds new ones.
+
+        >>> small = model.exported(int8=True)
+        >>> len(small.bundle.files["model.onnx"]) < len(model.bundle.files["model.onnx"])
+        True
+        """
         from nlpkit.runtime.quantize import quantize_weights
 
         bundle, left = self.bundle, {*_OF_TRAINING, *self.training_files}
@@ -460,7 +491,12 @@ class TrainedTask(ABC, Generic[R]):
 
     @own_random_state()
     def network(self) -> "keras.Model":
-        """The Keras network with the model's weights, to look into or to train on. Imports Keras."""
+        """The Keras network with the model's weights, to look into or to train on. Imports Keras. Raises UsageError for
+        a model that was exported.
+
+        >>> model.network().count_params() >= model.metadata["parameters"]
+        True
+        """
         weights = self._keras_weights()
         import_keras()
         from nlpkit.training.bundling import network_from_weights

@@ -37,7 +37,11 @@ class TextTask(TrainedTask[T]):
 
     @property
     def tokenizer(self) -> Tokenizer:
-        """What splits a text into pieces, as it did in training."""
+        """What splits a text into pieces, as it did in training. Raises UsageError before the model is trained.
+
+        >>> len(model.tokenizer) == model.metadata["vocabulary"]
+        True
+        """
         self.check_trained()
         return cast(Tokenizer, self.frontend)
 
