@@ -31,6 +31,38 @@ class Corpus(Texts):
 
 
 @dataclass(frozen=True)
+class JoinedCorpora:
+    """Corpora one after the other, to be read as one."""
+
+    parts: tuple[Corpus, ...]
+
+    def __len__(self) -> int:
+        return sum(map(len, self.parts))
+
+    @property
+    def labels(self) -> np.ndarray:
+        return np.concatenate([part.labels for part in self.parts])
+
+    def lengths(self) -> np.ndarray:
+        return np.concatenate([part.lengths() for part in self.parts])
+
+    def row(self, number: int) -> np.ndarray:
+        part, row = self._place(number)
+        return part.row(row)
+
+    def text(self, number: int) -> str:
+        part, row = self._place(number)
+        return part.text(row)
+
+    def _place(self, number: int) -> tuple[Corpus, int]:
+        for part in self.parts:
+            if number < len(part):
+                return part, number
+            number -= len(part)
+        raise IndexError(number)
+
+
+@dataclass(frozen=True)
 class PreparedData(PreparedText):
     """What training takes: the tokenizer, the label names in id order, the two corpora, and what is known of them."""
 

@@ -19,7 +19,7 @@ from nlpkit.layers.pooling import Pooling
 from nlpkit.layers.stack import LSTMStack
 from nlpkit.runtime.session import Session
 from nlpkit.tasks.classification.answering import predict_corpus
-from nlpkit.tasks.classification.corpus import PreparedData
+from nlpkit.tasks.classification.corpus import JoinedCorpora, PreparedData
 from nlpkit.tasks.classification.graph import classifier_graph
 from nlpkit.tasks.classification.held_out import HELD_OUT, HeldOut
 from nlpkit.tasks.classification.linear import column_count
@@ -194,7 +194,7 @@ def _with_ngrams(
     and the answers of both, the n-grams fitted on the train split alone. Where they are to be `refitted`, those that
     stand in the network are fitted on both splits."""
     several, truth = data.several, data.validation.labels
-    model = fit_ngrams(recipe, data, [data.train])
+    model = fit_ngrams(recipe, data, data.train)
     sequence, ngrams = _logits(answers, several=several), model.scores(data.validation, recipe)
     # few texts leave most of the weight with the n-grams, whose scale is known from more of them than are held out
     prior = _SEQUENCE_SHARE * float(ngrams.std()) / max(float(sequence.std()), 1e-6)
@@ -204,7 +204,7 @@ def _with_ngrams(
     parts = {"sequence": sequence, "ngrams": ngrams, "together": together}
     reached = {name: judge(logits) for name, logits in parts.items()}
     if refitted:
-        model = fit_ngrams(recipe, data, [data.train, data.validation])
+        model = fit_ngrams(recipe, data, JoinedCorpora((data.train, data.validation)))
     weights = model.weights
     joined = _bare(network, recipe, data, len(weights.table))
     kernel, bias = joined.get_layer("logits").get_weights()

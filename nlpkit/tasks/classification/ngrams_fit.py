@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nlpkit.data.batching import pad, truncate
-from nlpkit.tasks.classification.corpus import Corpus, PreparedData
+from nlpkit.tasks.classification.corpus import Corpus, JoinedCorpora, PreparedData
 from nlpkit.tasks.classification.linear import column_count, fit_column, log_ratios, logits_from, targets_of
 from nlpkit.tasks.classification.ngrams import NgramWeights, find_ngrams, piece_codes, place_of
 from nlpkit.tasks.classification.recipe import ClassificationRecipe
@@ -44,22 +44,22 @@ class FittedNgrams:
 
     def scores(self, corpus: Corpus, recipe: ClassificationRecipe) -> np.ndarray:
         """The scores of a corpus' texts: float32 [texts, classes]."""
-        scores: np.ndarray = np.stack([self.weights.scores(row) for row in _rows(corpus, recipe)]) + self.bias
+        rows = _rows(corpus, np.arange(len(corpus)), recipe)
+        scores: np.ndarray = np.stack([self.weights.scores(row) for row in rows]) + self.bias
         return scores
 
 
-def fit_ngrams(recipe: ClassificationRecipe, data: PreparedData, corpora: Sequence[Corpus]) -> FittedNgrams:
-    """A model of n-grams of up to the recipe's `model.ngrams` words, fitted on some corpora of the data, the same every
-    time. Where they are not large its scale is the one that suits texts that it was not fitted on."""
+def fit_ngrams(recipe: ClassificationRecipe, data: PreparedData, corpus: Corpus | JoinedCorpora) -> FittedNgrams:
+    """A model of n-grams of up to the recipe's `model.ngrams` words, fitted on a corpus of the data, the same every
+    time. Where it is not large the model's scale is the one that suits texts that it was not fitted on."""
     columns = column_count(len(data.labels), several=data.several)
     spread = logits_from(columns, len(data.labels))
-    chosen = _sample(np.concatenate([corpus.lengths() for corpus in corpora]), columns, recipe.training.seed)
-    every = [row for corpus in corpora for row in _rows(corpus, recipe)]
-    rows = [every[row] for row in chosen.tolist()]
+    chosen = _sample(corpus.lengths(), columns, recipe.training.seed)
+    rows = _rows(corpus, chosen, recipe)
     alike = _without_capitals(data.tokenizer)
     codes, edges = piece_codes(alike, recipe.model.ngrams), word_edges(data.tokenizer)
     keys, features = _features(rows, codes, edges)
-    labels = np.concatenate([corpus.labels for corpus in corpora])[chosen]
+    labels = np.asarray(corpus.labels[chosen])
     targets, scale = targets_of(labels, columns), 1.0
     if sum(map(len, rows)) * columns <= _MOST_FOLDED:
         held_out = _out_of_fold(features, targets, recipe.training.seed) @ spread
@@ -171,10 +171,10 @@ def _fit(features: "csr_matrix", targets: np.ndarray) -> _Linear:
     return _Linear(weights, norms, bias)
 
 
-def _rows(corpus: Corpus, recipe: ClassificationRecipe) -> list[np.ndarray]:
+def _rows(corpus: Corpus | JoinedCorpora, chosen: np.ndarray, recipe: ClassificationRecipe) -> list[np.ndarray]:
     """The token ids of texts as the network reads them."""
     section = recipe.tokenizer
-    rows = [truncate(corpus.row(row), section.max_length, section.truncation) for row in range(len(corpus))]
+    rows = [truncate(corpus.row(row), section.max_length, section.truncation) for row in chosen.tolist()]
     nothing = pad([np.empty(0, np.int32)])[0][0]
     return [row if len(row) else nothing for row in rows]
 

@@ -1,6 +1,6 @@
 """The yardstick of classifiers: the stronger of two linear models of words, on the same split."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +9,7 @@ import numpy as np
 from nlpkit.data.batching import windows
 from nlpkit.data.dataset import Example
 from nlpkit.data.labels import all_of
-from nlpkit.tasks.classification.corpus import Corpus, PreparedData
+from nlpkit.tasks.classification.corpus import Corpus, JoinedCorpora, PreparedData
 from nlpkit.tasks.classification.linear import column_count, fit_column, log_ratios, logits_from, targets_of
 from nlpkit.tasks.classification.report import (
     ClassificationReport,
@@ -53,8 +53,9 @@ def linear_yardstick(
     of each of several labels, or how readily a rare one is given, is from the validation split. None where no word is
     in two texts.
     """
-    models = _fit(data, [data.train], seed)
-    known = _fit(data, [data.train, data.validation], seed) if refitted and {*judged} - {"validation"} else models
+    models = known = _fit(data, data.train, seed)
+    if refitted and {*judged} - {"validation"}:
+        known = _fit(data, JoinedCorpora((data.train, data.validation)), seed)
     models = {name: model for name, model in models.items() if name in known}
     reports: dict[str, dict[str, ClassificationReport | LabelsReport]] = {name: {} for name in models}
     points = {name: _operating_point(model, data) for name, model in models.items()}
@@ -70,8 +71,8 @@ def linear_yardstick(
     return None if best is None else Yardstick(best, reports[best])
 
 
-def _fit(data: PreparedData, corpora: Sequence[Corpus], seed: int) -> dict[str, _Model]:
-    """The models by name, fitted on some corpora; without one that finds no words."""
+def _fit(data: PreparedData, corpus: Corpus | JoinedCorpora, seed: int) -> dict[str, _Model]:
+    """The models by name, fitted on a corpus of the data; without one that finds no words."""
     from scipy.sparse import diags_array
     from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 
@@ -80,11 +81,9 @@ def _fit(data: PreparedData, corpora: Sequence[Corpus], seed: int) -> dict[str, 
     triples = CountVectorizer(ngram_range=(1, 3), min_df=2, binary=True, token_pattern=word, dtype=np.float32)
     columns = column_count(len(data.labels), several=data.several)
     most = _MOST_TEXTS * _MANY_LABELS // max(_MANY_LABELS, columns)
-    every = [(corpus, row) for corpus in corpora for row in range(len(corpus))]
-    rows = np.sort(np.random.default_rng(seed).permutation(len(every))[:most])
-    texts = [corpus.text(row) for corpus, row in map(every.__getitem__, rows)]
-    labels = np.concatenate([corpus.labels for corpus in corpora])[rows]
-    targets, spread = targets_of(labels, columns), logits_from(columns, len(data.labels))
+    rows = np.sort(np.random.default_rng(seed).permutation(len(corpus))[:most])
+    texts = [corpus.text(row) for row in rows.tolist()]
+    targets, spread = targets_of(np.asarray(corpus.labels[rows]), columns), logits_from(columns, len(data.labels))
     some = f" on {most:,} of the texts" if most < len(data.train) else ""
     models = {}
     for name, vectorizer, strength, ratios in (
