@@ -67,6 +67,7 @@ def test_data(nlpkit: Command, reviews_csv: Path) -> None:
 def test_training_leaves_a_whole_bundle(nlpkit: Command, trained: Path) -> None:
     assert sorted(path.name for path in trained.iterdir()) == [
         "README.md",
+        "held_out.npz",
         "history.csv",
         "metadata.json",
         "model.onnx",

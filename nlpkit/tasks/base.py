@@ -296,6 +296,7 @@ class TrainedTask(ABC, Generic[R]):
 
         network, batches = self._compiled(prepared)
         history = fit(network, batches, self.recipe.training, run)
+        run.display.report("putting the model together", 0, None)
         bundle = self._bundled(network, dataset, prepared, history)
         sizes = self._sizes(prepared)
         bundle.metadata["data"] = {
