@@ -321,8 +321,8 @@ def write_report(rows: list[Row]) -> None:
         "typed, with no option but the seed; in brackets is where the figure lies in 95 % of draws of as many rows to "
         "judge on, and of rows with several seeds, each on a draw of its own, the mean and the lowest and highest of "
         "them. `counts` is fitted on all texts; `yardstick` is what a run says of its own, fitted on what the model "
-        "was trained on. Other work went on beside some rows of reviews, so that their seconds are bounds. Rows that were "
-        "not run are left out.",
+        "was trained on. Other work went on beside some rows of reviews, so that their seconds are bounds. Rows that "
+        "were not run are left out.",
         "",
     ]
     for plot in draw_plots(rows, HERE.parent / "docs"):
