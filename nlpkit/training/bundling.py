@@ -21,7 +21,17 @@ from nlpkit.recipe import Recipe, recipe_to_toml
 from nlpkit.training.progress import EpochRow
 
 TOLERANCE = 1e-4  # how far the exported graph's answers may be from the network's
-_LIBRARIES = ("nlpkit-lstm", "keras", "tensorflow", "sentencepiece", "onnx", "onnxruntime", "numpy")
+_LIBRARIES = (
+    "nlpkit-lstm",
+    "keras",
+    "tensorflow",
+    "sentencepiece",
+    "onnx",
+    "onnxruntime",
+    "numpy",
+    "scipy",
+    "scikit-learn",
+)
 
 
 def bundle_network(

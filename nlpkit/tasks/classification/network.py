@@ -155,13 +155,12 @@ def bundle_classifier(
     Raises NlpkitError when the exported graph and the network disagree.
     """
     section = recipe.model
-    answers = predict_corpus(Session(export_classifier(network, section)), data.validation, recipe.tokenizer)
     files: dict[str, bytes] = {}
     told: dict[str, Any] = {}
     if section.ngrams:
         # what was held out of the texts to train on is learned from, too, once nothing is chosen by it any more
         refitted = "validation" not in dataset.splits
-        bare, told, answers = _with_ngrams(network, recipe, data, answers, refitted=refitted)
+        bare, told, answers = _with_ngrams(network, recipe, data, refitted=refitted)
         if refitted:
             keys = np.fromiter(map(row_key, data.validation), np.uint64)
             files[HELD_OUT] = HeldOut(keys, answers).to_bytes()
@@ -169,6 +168,8 @@ def bundle_classifier(
         bare = _bare(network, recipe, data)
     graph = export_classifier(bare, section)
     _hold_to_network(graph, bare, recipe, data)
+    if not files:
+        answers = predict_corpus(Session(graph), data.validation, recipe.tokenizer)
     facts = {
         "labels": list(data.labels),
         "label_type": dataset.label_type,
@@ -187,13 +188,14 @@ def _bare(network: keras.Model, recipe: ClassificationRecipe, data: PreparedData
 
 
 def _with_ngrams(
-    network: keras.Model, recipe: ClassificationRecipe, data: PreparedData, answers: np.ndarray, *, refitted: bool
+    network: keras.Model, recipe: ClassificationRecipe, data: PreparedData, *, refitted: bool
 ) -> tuple[keras.Model, dict[str, Any], np.ndarray]:
-    """The trained network with n-grams beside the sequence, whose `answers` are for the validation split; what is told
-    of these: how much each part weighs, what each and both reach on the validation split, and which n-grams weigh most;
-    and the answers of both, the n-grams fitted on the train split alone. Where they are to be `refitted`, those that
-    stand in the network are fitted on both splits."""
+    """The trained network with n-grams beside the sequence; what is told of these: how much each part weighs, what each
+    and both reach on the validation split, and which n-grams weigh most; and the answers of both for it, the n-grams
+    fitted on the train split alone. Where they are to be `refitted`, those that stand in the network are fitted on both
+    splits."""
     several, truth = data.several, data.validation.labels
+    answers = predict_corpus(Session(export_classifier(network, recipe.model)), data.validation, recipe.tokenizer)
     model = fit_ngrams(recipe, data, data.train)
     sequence, ngrams = _logits(answers, several=several), model.scores(data.validation, recipe)
     # few texts leave most of the weight with the n-grams, whose scale is known from more of them than are held out
