@@ -314,6 +314,8 @@ def test_what_was_held_out_is_learned_from_in_the_end_and_judged_by_what_was_ans
     now = -np.log(model.predict_proba(texts)[range(len(texts)), wanted]).mean()
     report = model.evaluate()
     assert report.to_dict() | {"trained_on": 0} == model.metadata["metrics"]["validation"]
+    answered = report.probabilities[range(len(texts)), wanted]
+    assert -np.log(answered).mean() == pytest.approx(report.log_loss, rel=1e-5)
     assert now < report.log_loss - 0.01  # it is surer of what it has learned from since
     # the same wherever these texts stand, and however they are given
     given = model.evaluate([f" {text} " for text in texts], labels)

@@ -1,7 +1,7 @@
 """How good a classifier's answers are."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -48,7 +48,9 @@ class ClassificationReport(Report):
     more, as ratings are, `mean_absolute_error` is how far off they are, in their own unit, and `within_one` the share
     of texts called their own or a neighbouring label. `weights` are those by which rare classes were called more
     readily, where they were. `intervals` hold accuracy and log loss in 95 % of draws of as
-    many texts; `each` is the class of each text and the one it was called, int [texts, 2].
+    many texts; `each` is the class of each text and the one it was called, int [texts, 2]; `probabilities` are those
+    it was called by, float32 [texts, classes]: of what was held out in training, those of before the model learned from
+    that, too.
     """
 
     chief = ("accuracy",)
@@ -64,6 +66,7 @@ class ClassificationReport(Report):
     within_one: float | None = None
     selective: Selective | None = None
     weights: dict[str, float] | None = None
+    probabilities: np.ndarray = field(kw_only=True, repr=False, compare=False)
 
     def to_dict(self) -> dict[str, Any]:
         """The figures as plain JSON values; without the confusion of more than 100 classes."""
@@ -140,7 +143,7 @@ class LabelsReport(Report):
     was given; `subset_accuracy` is the share of texts whose labels are all right, `hamming_loss` the share of answers,
     one for each text and label, that are wrong; `log_loss` is the mean over these answers. `intervals` hold micro F1,
     subset accuracy, Hamming loss and log loss in 95 % of draws of as many texts; `each` is how many labels of a text
-    were rightly given, given and wanted, int [texts, 3].
+    were rightly given, given and wanted, int [texts, 3]; `probabilities` are as of `ClassificationReport`.
     """
 
     chief = ("micro_f1",)
@@ -154,6 +157,7 @@ class LabelsReport(Report):
     hamming_loss: float
     log_loss: float
     classes: list[LabelScores]
+    probabilities: np.ndarray = field(kw_only=True, repr=False, compare=False)
 
     def gain_over(self, yardstick: Self) -> Gain:
         return self._resampled_gain("micro_f1", micro_f1, yardstick, self.each, yardstick.each)
@@ -214,6 +218,7 @@ def classification_report(
             "log_loss": mean_interval(losses),
         },
         each=np.stack([truth, answers], axis=1),
+        probabilities=probabilities,
         **ordered,
         selective=None if min_score is None else _selective(confidence, correct, min_score),
         weights=None if weights is None else dict(zip(labels, map(float, weights), strict=True)),
@@ -279,6 +284,7 @@ def labels_report(
             "log_loss": mean_interval(losses),
         },
         each=each,
+        probabilities=probabilities,
         classes=[
             LabelScores(*figures)
             for figures in zip(
