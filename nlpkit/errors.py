@@ -1,6 +1,7 @@
 """The errors that people see: one line that says what is wrong, where, and what to do."""
 
 import errno
+from collections.abc import Iterable
 
 
 class NlpkitError(Exception):
@@ -39,6 +40,16 @@ def reason(error: OSError) -> str:
     if error.errno == errno.ENOSPC:
         return f"{error.strerror}: the disk is full; make room and try again"
     return str(error.strerror or error)
+
+
+def check_options(verb: str, given: Iterable[str], known: type) -> None:
+    """Raises UsageError for a keyword that a verb was given and that no field of the dataclass of its options has."""
+    from dataclasses import fields
+
+    names = [field.name for field in fields(known)]
+    for name in given:
+        if name not in names:
+            raise UsageError(f"{verb} takes no option {name!r}{did_you_mean(name, names)}")
 
 
 def did_you_mean(word: str, candidates: list[str] | tuple[str, ...]) -> str:

@@ -367,7 +367,7 @@ def test_usage_errors(model: TextGenerator) -> None:
     for call, message in (
         (lambda: model.generate("a", temperature=-1), "temperature must be 0 or more"),
         (lambda: model.generate("a", top_p=1.5), "top_p must be above 0"),
-        (lambda: model.generate("a", temprature=1), "no option .*temprature"),
+        (lambda: model.generate("a", temprature=1), "no option 'temprature'; did you mean temperature"),
         (lambda: model.generate("a", length=0), "length must be 1 or more"),
         (lambda: model.generate("a", beam=2, seed=1), "beam"),
         (lambda: model.generate_many("a", 0), "samples must be 1 or more"),

@@ -477,7 +477,7 @@ def test_options_out_of_range(model: Translator) -> None:
         model.translate(["a"], beam=0)
     with pytest.raises(UsageError, match="length_penalty must be 0 or more"):
         model.translate(["a"], length_penalty=-1)
-    with pytest.raises(UsageError, match="no option"):
+    with pytest.raises(UsageError, match="no option 'lenght_penalty'; did you mean length_penalty"):
         model.translate(["a"], lenght_penalty=1)
     with pytest.raises(UsageError, match="list of texts"):
         model.translate("a")

@@ -18,7 +18,7 @@ from nlpkit.data.judged import UNKNOWN
 from nlpkit.data.seen import Seen
 from nlpkit.data.summary import DocumentsSummary, summarize_documents
 from nlpkit.data.values import one_text
-from nlpkit.errors import BundleError, DataError, UsageError
+from nlpkit.errors import BundleError, DataError, UsageError, check_options
 from nlpkit.model_card import CardText
 from nlpkit.runtime.graph import STATES
 from nlpkit.runtime.session import Session
@@ -415,10 +415,8 @@ class TextGenerator(TextTask[GenerationRecipe]):
             raise UsageError(f"samples must be 1 or more, not {samples}")
         if seed is not None and seed < 0:
             raise UsageError(f"seed must be 0 or more, not {seed}")
-        try:
-            options = Sampling(**sampling)
-        except TypeError as error:
-            raise UsageError(f"generate takes no option {str(error).rpartition(' ')[2]}") from None
+        check_options("generate", sampling, Sampling)
+        options = Sampling(**sampling)
         return write(
             self.language,
             self.tokenizer,

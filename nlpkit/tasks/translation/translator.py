@@ -20,7 +20,7 @@ from nlpkit.data.judged import JudgedRows
 from nlpkit.data.seen import row_key
 from nlpkit.data.summary import PairsSummary, summarize_pairs
 from nlpkit.data.values import one_text
-from nlpkit.errors import DataError, UsageError
+from nlpkit.errors import DataError, UsageError, check_options
 from nlpkit.model_card import CardText
 from nlpkit.runtime.beam import Hypothesis, Ranking
 from nlpkit.runtime.session import Session
@@ -432,10 +432,8 @@ class Translator(TextTask[TranslationRecipe], RowTask[TranslationRecipe]):
     def ranking(self, options: dict[str, float]) -> Ranking:
         """How hypotheses are ranked: by the recipe's decoding, over which `options` are laid. Raises UsageError for one
         that there is not."""
-        try:
-            return Ranking(**self.recipe.decoding.model_dump() | options)
-        except TypeError as error:
-            raise UsageError(f"translate takes no option {str(error).rpartition(' ')[2]}") from None
+        check_options("translate", options, Ranking)
+        return Ranking(**self.recipe.decoding.model_dump() | options)
 
     def _named(self, source: str, **columns: Any) -> Dataset[Pair]:
         section = self.recipe.data
