@@ -321,7 +321,7 @@ def write_report(rows: list[Row]) -> None:
         "typed, with no option but the seed; in brackets is where the figure lies in 95 % of draws of as many rows to "
         "judge on, and of rows with several seeds, each on a draw of its own, the mean and the lowest and highest of "
         "them. `counts` is fitted on all texts; `yardstick` is what a run says of its own, fitted on what the model "
-        "was trained on. Other work went on beside some rows of reviews, so that their seconds are bounds. Rows that "
+        "was trained on. Other work went on beside some rows of texts, so that their seconds are bounds. Rows that "
         "were not run are left out.",
         "",
     ]

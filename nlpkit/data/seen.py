@@ -1,13 +1,12 @@
 """What a model was trained on and what was held out, known by content: wherever a row stands, in whatever file."""
 
 import hashlib
-import io
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
-from nlpkit.errors import BundleError
+from nlpkit.arrays import packed, unpacked
 
 SEEN = "seen.npz"  # its file in a bundle
 _PART = 64  # characters of a document's part, in the mean
@@ -41,19 +40,13 @@ class Seen:
 
     def to_bytes(self) -> bytes:
         """The file that a bundle keeps."""
-        file = io.BytesIO()
-        np.savez_compressed(file, train=self.train, held_out=self.held_out)
-        return file.getvalue()
+        return packed(train=self.train, held_out=self.held_out)
 
 
 def seen_from_bytes(content: bytes) -> Seen:
     """Reads back what `to_bytes` wrote. Raises BundleError for anything else."""
-    try:
-        with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
-            return Seen(_keys(arrays["train"]), _keys(arrays["held_out"]))
-    except Exception as error:  # zipfile, zlib and NumPy raise what comes to them
-        what = str(error) or type(error).__name__
-        raise BundleError(f"{SEEN} is damaged or not nlpkit's ({what}); copy or train the model again") from None
+    with unpacked(content, SEEN) as arrays:
+        return Seen(_keys(arrays["train"]), _keys(arrays["held_out"]))
 
 
 def _keys(array: np.ndarray) -> np.ndarray:

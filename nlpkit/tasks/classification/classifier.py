@@ -287,8 +287,12 @@ class TextClassifier(TextTask[ClassificationRecipe], RowTask[ClassificationRecip
 
     def _known(self, seen: Seen) -> Seen:
         """Without what it answered before, a model was trained on what was held out, too, where it was refitted."""
-        refitted = self.metadata.get("ngrams", {}).get("refitted", False)
-        return seen.all_read() if refitted and not self._held_out else seen
+        return seen.all_read() if self._refitted and not self._held_out else seen
+
+    @property
+    def _refitted(self) -> bool:
+        """Whether what was held out was learned from in the end."""
+        return bool(self.metadata.get("ngrams", {}).get("refitted", False))
 
     def _compiled(self, prepared: PreparedData) -> "tuple[keras.Model, EpochBatches]":
         from nlpkit.tasks.classification.network import TrainingBatches, compile_classifier
@@ -370,9 +374,8 @@ class TextClassifier(TextTask[ClassificationRecipe], RowTask[ClassificationRecip
     def _yardstick(self, dataset: Dataset[Example], prepared: PreparedData) -> Yardstick | None:
         from nlpkit.tasks.classification.yardstick import linear_yardstick
 
-        refitted = self.metadata.get("ngrams", {}).get("refitted", False)
         judged = self._rows_judged(dataset, prepared)
-        return linear_yardstick(prepared, judged, self.recipe.training.seed, refitted=refitted)
+        return linear_yardstick(prepared, judged, self.recipe.training.seed, refitted=self._refitted)
 
     def _named(self, source: str, **columns: Any) -> Dataset[Example]:
         section = self.recipe.data

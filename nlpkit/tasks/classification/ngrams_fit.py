@@ -74,16 +74,20 @@ def fit_ngrams(recipe: ClassificationRecipe, data: PreparedData, corpus: Corpus 
     bucket, mark = place_of(keys[order], buckets)
     marks, table = np.zeros(buckets, np.uint8), np.zeros((buckets, columns), np.int8)
     norms = np.zeros((buckets, columns), np.uint8)
-    step, norm_step = (np.maximum(np.abs(values).max(0, initial=0), 1e-12) for values in (model.weights, model.norms))
-    step, norm_step = step / 127, norm_step / 255
-    marks[bucket], table[bucket] = mark, np.rint(model.weights[order] / step)
-    norms[bucket] = np.rint(model.norms[order] / norm_step)
+    (weights, step), (lengths, norm_step) = _rounded(model.weights, 127), _rounded(model.norms, 255)
+    marks[bucket], table[bucket], norms[bucket] = mark, weights[order], lengths[order]
     kernel = (scale * (step / norm_step)[:, None] * spread).astype(np.float32)
     return FittedNgrams(
         weights=NgramWeights(codes, edges, marks, table, norms, kernel),
         bias=(scale * bias @ spread).astype(np.float32),
         heaviest=_heaviest(keys, model.weights @ spread, rows, codes, edges, alike, data),
     )
+
+
+def _rounded(values: np.ndarray, most: int) -> tuple[np.ndarray, np.ndarray]:
+    """Values [n-grams, columns] as whole numbers up to `most`, and each column's step between them."""
+    steps = np.maximum(np.abs(values).max(0, initial=0), 1e-12) / most
+    return np.rint(values / steps), steps
 
 
 def bucket_count(ngrams: int, columns: int) -> int:

@@ -3,14 +3,13 @@
 Loads no training framework.
 """
 
-import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
-from nlpkit.errors import BundleError
+from nlpkit.arrays import packed, unpacked
 
 COUNTS = "counts.npz"  # their file in a bundle
 MOST = 2_000_000  # n-grams that are kept, at two bytes each or a little more
@@ -192,18 +191,15 @@ class WeightedCounts:
     def to_bytes(self) -> bytes:
         """The file that a bundle keeps."""
         arrays = {name: getattr(self.ngrams, name) for name in ("tokens", "children", "chances", "backoff")}
-        file = io.BytesIO()
-        np.savez_compressed(file, weights=self.weights, **arrays)
-        return file.getvalue()
+        return packed(weights=self.weights, **arrays)
 
 
 def counts_from_bytes(content: bytes, vocabulary: int, order: int) -> WeightedCounts:
     """Reads back what `to_bytes` wrote. Raises BundleError for anything else."""
-    try:
-        with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
-            weights = arrays["weights"]
-            tokens, children = (_whole(arrays[name]) for name in ("tokens", "children"))
-            chances, backoff = (_shares(arrays[name]) for name in ("chances", "backoff"))
+    with unpacked(content, COUNTS) as arrays:
+        weights = arrays["weights"]
+        tokens, children = (_whole(arrays[name]) for name in ("tokens", "children"))
+        chances, backoff = (_shares(arrays[name]) for name in ("chances", "backoff"))
         if weights.dtype != np.float64 or weights.shape != (2, FEATURES) or not (np.abs(weights) <= _HEAVIEST).all():
             raise ValueError("no weights")
         nodes = len(tokens)
@@ -218,9 +214,6 @@ def counts_from_bytes(content: bytes, vocabulary: int, order: int) -> WeightedCo
         if not ngrams.is_ordered():
             raise ValueError("no ascending n-grams")
         return WeightedCounts(ngrams, weights)
-    except Exception as error:  # zipfile, zlib and NumPy raise what comes to them
-        what = str(error) or type(error).__name__
-        raise BundleError(f"{COUNTS} is damaged or not nlpkit's ({what}); copy or train the model again") from None
 
 
 def _whole(array: np.ndarray) -> np.ndarray:
