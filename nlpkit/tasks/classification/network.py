@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import keras
@@ -157,10 +157,11 @@ def bundle_classifier(
     section = recipe.model
     files: dict[str, bytes] = {}
     told: dict[str, Any] = {}
+    more = None
     if section.ngrams:
         # what was held out of the texts to train on is learned from, too, once nothing is chosen by it any more
         refitted = "validation" not in dataset.splits
-        bare, told, answers = _with_ngrams(network, recipe, data, refitted=refitted)
+        bare, told, answers, more = _with_ngrams(network, recipe, data, refitted=refitted)
         if refitted:
             keys = np.fromiter(map(row_key, data.validation), np.uint64)
             files[HELD_OUT] = HeldOut(keys, answers).to_bytes()
@@ -174,7 +175,7 @@ def bundle_classifier(
         "labels": list(data.labels),
         "label_type": dataset.label_type,
         **told,
-        **_operating_points(answers, recipe, data),
+        **_operating_points(answers, recipe, data, more),
     }
     return bundle_network(bare, {"model.onnx": graph, **files}, recipe, data.tokenizer, history, facts)
 
@@ -189,11 +190,12 @@ def _bare(network: keras.Model, recipe: ClassificationRecipe, data: PreparedData
 
 def _with_ngrams(
     network: keras.Model, recipe: ClassificationRecipe, data: PreparedData, *, refitted: bool
-) -> tuple[keras.Model, dict[str, Any], np.ndarray]:
+) -> tuple[keras.Model, dict[str, Any], np.ndarray, "_Answers | None"]:
     """The trained network with n-grams beside the sequence; what is told of these: how much each part weighs, what each
-    and both reach on the validation split, and which n-grams weigh most; and the answers of both for it, the n-grams
-    fitted on the train split alone. Where they are to be `refitted`, those that stand in the network are fitted on both
-    splits."""
+    and both reach on the validation split, and which n-grams weigh most; the answers of both for it, the n-grams
+    fitted on the train split alone; and, where there are any, those of n-grams for the texts of the train split that
+    they were not fitted on. Where they are to be `refitted`, those that stand in the network are fitted on both splits.
+    """
     several, truth = data.several, data.validation.labels
     answers = predict_corpus(Session(export_classifier(network, recipe.model)), data.validation, recipe.tokenizer)
     model = fit_ngrams(recipe, data, data.train)
@@ -205,6 +207,9 @@ def _with_ngrams(
     figure, judge = _judge(data)
     parts = {"sequence": sequence, "ngrams": ngrams, "together": together}
     reached = {name: judge(logits) for name, logits in parts.items()}
+    more = None
+    if model.out_of_fold is not None:
+        more = _Answers(_probabilities(model.out_of_fold, several=several), model.labels)
     if refitted:
         model = fit_ngrams(recipe, data, JoinedCorpora((data.train, data.validation)))
     weights = model.weights
@@ -220,7 +225,7 @@ def _with_ngrams(
         "validation": reached,
         "heaviest": model.heaviest,
     }
-    return joined, {"ngrams": told}, _probabilities(together, several=several)
+    return joined, {"ngrams": told}, _probabilities(together, several=several), more
 
 
 def _logits(probabilities: np.ndarray, *, several: bool) -> np.ndarray:
@@ -263,17 +268,32 @@ def _judge(data: PreparedData) -> tuple[str, Callable[[np.ndarray], float]]:
     return ("macro_f1", macro_f1) if any_rare(data.shares()) else ("accuracy", accuracy)
 
 
-def _operating_points(probabilities: np.ndarray, recipe: ClassificationRecipe, data: PreparedData) -> dict[str, Any]:
+@dataclass(frozen=True)
+class _Answers:
+    """Probabilities [texts, labels] and what is right, class ids [texts] or bool [texts, labels]."""
+
+    probabilities: np.ndarray
+    truth: np.ndarray
+
+
+def _operating_points(
+    answers: np.ndarray, recipe: ClassificationRecipe, data: PreparedData, more: _Answers | None
+) -> dict[str, Any]:
     """From which score on a label is given, by the answers for the validation split: for each of several labels where
     its F1 is highest; else where they reach the recipe's selective accuracy, and how much more readily rare ones are.
+
+    A few held-out texts have too few of a rare label to tell how readily to give it: `more` answers help with that.
     """
+    truth = np.asarray(data.validation.labels)
+    known = _Answers(answers, truth)
+    if more is not None:
+        known = _Answers(np.concatenate([answers, more.probabilities]), np.concatenate([truth, more.truth]))
     if data.several:
-        thresholds = best_thresholds(probabilities, data.validation.labels).tolist()
+        thresholds = best_thresholds(known.probabilities, known.truth).tolist()
         return {"thresholds": dict(zip(data.labels, thresholds, strict=True))}
-    truth = data.validation.labels
-    weights = rare_weights(probabilities, truth, data.shares())
+    weights = rare_weights(known.probabilities, known.truth, data.shares())
     told = {} if weights is None else {"rare_weights": dict(zip(data.labels, weights.tolist(), strict=True))}
-    return {"min_score": least_score(probabilities, truth, recipe.training.selective_accuracy, weights), **told}
+    return {"min_score": least_score(answers, truth, recipe.training.selective_accuracy, weights), **told}
 
 
 def _hold_to_network(graph: bytes, network: keras.Model, recipe: ClassificationRecipe, data: PreparedData) -> None:

@@ -36,11 +36,15 @@ _UNSPACED = ("CJK UNIFIED", "HIRAGANA", "KATAKANA", "THAI", "LAO", "KHMER", "MYA
 
 @dataclass(frozen=True)
 class FittedNgrams:
-    """What was fitted: the weights, the bias float32 [classes], and each label's n-grams of most weight."""
+    """What was fitted: the weights, the bias float32 [classes], and each label's n-grams of most weight; the labels of
+    the texts it was fitted on, and, where these are not very many, the scores float32 [texts, classes] that models
+    fitted on the others gave them."""
 
     weights: NgramWeights
     bias: np.ndarray
     heaviest: dict[str, list[str]]
+    labels: np.ndarray
+    out_of_fold: np.ndarray | None
 
     def scores(self, corpus: Corpus, recipe: ClassificationRecipe) -> np.ndarray:
         """The scores of a corpus' texts: float32 [texts, classes]."""
@@ -60,14 +64,16 @@ def fit_ngrams(recipe: ClassificationRecipe, data: PreparedData, corpus: Corpus 
     codes, edges = piece_codes(alike, recipe.model.ngrams), word_edges(data.tokenizer)
     keys, features = _features(rows, codes, edges)
     labels = np.asarray(corpus.labels[chosen])
-    targets, scale = targets_of(labels, columns), 1.0
-    if sum(map(len, rows)) * columns <= _MOST_FOLDED:
-        held_out = _out_of_fold(features, targets, recipe.training.seed) @ spread
-        (scale,), _ = best_weights([held_out], labels, [1.0], several=data.several)
-    model = _fit(features, targets)
-    bias = model.bias
+    targets, scale, out_of_fold = targets_of(labels, columns), 1.0, None
+    shift = np.zeros(columns)
     if recipe.training.class_weights == "balanced":
-        bias = bias - np.log((targets.sum(0) + 0.5) / ((~targets).sum(0) + 0.5))  # all are as likely as each other
+        shift = -np.log((targets.sum(0) + 0.5) / ((~targets).sum(0) + 0.5))  # all are as likely as each other
+    if sum(map(len, rows)) * columns <= _MOST_FOLDED:
+        folded = _out_of_fold(features, targets, recipe.training.seed)
+        (scale,), _ = best_weights([folded @ spread], labels, [1.0], several=data.several)
+        out_of_fold = (scale * (folded + shift) @ spread).astype(np.float32)
+    model = _fit(features, targets)
+    bias = model.bias + shift
     # what is written last owns the bucket
     order = np.argsort(np.abs(model.weights).max(1, initial=0) * np.sqrt(features.getnnz(0)), kind="stable")
     buckets = bucket_count(len(keys), columns)
@@ -81,6 +87,8 @@ def fit_ngrams(recipe: ClassificationRecipe, data: PreparedData, corpus: Corpus 
         weights=NgramWeights(codes, edges, marks, table, norms, kernel),
         bias=(scale * bias @ spread).astype(np.float32),
         heaviest=_heaviest(keys, model.weights @ spread, rows, codes, edges, alike, data),
+        labels=labels,
+        out_of_fold=out_of_fold,
     )
 
 
