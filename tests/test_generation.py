@@ -244,7 +244,13 @@ def test_equal_rows_part_where_their_features_are_dropped() -> None:
 
 @pytest.mark.parametrize(
     "settings",
-    [{"cell": "gru"}, {"cell": "rnn"}, {"layers": 2, "epochs": 20}, {"embedding_size": 48, "tie_embeddings": True}],
+    [
+        {"cell": "gru"},
+        {"cell": "rnn"},
+        {"layers": 2, "epochs": 20},
+        {"embedding_size": 48, "tie_embeddings": True},
+        {"tie_embeddings": True},
+    ],
     ids=str,
 )
 def test_every_cell_and_shape_learns(settings: dict[str, Any]) -> None:

@@ -60,6 +60,12 @@ CATALOG = {
         partial(open_tfds, "imdb_reviews", rename=_SENTIMENT),
         lambda: is_prepared("imdb_reviews"),
     ),
+    "imdb-texts": Entry(
+        "generation",
+        "75,000 IMDB movie reviews without their labels, of which 50,000 never had one; from tensorflow-datasets",
+        partial(open_tfds_texts, "imdb_reviews", more=("unsupervised",)),
+        lambda: is_prepared("imdb_reviews"),
+    ),
     "python-docs": Entry(
         "generation",
         "two million characters of Python's own help topics and docstrings; no network",

@@ -3,7 +3,7 @@
 import hashlib
 import logging
 import socket
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -61,16 +61,18 @@ def open_tfds(
     return _dataset(name, builder, reader, repr((columns, rename, skip_empty)))
 
 
-def open_tfds_texts(name: str, text_column: str | None = None) -> Dataset[str]:
-    """The texts of a TFDS data set, a document a row. Raises as `open_tfds` does."""
+def open_tfds_texts(name: str, text_column: str | None = None, *, more: Sequence[str] = ()) -> Dataset[str]:
+    """The texts of a TFDS data set, a document a row; to the train split come those of the splits `more`. Raises as
+    `open_tfds` does."""
     builder = _builder(name)
     text = _feature(name, builder, "Text", text_column, 0, "--text-column")
     _fetch(name, builder)
 
     def reader(split: str) -> Iterator[str]:
-        return (_text(row[text]) for row in _rows(name, builder, split, text))
+        for part in (split, *(more if split == "train" else ())):
+            yield from (_text(row[text]) for row in _rows(name, builder, part, text))
 
-    return _dataset(name, builder, reader, repr(text_column))
+    return _dataset(name, builder, reader, repr((text_column, more)) if more else repr(text_column))
 
 
 def open_tfds_pairs(name: str, pair: str | None = None) -> Dataset[Pair]:

@@ -13,13 +13,15 @@ def generator_graph(
     embedding: np.ndarray,
     layers: Sequence[RecurrentWeights],
     cell: str,
+    projection: np.ndarray | None,
     logits: tuple[np.ndarray, np.ndarray],
 ) -> bytes:
     """A generator as a serialized ONNX model, for one step or for many.
 
     It takes ids int32 [batch, steps] and a state float32 [layers * STATES[cell], batch, units], zero at a beginning,
     and gives logits float32 [batch, steps, vocabulary] for the token after each, and the state after the last. Of an
-    LSTM's layer the output comes first in the state, then the memory.
+    LSTM's layer the output comes first in the state, then the memory. What the last layer gives is multiplied by the
+    `projection` [units, features], where there is one, and by the logits' kernel.
     """
     from onnx import TensorProto, helper
 
@@ -35,6 +37,8 @@ def generator_graph(
         x = graph.add("Squeeze", node, graph.ints(1))
         final += [f"{node}.{i}" for i in range(1, STATES[cell] + 1)]
     graph.nodes.append(helper.make_node("Concat", final, ["next_state"], axis=0))
+    if projection is not None:
+        x = graph.add("MatMul", x, graph.constant(projection))
     scores = graph.add("Add", graph.add("MatMul", x, graph.constant(logits[0])), graph.constant(logits[1]))
     graph.nodes.append(helper.make_node("Transpose", [scores], ["logits"], perm=[1, 0, 2]))
     state = [count, "batch", size]

@@ -53,7 +53,12 @@ def build_generator(recipe: GenerationRecipe, vocab_size: int) -> keras.Model:
     )(x, state=state, ids=shared)
     x = keras.layers.SpatialDropout1D(section.output_dropout, name="output_dropout")(outputs)
     x = ActivationPenalty(training.activation_penalty, training.activation_change_penalty, name="penalty")(x, outputs)
-    logits = embedding(x, reverse=True) if section.tie_embeddings else keras.layers.Dense(vocab_size, name="logits")(x)
+    if not section.tie_embeddings:
+        logits = keras.layers.Dense(vocab_size, name="logits")(x)
+    else:
+        if section.embedding_size != section.units:
+            x = keras.layers.Dense(section.embedding_size, use_bias=False, name="projection")(x)
+        logits = embedding(x, reverse=True)
     return keras.Model({"ids": ids, "state": state}, {"logits": logits, "state": next_state}, name="generator")
 
 
@@ -84,13 +89,16 @@ class CarryingNetwork(keras.Model):
 def export_generator(core: keras.Model, section: GeneratorSection) -> bytes:
     """The network as an ONNX model that takes ids and a state and gives logits and the next state."""
     embedding = ops.convert_to_numpy(core.get_layer("embedding").embeddings)
+    projection = None
     if section.tie_embeddings:
         logits = np.ascontiguousarray(embedding.T), np.zeros(len(embedding), np.float32)
+        if section.embedding_size != section.units:
+            (projection,) = map(ops.convert_to_numpy, core.get_layer("projection").weights)
     else:
         kernel, bias = (ops.convert_to_numpy(weight) for weight in core.get_layer("logits").weights)
         logits = kernel, bias
     layers = [directions[0] for directions in core.get_layer("stack").recurrent_weights()]
-    return generator_graph(embedding=embedding, layers=layers, cell=section.cell, logits=logits)
+    return generator_graph(embedding=embedding, layers=layers, cell=section.cell, projection=projection, logits=logits)
 
 
 def compile_generator(recipe: GenerationRecipe, data: PreparedStream, epochs: "StreamBatches") -> CarryingNetwork:

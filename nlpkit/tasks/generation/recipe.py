@@ -39,9 +39,6 @@ class GeneratorSection(StackSection):
     def _check_what_goes_together(self) -> Self:
         if self.weight_dropout and self.cell != "lstm":
             raise ValueError(f"weight_dropout goes with cell = 'lstm', not {self.cell!r}")
-        if self.tie_embeddings and self.embedding_size != self.units:
-            sizes = f"embedding_size = {self.embedding_size} and units = {self.units}"
-            raise ValueError(f"tie_embeddings goes with an embedding_size that equals units, not with {sizes}")
         if self.weight_dropout and self.recurrent_dropout:
             raise ValueError("weight_dropout and recurrent_dropout are two ways to the same end; set one of them to 0")
         return self
@@ -68,7 +65,9 @@ class GenerationRecipe(TextRecipe):
 
     @classmethod
     def upgraded(cls, table: dict[str, Any]) -> dict[str, Any]:
-        model = super().upgraded(table).get("model")
-        if isinstance(model, dict) and model.get("embedding_size") != model.get("units"):
-            model["tie_embeddings"] = False  # it was true, and did nothing
-        return table
+        model = table.get("model")
+        if isinstance(model, dict) and "embedding_dropout" in model:  # as it was called when tie_embeddings did nothing
+            model["tie_embeddings"] = model.get("embedding_size") == model.get("units") and model.get(
+                "tie_embeddings", False
+            )
+        return super().upgraded(table)
