@@ -35,7 +35,7 @@ class Seen:
         """What follows the last part of a document that was trained on; all of it where none was."""
         keys, ends = part_keys(text)
         # a part that stands in both was met in training elsewhere
-        learnt = np.flatnonzero(np.isin(keys, self.train) & ~np.isin(keys, self.held_out))
+        learnt = np.flatnonzero(among(keys, self.train) & ~among(keys, self.held_out))
         return text[ends[learnt[-1]] :] if len(learnt) else text
 
     def to_bytes(self) -> bytes:
@@ -62,8 +62,15 @@ def seen_from(train: Iterable[int], held_out: Iterable[int]) -> Seen:
 
 
 def _holds(keys: np.ndarray, key: int) -> bool:
-    place = int(np.searchsorted(keys, np.uint64(key)))
-    return place < len(keys) and int(keys[place]) == key
+    return bool(among(np.array([key], np.uint64), keys)[0])
+
+
+def among(keys: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Which keys are known, bool; `known` ascends, and is not looked through as a whole, as `np.isin` would."""
+    if not len(known):
+        return np.zeros(len(keys), bool)
+    found: np.ndarray = known[np.minimum(np.searchsorted(known, keys), len(known) - 1)] == keys
+    return found
 
 
 def row_key(*sides: str) -> int:

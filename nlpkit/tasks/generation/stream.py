@@ -11,7 +11,7 @@ from nlpkit.data.cache import TOKENIZER, Report, id_type, map_file
 from nlpkit.data.dataset import Dataset
 from nlpkit.data.facts import Facts, keep_facts, prepared_folder
 from nlpkit.data.notes import recorded
-from nlpkit.data.seen import document_keys, part_keys
+from nlpkit.data.seen import among, document_keys, part_keys
 from nlpkit.errors import DataError
 from nlpkit.normalization import normalize
 from nlpkit.tasks.generation.recipe import GenerationRecipe
@@ -127,17 +127,18 @@ def _fill(work: Path, dataset: Dataset[str], recipe: GenerationRecipe, report: R
             for ids in token_ids(tokenizer, found[name], apart=recipe.data.documents == "apart"):
                 file.write(ids.tobytes())
     keys = {name: np.fromiter(document_keys(found[name]), np.uint64) for name in ("train", "validation")}
-    repeated = {name: repeated_characters(texts, keys["train"]) for name, texts in found.items() if name != "train"}
+    learnt = np.unique(keys["train"])
+    repeated = {name: repeated_characters(texts, learnt) for name, texts in found.items() if name != "train"}
     characters = {name: sum(map(len, texts)) for name, texts in found.items()}
     keep_facts(work, Facts(repeated=repeated, said=said, characters=characters), keys)
 
 
 def repeated_characters(documents: Iterable[str], trained: np.ndarray) -> int:
-    """How many characters of documents are of parts with one of the keys `trained` on."""
+    """How many characters of documents are of parts with one of the keys `trained` on, which ascend."""
     count = 0
     for text in documents:
         keys, ends = part_keys(text)
-        count += int(np.diff(ends, prepend=0)[np.isin(keys, trained)].sum())
+        count += int(np.diff(ends, prepend=0)[among(keys, trained)].sum())
     return count
 
 
