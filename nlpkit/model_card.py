@@ -42,6 +42,15 @@ def model_card(name: str, metadata: dict[str, Any], recipe: Recipe, text: CardTe
         f"| {split} | " + " | ".join(_figure(scores[key]) for key in text.columns.values()) + " |"
         for split, scores in metadata["metrics"].items()
     )
+    start = metadata.get("start")
+    started = (
+        []
+        if start is None
+        else [
+            f"- Started from `{start['from']}`, a model of {start['task']} (`{start['sha256'][:12]}`): "
+            f"{', '.join(start['taken'])} {'stayed as they were' if start.get('frozen') else 'were trained on'}."
+        ]
+    )
     lines = [
         f"# {name}",
         "",
@@ -78,6 +87,7 @@ def model_card(name: str, metadata: dict[str, Any], recipe: Recipe, text: CardTe
         "",
         f"- Data: `{data['source']}`, {data['train']:,} {text.unit} to train on and {data['validation']:,} held out "
         f"(fingerprint `{data['fingerprint'][:12]}`).",
+        *started,
         f"- {text.read}.",
         f"- Network: {model.layers} {text.kind}{model.cell.upper()} layer{'s' if model.layers > 1 else ''} of "
         f"{model.units} units{text.head}; {metadata['parameters']:,} parameters{in_int8}.",

@@ -55,6 +55,7 @@ class TokenizerSection(Section):
 class StackSection(Section):
     """The backbone, the same for every task."""
 
+    start_from: str | None = None
     cell: Literal["lstm", "gru", "rnn"] = "lstm"
     units: Annotated[int, Field(ge=1, le=8192)] = 128
     layers: Annotated[int, Field(ge=1, le=16)] = 1
@@ -62,6 +63,11 @@ class StackSection(Section):
     word_dropout: Fraction = 0.0
     recurrent_dropout: Fraction = 0.0
     output_dropout: Fraction = 0.0
+
+    @property
+    def directions(self) -> int:
+        """In how many the text is read."""
+        return 1
 
 
 Passes = Annotated[int, Field(ge=1, le=100_000)]

@@ -32,6 +32,9 @@ def info(bundle: Path = typer.Argument(help="A bundle's folder."), as_json: Json
         )
         data = known["data"]
         table.add_row("data", f"{data['source']}: {data['train']:,} {task.unit}, {data['validation']:,} held out")
+        if start := known.get("start"):
+            stays = ", which stays as it was" if start.get("frozen") else ""
+            table.add_row("starts from", f"{start['from']}, a model of {start['task']}{stays}")
         kept = " in int8" if known.get("weights") == "int8" else ""
         table.add_row("size", f"{known['parameters']:,} parameters{kept}, {sum(sizes.values()) / 1e6:.1f} MB")
         for split, scores in known["metrics"].items():

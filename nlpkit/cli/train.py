@@ -52,6 +52,9 @@ def train(
     delimiter: Delimiter = None,
     no_header: NoHeader = False,
     epochs: int = typer.Option(None, help="Exactly so many passes over the data.", show_default="as its size needs"),
+    start: str = typer.Option(
+        None, "--from", help="A model to start from: its tokenizer and weights.", metavar="BUNDLE"
+    ),
     seed: int = typer.Option(None, help="What every random draw follows from.", show_default="the recipe's"),
     settings: list[str] = typer.Option(
         [], "--set", metavar="SECTION.KEY=VALUE", help="Any key of the recipe, such as model.units=64."
@@ -89,6 +92,7 @@ def train(
             "data.delimiter": delimiter,
             "data.header": False if no_header else None,
             "training.epochs": epochs,
+            "model.start_from": start,
             "training.seed": seed,
         },
     )
@@ -122,7 +126,8 @@ def _fitted(
     checkpoint = folder / CHECKPOINT
     model = task_class(recipe.task)(recipe)
     with locked(folder):
-        check_run(checkpoint, recipe, resume=resume, option="--resume")
+        model.start()
+        check_run(checkpoint, model.recipe, resume=resume, option="--resume")
         check_output(folder, overwrite=overwrite or resume, files=model.files)
         note(f"training {name} on {recipe.data.source} into {folder}")
         replaced = overwrite or resume

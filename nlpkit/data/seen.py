@@ -27,6 +27,14 @@ class Seen:
         """Whether a row was held out."""
         return _holds(self.held_out, key)
 
+    def after(self, earlier: "Seen | None") -> "Seen":
+        """As if what was trained on earlier had been read before this; what was held out now and read then is no longer
+        held out."""
+        if earlier is None:
+            return self
+        train = np.union1d(self.train, earlier.train)
+        return Seen(train, np.setdiff1d(self.held_out, earlier.train))
+
     def all_read(self) -> "Seen":
         """As if what was held out had been trained on, too."""
         return Seen(np.union1d(self.train, self.held_out), self.held_out[:0])

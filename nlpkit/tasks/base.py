@@ -14,6 +14,7 @@ from nlpkit.bundle import Bundle, BundleFacts, check_output, write_bundle
 from nlpkit.data.cache import Report
 from nlpkit.data.dataset import IN_MEMORY, Dataset
 from nlpkit.data.judged import JudgedRows
+from nlpkit.data.notes import tell_once
 from nlpkit.data.seen import SEEN, Seen, seen_from_bytes
 from nlpkit.data.summary import Summary
 from nlpkit.errors import DataError, UsageError
@@ -23,6 +24,7 @@ from nlpkit.model_card import CardText, model_card
 from nlpkit.quiet import import_keras
 from nlpkit.recipe import Recipe, load_recipe, recipe_from_toml, setting_key
 from nlpkit.runtime.session import Session
+from nlpkit.tasks.starting import recipe_from, take_weights
 from nlpkit.training.randomness import own_random_state
 from nlpkit.training.run import Run, begin_run, check_run, claimed_run, kept_frontend
 from nlpkit.yardstick import Yardstick, yardstick_facts, yardstick_line
@@ -230,12 +232,28 @@ class TrainedTask(ABC, Generic[R]):
 
         Raises UsageError where the recipe's data is not there, DataError where it cannot be trained on.
         """
-        prepared = self.prepared()
+        start = self.start()
+        frontend = None if start is None else start.frontend.to_bytes()
+        prepared = self._prepare(self._named(self.recipe.data.source), lambda *_: None, frontend)
         self._resolve(prepared)
         import_keras()
         from nlpkit.training.plan import plan_training
 
         return plan_training(*self._compiled(prepared), self.recipe, unit=self.unit, **self._sizes(prepared))
+
+    def start(self) -> "TrainedTask[Any] | None":
+        """The model that the recipe starts from, whose shape and tokenizer it takes now; None where it starts from
+        nothing. Raises UsageError where they cannot go together, BundleError where it cannot be read."""
+        if self.recipe.model.start_from is None:
+            return None
+        from nlpkit.tasks import load
+
+        start = load(Path(self.recipe.model.start_from).expanduser())
+        start._keras_weights()  # an exported model has none
+        if start.frontend_file != self.frontend_file:
+            raise UsageError(f"{self.recipe.model.start_from} reads other data than {self.task} does")
+        self.recipe = recipe_from(self.recipe, start.recipe)
+        return start
 
     def fit(self, *, data: str | Path | None = None, **options: Unpack[FitOptions]) -> Self:
         """Trains on the data set that `data` names, or on the recipe's own. Raises DataError for data that cannot be
@@ -259,6 +277,7 @@ class TrainedTask(ABC, Generic[R]):
         from nlpkit.training.progress import TrainingDisplay
 
         self._with_source(IN_MEMORY if given else str(data) if data is not None else self.recipe.data.source)
+        start = self.start()
         check_run(checkpoint, self.recipe, resume=resume)
         dataset = given or self._named(self.recipe.data.source)
         if "train" not in dataset.splits:
@@ -272,15 +291,18 @@ class TrainedTask(ABC, Generic[R]):
                 held.enter_context(locked(Path(output)))
                 check_output(Path(output), overwrite=overwrite, run=run, files=self.files)
             shown = held.enter_context(display or TrainingDisplay())
-            kept = kept_frontend(run, dataset.fingerprint, self.frontend_file) if run and resume else None
+            kept = None if start is None else start.frontend.to_bytes()
+            if run and resume:
+                kept = kept_frontend(run, dataset.fingerprint, self.frontend_file)
             prepared = self._prepare(dataset, shown.report, kept)
             self._resolve(prepared)
             shown.report("loading Keras", 0, None)
             import_keras()
             if run is not None and not resume:
                 begin_run(run, self.recipe, dataset.fingerprint, prepared.frontend)
-            bundle = self._train(dataset, prepared, Run(shown, run, resume, tensorboard))
-            bundle.files[SEEN] = prepared.seen.to_bytes()
+            bundle = self._train(dataset, prepared, Run(shown, run, resume, tensorboard), start)
+            earlier = start._seen() if start and start.task == self.task else None
+            bundle.files[SEEN] = prepared.seen.after(earlier).to_bytes()
             self._open(bundle)
             self._run = run and run.resolve()
             if output is not None:  # whatever becomes of its figures
@@ -290,14 +312,13 @@ class TrainedTask(ABC, Generic[R]):
                 self.save(output, overwrite=True)
         return self
 
-    def _train(self, dataset: Dataset[Any], prepared: Any, run: Run) -> Bundle:
-        """Trains on prepared data; Keras is imported now."""
-        from nlpkit.training.fit import fit
-
-        network, batches = self._compiled(prepared)
-        history = fit(network, batches, self.recipe.training, run)
+    def _train(self, dataset: Dataset[Any], prepared: Any, run: Run, start: "TrainedTask[Any] | None" = None) -> Bundle:
+        """Trains on prepared data, from another model's weights where there is one; Keras is imported now."""
+        network, history, told = self._learn(prepared, run, start)
         run.display.report("putting the model together", 0, None)
         bundle = self._bundled(network, dataset, prepared, history)
+        if told:
+            bundle.metadata["start"] = {"from": self.recipe.model.start_from, **told}
         sizes = self._sizes(prepared)
         bundle.metadata["data"] = {
             "source": self.recipe.data.source,
@@ -307,6 +328,27 @@ class TrainedTask(ABC, Generic[R]):
             "columns": dict(dataset.columns),
         }
         return bundle
+
+    def _learn(
+        self, prepared: Any, run: Run, start: "TrainedTask[Any] | None"
+    ) -> "tuple[keras.Model, list[EpochRow], dict[str, Any]]":
+        """The trained network, its history, and what it took over from the model that it started from."""
+        from nlpkit.training.fit import fit
+
+        network, batches = self._compiled(prepared)
+        told = {} if start is None else self._take_over(network, prepared, start)
+        return network, fit(network, batches, self.recipe.training, run), told
+
+    def _take_over(self, network: "keras.Model", prepared: Any, start: "TrainedTask[Any]") -> dict[str, Any]:
+        """Sets a fresh network to what it can take from the model that it starts from, and tells of it."""
+        told = take_weights(network, start, self._fresh(prepared, start))
+        listed = [", ".join(told[key]).replace("_", " ") for key in ("taken", "new")]
+        tell_once(f"from {self.recipe.model.start_from}: its tokenizer, {listed[0]}; new: {listed[1] or 'nothing'}")
+        return told
+
+    def _fresh(self, prepared: Any, start: "TrainedTask[Any]") -> set[str]:
+        """The layers that are not to be taken over, though their shapes fit."""
+        return set()
 
     def _tell_figures(self, dataset: Dataset[Any], prepared: Any, report: Report) -> None:
         """Works out how good the model that was just trained is, and what a model that only counts would reach, and

@@ -1,6 +1,7 @@
 """Text classification: one label a text, or several."""
 
 import logging
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -19,6 +20,7 @@ from nlpkit.data.seen import Seen, row_key
 from nlpkit.data.summary import LabelledSummary, summarize
 from nlpkit.errors import BundleError, DataError, UsageError
 from nlpkit.model_card import CardText
+from nlpkit.runtime.session import Session
 from nlpkit.tasks.base import FitOptions, RowTask
 from nlpkit.tasks.classification.answering import predict_texts
 from nlpkit.tasks.classification.card import card_text
@@ -28,11 +30,14 @@ from nlpkit.tasks.classification.held_out import HELD_OUT, held_out_from_bytes
 from nlpkit.tasks.classification.recipe import ClassificationRecipe
 from nlpkit.tasks.classification.report import ClassificationReport, LabelsReport, classification_report, labels_report
 from nlpkit.tasks.text import TextTask
+from nlpkit.training.run import Run
 from nlpkit.yardstick import Yardstick
 
 if TYPE_CHECKING:
     import keras
 
+    from nlpkit.tasks.base import TrainedTask
+    from nlpkit.tasks.classification.frozen import FrozenHead
     from nlpkit.training.fit import EpochBatches
     from nlpkit.training.progress import EpochRow
 
@@ -67,6 +72,7 @@ class TextClassifier(TextTask[ClassificationRecipe], RowTask[ClassificationRecip
     def __init__(self, recipe: ClassificationRecipe | str | Path = "sentiment", **settings: Any) -> None:
         super().__init__(recipe, **settings)
         self._asked = self.recipe.model.labels
+        self._head: FrozenHead | None = None  # of a backbone that stayed as it was
 
     # -- training
 
@@ -340,7 +346,30 @@ class TextClassifier(TextTask[ClassificationRecipe], RowTask[ClassificationRecip
     ) -> Bundle:
         from nlpkit.tasks.classification.network import bundle_classifier
 
-        return bundle_classifier(network, self.recipe, dataset, prepared, history)
+        head, self._head = self._head, None
+        return bundle_classifier(network, self.recipe, dataset, prepared, history, head)
+
+    def _learn(
+        self, prepared: PreparedData, run: Run, start: "TrainedTask[Any] | None"
+    ) -> "tuple[keras.Model, list[EpochRow], dict[str, Any]]":
+        self._head = None
+        frozen = self.recipe.training.frozen
+        if start is None or not (start.task != self.task if frozen is None else frozen):
+            return super()._learn(prepared, run, start)
+        from nlpkit.tasks.classification.frozen import fit_head, set_head
+        from nlpkit.tasks.classification.network import build_classifier, export_classifier
+
+        began = time.monotonic()
+        network = build_classifier(self.recipe.model, len(prepared.tokenizer), len(prepared.labels))
+        told = self._take_over(network, prepared, start) | {"frozen": True}
+        encoder = Session(export_classifier(network, self.recipe.model, head=False))
+        self._head = fit_head(encoder, self.recipe, prepared, run.display.report)
+        set_head(network, (self._head.kernel, self._head.bias))
+        return network, [{"epoch": 1.0, "seconds": time.monotonic() - began}], told
+
+    def _fresh(self, prepared: PreparedData, start: "TrainedTask[Any]") -> set[str]:
+        same = start.task == self.task and tuple(start.metadata["labels"]) == prepared.labels
+        return set() if same else {"logits"}
 
     def _resolve(self, prepared: PreparedData) -> None:
         self._with_labels("several" if prepared.several else "one")

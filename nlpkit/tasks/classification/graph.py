@@ -20,7 +20,7 @@ def classifier_graph(
     cell: str,
     pooling: Sequence[str],
     attention: tuple[np.ndarray, np.ndarray] | None,
-    logits: tuple[np.ndarray, np.ndarray],
+    logits: tuple[np.ndarray, np.ndarray] | None,
     ngrams: NgramWeights | None = None,
     several: bool = False,
 ) -> bytes:
@@ -31,7 +31,8 @@ def classifier_graph(
     steps] and lengths int32 [batch], each at least 1, and gives probabilities float32 [batch, classes], on which
     padding has no influence: of one class, so that they sum to one, or, where a text may have `several`, of each by
     itself. One LSTM layer under max and mean pooling takes
-    `MANY_ROWS` rows and more in a loop of its own.
+    `MANY_ROWS` rows and more in a loop of its own. Without logits it gives the pooled features float32 [batch,
+    features].
     """
     from onnx import TensorProto, helper
 
@@ -58,6 +59,11 @@ def classifier_graph(
         facts = {"many_rows": str(MANY_ROWS)}
     else:
         features = by_operator(graph)
+    inputs = {"ids": (TensorProto.INT32, ["batch", "steps"]), "lengths": (TensorProto.INT32, ["batch"])}
+    if logits is None:
+        graph.nodes.append(helper.make_node("Identity", [features], ["features"]))
+        size = len(pooling) * sum(weights.recurrent_kernel.shape[0] for weights in layers[-1])
+        return serialized(graph, "encoder", inputs, {"features": ["batch", size]}, facts)
     scores = graph.add("Gemm", features, *map(graph.constant, logits))
     if ngrams is not None:
         scores = graph.add("Add", scores, ngram_scores(graph, ngrams))
@@ -65,7 +71,6 @@ def classifier_graph(
     if not several:
         last = helper.make_node("Softmax", [scores], ["probabilities"], axis=-1)
     graph.nodes.append(last)
-    inputs = {"ids": (TensorProto.INT32, ["batch", "steps"]), "lengths": (TensorProto.INT32, ["batch"])}
     return serialized(graph, "classifier", inputs, {"probabilities": ["batch", logits[1].shape[0]]}, facts)
 
 

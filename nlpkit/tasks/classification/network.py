@@ -20,6 +20,7 @@ from nlpkit.layers.stack import LSTMStack
 from nlpkit.runtime.session import Session
 from nlpkit.tasks.classification.answering import predict_corpus
 from nlpkit.tasks.classification.corpus import JoinedCorpora, PreparedData
+from nlpkit.tasks.classification.frozen import FrozenHead, set_head
 from nlpkit.tasks.classification.graph import classifier_graph
 from nlpkit.tasks.classification.held_out import HELD_OUT, HeldOut
 from nlpkit.tasks.classification.linear import column_count
@@ -71,8 +72,9 @@ def build_classifier(section: ClassifierSection, vocab_size: int, classes: int, 
     return keras.Model({"ids": ids, "lengths": lengths}, logits, name="classifier")
 
 
-def export_classifier(network: keras.Model, section: ClassifierSection) -> bytes:
-    """The network as an ONNX model that gives probabilities [batch, classes], of one class or of each by itself."""
+def export_classifier(network: keras.Model, section: ClassifierSection, *, head: bool = True) -> bytes:
+    """The network as an ONNX model that gives probabilities [batch, classes], of one class or of each by itself;
+    without its head, one that gives the pooled features."""
 
     def arrays(layer: keras.layers.Layer) -> list[np.ndarray]:
         return [ops.convert_to_numpy(weight) for weight in layer.weights]
@@ -87,7 +89,7 @@ def export_classifier(network: keras.Model, section: ClassifierSection) -> bytes
         cell=section.cell,
         pooling=section.pooling,
         attention=(attention[0], attention[1]) if attention else None,
-        logits=(dense_kernel, dense_bias),
+        logits=(dense_kernel, dense_bias) if head else None,
         ngrams=beside[0].ngram_weights() if beside else None,
         several=section.labels == "several",
     )
@@ -149,8 +151,10 @@ def bundle_classifier(
     dataset: Dataset[Example],
     data: PreparedData,
     history: list[EpochRow],
+    head: FrozenHead | None = None,
 ) -> Bundle:
-    """Everything a bundle holds but its figures and its card.
+    """Everything a bundle holds but its figures and its card. `head` is what the network has got, where it was fitted
+    on a backbone that stayed as it was.
 
     Raises NlpkitError when the exported graph and the network disagree.
     """
@@ -161,7 +165,7 @@ def bundle_classifier(
     if section.ngrams:
         # what was held out of the texts to train on is learned from, too, once nothing is chosen by it any more
         refitted = "validation" not in dataset.splits
-        bare, told, answers, more = _with_ngrams(network, recipe, data, refitted=refitted)
+        bare, told, answers, more = _with_ngrams(network, recipe, data, head, refitted=refitted)
         if refitted:
             keys = np.fromiter(map(row_key, data.validation), np.uint64)
             files[HELD_OUT] = HeldOut(keys, answers).to_bytes()
@@ -189,28 +193,46 @@ def _bare(network: keras.Model, recipe: ClassificationRecipe, data: PreparedData
 
 
 def _with_ngrams(
-    network: keras.Model, recipe: ClassificationRecipe, data: PreparedData, *, refitted: bool
+    network: keras.Model, recipe: ClassificationRecipe, data: PreparedData, head: FrozenHead | None, *, refitted: bool
 ) -> tuple[keras.Model, dict[str, Any], np.ndarray, "_Answers | None"]:
     """The trained network with n-grams beside the sequence; what is told of these: how much each part weighs, what each
     and both reach on the validation split, and which n-grams weigh most; the answers of both for it, the n-grams
-    fitted on the train split alone; and, where there are any, those of n-grams for the texts of the train split that
-    they were not fitted on. Where they are to be `refitted`, those that stand in the network are fitted on both splits.
+    fitted on the train split alone; and, where there are any, those of n-grams, or, with a `head`, of both, for texts
+    of the train split that they were not fitted on. Where they are to be `refitted`, the n-grams, and the head, that
+    stand in the network are fitted on both splits.
     """
-    several, truth = data.several, data.validation.labels
-    answers = predict_corpus(Session(export_classifier(network, recipe.model)), data.validation, recipe.tokenizer)
+    several, truth = data.several, np.asarray(data.validation.labels)
     model = fit_ngrams(recipe, data, data.train)
-    sequence, ngrams = _logits(answers, several=several), model.scores(data.validation, recipe)
-    # few texts leave most of the weight with the n-grams, whose scale is known from more of them than are held out
-    prior = _SEQUENCE_SHARE * float(ngrams.std()) / max(float(sequence.std()), 1e-6)
-    (first, second), _ = best_weights([sequence, ngrams], truth, [prior, 1.0], several=several, ridge=60.0)
+    ngrams = model.scores(data.validation, recipe)
+    if head is None:
+        answers = predict_corpus(Session(export_classifier(network, recipe.model)), data.validation, recipe.tokenizer)
+        sequence = _logits(answers, several=several)
+        # few texts leave most of the weight with the n-grams, whose scale is known from more of them than are held out
+        prior = [_SEQUENCE_SHARE * float(ngrams.std()) / max(float(sequence.std()), 1e-6), 1.0]
+        known, wanted = [sequence, ngrams], truth
+    else:
+        sequence, prior = head.held_out, [0.5, 0.5]
+        known, wanted = [sequence, ngrams], truth
+        if model.out_of_fold is not None:
+            known = [
+                np.concatenate([sequence, head.out_of_fold[model.rows]]),
+                np.concatenate([ngrams, model.out_of_fold]),
+            ]
+            wanted = np.concatenate([truth, np.asarray(data.train.labels[model.rows])])
+    (first, second), _ = best_weights(known, wanted, prior, several=several, ridge=60.0)
     together = first * sequence + second * ngrams
     figure, judge = _judge(data)
     parts = {"sequence": sequence, "ngrams": ngrams, "together": together}
     reached = {name: judge(logits) for name, logits in parts.items()}
     more = None
     if model.out_of_fold is not None:
-        more = _Answers(_probabilities(model.out_of_fold, several=several), model.labels)
+        logits = model.out_of_fold
+        if head is not None:
+            logits = first * head.out_of_fold[model.rows] + second * logits
+        more = _Answers(_probabilities(logits, several=several), np.asarray(data.train.labels[model.rows]))
     if refitted:
+        if head is not None:
+            set_head(network, head.final)
         model = fit_ngrams(recipe, data, JoinedCorpora((data.train, data.validation)))
     weights = model.weights
     joined = _bare(network, recipe, data, len(weights.table))

@@ -36,14 +36,14 @@ _UNSPACED = ("CJK UNIFIED", "HIRAGANA", "KATAKANA", "THAI", "LAO", "KHMER", "MYA
 
 @dataclass(frozen=True)
 class FittedNgrams:
-    """What was fitted: the weights, the bias float32 [classes], and each label's n-grams of most weight; the labels of
+    """What was fitted: the weights, the bias float32 [classes], and each label's n-grams of most weight; the rows of
     the texts it was fitted on, and, where these are not very many, the scores float32 [texts, classes] that models
     fitted on the others gave them."""
 
     weights: NgramWeights
     bias: np.ndarray
     heaviest: dict[str, list[str]]
-    labels: np.ndarray
+    rows: np.ndarray
     out_of_fold: np.ndarray | None
 
     def scores(self, corpus: Corpus, recipe: ClassificationRecipe) -> np.ndarray:
@@ -87,7 +87,7 @@ def fit_ngrams(recipe: ClassificationRecipe, data: PreparedData, corpus: Corpus 
         weights=NgramWeights(codes, edges, marks, table, norms, kernel),
         bias=(scale * bias @ spread).astype(np.float32),
         heaviest=_heaviest(keys, model.weights @ spread, rows, codes, edges, alike, data),
-        labels=labels,
+        rows=chosen,
         out_of_fold=out_of_fold,
     )
 

@@ -33,9 +33,14 @@ class ClassifierSection(StackSection):
     bidirectional: bool = True
     pooling: Annotated[list[Pooling], Field(min_length=1)] = Field(default=["max", "mean"])
 
+    @property
+    def directions(self) -> int:
+        return 2 if self.bidirectional else 1
+
 
 class ClassifierTraining(TrainingSection):
     batch_tokens: Annotated[int, Field(ge=16, le=10_000_000)] = 32_768
+    frozen: bool | None = None
     label_smoothing: Fraction = 0.0
     class_weights: Literal["none", "balanced"] = "none"
     selective_accuracy: Annotated[float, Field(gt=0, le=1)] = 0.95

@@ -38,6 +38,7 @@ from nlpkit.yardstick import Yardstick
 if TYPE_CHECKING:
     import keras
 
+    from nlpkit.tasks.base import TrainedTask
     from nlpkit.training.fit import EpochBatches
     from nlpkit.training.progress import EpochRow
 
@@ -298,8 +299,13 @@ class TextGenerator(TextTask[GenerationRecipe]):
 
         return bundle_generator(network.core, self.recipe, prepared, history)
 
-    def _train(self, dataset: Dataset[str], prepared: PreparedStream, run: Run) -> Bundle:
-        bundle = super()._train(dataset, prepared, run)
+    def _take_over(self, network: Any, prepared: PreparedStream, start: "TrainedTask[Any]") -> dict[str, Any]:
+        return super()._take_over(network.core, prepared, start)
+
+    def _train(
+        self, dataset: Dataset[str], prepared: PreparedStream, run: Run, start: "TrainedTask[Any] | None" = None
+    ) -> Bundle:
+        bundle = super()._train(dataset, prepared, run, start)
         if self.recipe.model.counts:
             self._count(bundle, prepared, run)
         return bundle

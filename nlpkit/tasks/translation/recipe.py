@@ -32,6 +32,10 @@ class TranslatorSection(StackSection):
     input_feeding: bool = True
     lexicon: bool = False
 
+    @property
+    def directions(self) -> int:
+        return 2
+
 
 class TranslatorTraining(TrainingSection):
     batch_tokens: Annotated[int, Field(ge=16, le=10_000_000)] = 8_192

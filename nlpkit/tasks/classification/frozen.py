@@ -1,0 +1,149 @@
+"""The head of a classifier whose backbone stays as it was: logistic regression on what the backbone makes of texts.
+
+A backbone that has read much needs no further training where labelled texts are few: a linear model of its states,
+fitted in seconds, is hard to beat (Howard & Ruder, 2018, freeze it first), and its scores for texts that it was not
+fitted on tell how much to trust it.
+"""
+
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+
+from nlpkit.cores import on_all_cores
+from nlpkit.data.batching import pad, sorted_batches, truncate
+from nlpkit.data.cache import Report
+from nlpkit.runtime.session import Session
+from nlpkit.tasks.classification.corpus import Corpus, PreparedData
+from nlpkit.tasks.classification.recipe import ClassificationRecipe
+
+_TOKENS = 16_384  # of a batch, padding counted
+_STRENGTHS = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)  # C of logistic regression, of which one is chosen
+_FOLDS, _MOST_CHOSEN_BY = 5, 4_000  # texts
+_SHOWN = 16  # batches between two reports
+
+
+@dataclass(frozen=True)
+class FrozenHead:
+    """A linear model of a backbone's features, fitted on the train split: kernel float32 [features, classes] and bias
+    [classes]; the same fitted on the validation split, too; the logits [texts, classes] for texts of train, each of a
+    model that was not fitted on it, and for those of the validation split."""
+
+    kernel: np.ndarray
+    bias: np.ndarray
+    final: tuple[np.ndarray, np.ndarray]
+    out_of_fold: np.ndarray
+    held_out: np.ndarray
+
+
+def features_of(
+    encoder: Session, corpus: Corpus, recipe: ClassificationRecipe, report: Report, stage: str
+) -> np.ndarray:
+    """What the backbone makes of each text, pooled: float32 [texts, features]."""
+    section = recipe.tokenizer
+    rows = [truncate(corpus.row(row), section.max_length, section.truncation) for row in range(len(corpus))]
+    batches = sorted_batches([max(1, len(row)) for row in rows], _TOKENS)
+    features = np.empty((len(rows), int(encoder.shape("features")[-1])), np.float32)
+    done = 0
+    for start in range(0, len(batches), _SHOWN):
+        part = batches[start : start + _SHOWN]
+        found = on_all_cores(lambda batch: encoder.run(*pad([rows[i] for i in batch]))[0], part)
+        for batch, answer in zip(part, found, strict=True):
+            features[batch] = answer
+            done += len(batch)
+        report(stage, done, len(rows))
+    return features
+
+
+def fit_head(
+    encoder: Session, recipe: ClassificationRecipe, data: PreparedData, report: Report = lambda *_: None
+) -> FrozenHead:
+    """The head that suits the backbone's features of the data best, by logistic regression whose strength is the one
+    of least loss on texts that it was not fitted on; the same every time."""
+    train = features_of(encoder, data.train, recipe, report, "reading train with the backbone")
+    held_out = features_of(encoder, data.validation, recipe, report, "reading validation with the backbone")
+    report("fitting the head", 0, None)
+    truth, rng = np.asarray(data.train.labels), np.random.default_rng(recipe.training.seed)
+    balanced = recipe.training.class_weights == "balanced"
+    some = rng.permutation(len(truth))[:_MOST_CHOSEN_BY]
+    losses = []
+    for strength in _STRENGTHS:
+        logits = _out_of_fold(train[some], truth[some], len(data.labels), strength, balanced=balanced)
+        losses.append(_loss(logits, truth[some]))
+    strength = _STRENGTHS[int(np.argmin(losses))]
+    kernel, bias = _fit(train, truth, len(data.labels), strength, balanced=balanced)
+    both = np.concatenate([train, held_out])
+    labels = np.concatenate([truth, np.asarray(data.validation.labels)])
+    return FrozenHead(
+        kernel,
+        bias,
+        final=_fit(both, labels, len(data.labels), strength, balanced=balanced),
+        out_of_fold=_out_of_fold(train, truth, len(data.labels), strength, balanced=balanced),
+        held_out=held_out @ kernel + bias,
+    )
+
+
+def set_head(network: keras.Model, head: tuple[np.ndarray, np.ndarray]) -> None:
+    """Puts a kernel and a bias into a classifier's network."""
+    network.get_layer("logits").set_weights(head)
+
+
+def _fit(
+    features: np.ndarray, truth: np.ndarray, classes: int, strength: float, *, balanced: bool
+) -> tuple[np.ndarray, np.ndarray]:
+    """A kernel float32 [features, classes] and a bias, for class ids [texts] or bool [texts, classes].
+
+    Features are outputs of a cell, so between -1 and 1; were they scaled by how far they spread, one that hardly does
+    would rule the answers for texts of another length.
+    """
+    from sklearn.linear_model import LogisticRegression
+
+    mean = features.mean(0)
+    centred = features - mean
+    kernel, bias = np.zeros((features.shape[1], classes)), np.zeros(classes)
+
+    def fitted(targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        model = LogisticRegression(C=strength, max_iter=300, class_weight="balanced" if balanced else None)
+        model.fit(centred, targets)
+        return model.coef_, model.intercept_
+
+    if truth.ndim == 2:
+        for label, targets in enumerate(truth.T):
+            if targets.all() or not targets.any():
+                bias[label] = np.log((targets.sum() + 0.5) / ((~targets).sum() + 0.5))
+            else:
+                (kernel[:, label],), (bias[label],) = fitted(targets)
+    else:
+        met = np.unique(truth)
+        bias[:] = -20.0  # of a class that no text has
+        if len(met) == 1:
+            bias[met] = 0.0
+        elif len(met) == 2:
+            (weights,), (offset,) = fitted(truth == met[1])
+            kernel[:, met] = np.stack([-weights / 2, weights / 2], 1)
+            bias[met] = np.array([-offset / 2, offset / 2])
+        else:
+            weights, offsets = fitted(truth)
+            kernel[:, met], bias[met] = weights.T, offsets
+    return kernel.astype(np.float32), (bias - mean @ kernel).astype(np.float32)
+
+
+def _out_of_fold(
+    features: np.ndarray, truth: np.ndarray, classes: int, strength: float, *, balanced: bool
+) -> np.ndarray:
+    """The logits [texts, classes] that models give the texts which they were not fitted on."""
+    fold = np.arange(len(truth)) % _FOLDS
+    logits = np.zeros((len(truth), classes), np.float32)
+    for number in range(min(_FOLDS, len(truth))):
+        kernel, bias = _fit(features[fold != number], truth[fold != number], classes, strength, balanced=balanced)
+        logits[fold == number] = features[fold == number] @ kernel + bias
+    return logits
+
+
+def _loss(logits: np.ndarray, truth: np.ndarray) -> float:
+    """The mean cross-entropy of logits [texts, classes], of one class or of each by itself."""
+    if truth.ndim == 2:
+        return float((np.logaddexp(0, logits) - truth * logits).mean())
+    highest = logits.max(-1, keepdims=True)
+    total = np.log(np.exp(logits - highest).sum(-1)) + highest[:, 0]
+    return float((total - logits[np.arange(len(truth)), truth]).mean())

@@ -1,0 +1,60 @@
+"""What a new model takes over from the one that it starts from: the tokenizer, the shape, and the weights that fit."""
+
+import hashlib
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pydantic import ValidationError
+
+from nlpkit.errors import UsageError
+from nlpkit.recipe import Recipe, TextRecipe
+
+if TYPE_CHECKING:
+    import keras
+
+    from nlpkit.tasks.base import TrainedTask
+
+R = TypeVar("R", bound=Recipe)
+
+_BACKBONE = ("cell", "units", "layers", "embedding_size")
+_TOKENIZER = ("kind", "vocab_size", "normalization", "lowercase", "byte_fallback")
+_OWN = ("start_from", "labels", "ngrams", "counts")  # what a model has by itself, whatever it starts from
+
+
+def recipe_from(recipe: R, start: Recipe) -> R:
+    """The recipe with the shape of the backbone, or, of the same task, of the whole network, and with the tokenizer, of
+    the model that it starts from. Raises UsageError where it then no longer is one."""
+    section = type(recipe.model)
+    keys = [key for key in section.model_fields if key not in _OWN and not key.endswith("dropout")]
+    shape = {key: getattr(start.model, key) for key in (keys if start.task == recipe.task else _BACKBONE)}
+    if start.task != recipe.task and "bidirectional" in keys:
+        shape["bidirectional"] = start.model.directions == 2
+    table: dict[str, Any] = recipe.model_dump(exclude_none=True)
+    table["model"] |= shape
+    if isinstance(recipe, TextRecipe) and isinstance(start, TextRecipe):
+        table["tokenizer"] |= {key: getattr(start.tokenizer, key) for key in _TOKENIZER}
+    try:
+        return type(recipe).model_validate(table)
+    except ValidationError as error:
+        what = error.errors()[0]["msg"].removeprefix("Value error, ")
+        raise UsageError(f"the recipe does not go with {recipe.model.start_from}: {what}") from None
+
+
+def take_weights(network: "keras.Model", start: "TrainedTask[Any]", fresh: set[str]) -> dict[str, Any]:
+    """Sets the layers of a network that a trained model has, by name and shape, but for those that are to be `fresh`,
+    to that model's weights; gives what the metadata tell of it. Raises UsageError where nothing fits."""
+    known = {layer.name: layer.get_weights() for layer in start.network().layers}
+    taken, new = [], []
+    for layer in network.layers:
+        own, given = layer.get_weights(), known.get(layer.name)
+        if not own:
+            continue
+        fits = given is not None and [array.shape for array in own] == [array.shape for array in given]
+        if fits and layer.name not in fresh:
+            layer.set_weights(given)
+            taken.append(layer.name)
+        else:
+            new.append(layer.name)
+    if not taken:
+        raise UsageError(f"nothing of {start.recipe.task} of such a shape fits into {network.name}; start from another")
+    digest = hashlib.sha256(start.bundle.files["model.onnx"]).hexdigest()
+    return {"task": start.recipe.task, "sha256": digest, "taken": taken, "new": new}

@@ -1,0 +1,191 @@
+"""Models that start from another: what they take over, what is new, and what is refused."""
+
+import hashlib
+import random
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import nlpkit
+from nlpkit import TextClassifier, TextGenerator, Translator
+from nlpkit.errors import BundleError, UsageError
+
+WORDS = {
+    "sea": ["the", "old", "boat", "went", "over", "a", "cold", "wave", "to", "its", "harbour"],
+    "farm": ["some", "young", "horse", "ran", "along", "this", "warm", "field", "and", "barn"],
+    "town": ["every", "late", "tram", "stops", "near", "that", "loud", "square", "by", "noon"],
+}
+
+
+def made(count: int, seed: int = 0, kinds: int = 2) -> tuple[list[str], list[str]]:
+    """Texts that are of one kind's words, and their kinds."""
+    rng, labels = random.Random(seed), list(WORDS)[:kinds]
+    rows = [
+        (" ".join(rng.choices(WORDS[labels[i % kinds]], k=rng.randint(4, 20))), labels[i % kinds]) for i in range(count)
+    ]
+    return [text for text, _ in rows], [label for _, label in rows]
+
+
+TEXTS, LABELS = made(300)
+OTHERS, OTHER_LABELS = made(120, seed=5)
+STILL: dict[str, Any] = {"learning_rate": 1e-9, "epochs": 1}  # a step of training that changes next to nothing
+
+
+@pytest.fixture(scope="module")
+def writer(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("start") / "writer"
+    sizes = {"vocab_size": 400, "units": 64, "embedding_size": 32, "counts": 0, "lowercase": True}
+    more: dict[str, Any] = {"documents": "apart", "epochs": 6, "yardstick": False}
+    TextGenerator("generate-subword", **sizes, **more).fit(TEXTS).save(folder)
+    return folder
+
+
+def weights(model: Any, layer: str) -> list[np.ndarray]:
+    found: list[np.ndarray] = model.network().get_layer(layer).get_weights()
+    return found
+
+
+def assert_same(one: list[np.ndarray], other: list[np.ndarray], tolerance: float = 0.0) -> None:
+    assert [array.shape for array in one] == [array.shape for array in other]
+    for first, second in zip(one, other, strict=True):
+        np.testing.assert_allclose(first, second, rtol=0, atol=tolerance)
+
+
+def test_a_writer_goes_on(writer: Path) -> None:
+    before = nlpkit.load(writer)
+    assert isinstance(before, TextGenerator)
+    after = TextGenerator(start_from=str(writer), counts=0, documents="apart", yardstick=False, **STILL).fit(TEXTS)
+    assert after.tokenizer.model == before.tokenizer.model
+    assert (after.recipe.model.units, after.recipe.model.tie_embeddings) == (64, True)
+    for layer in ("embedding", "stack", "projection"):
+        assert_same(weights(after, layer), weights(before, layer), 1e-6)
+    assert after.generate("a ", seed=1, length=40) == before.generate("a ", seed=1, length=40)
+
+
+def test_a_writer_that_goes_on_is_ahead_of_one_that_begins(writer: Path) -> None:
+    short: dict[str, Any] = {"counts": 0, "yardstick": False, "epochs": 1, "learning_rate": 0.002}
+    shape: dict[str, Any] = {"vocab_size": 400, "units": 64, "embedding_size": 32}
+    on = TextGenerator("generate-subword", start_from=str(writer), **short).fit(OTHERS)
+    anew = TextGenerator("generate-subword", **shape, **short).fit(OTHERS)
+    figures = [model.reports["validation"].nats_per_character for model in (on, anew)]
+    assert figures[0] < 0.8 * figures[1]
+
+
+def test_a_classifier_on_a_writer_s_backbone(writer: Path, caplog: pytest.LogCaptureFixture) -> None:
+    before = nlpkit.load(writer)
+    model = TextClassifier(start_from=str(writer), ngrams=0, yardstick=False).fit(TEXTS, LABELS)
+    assert f"from {writer}: its tokenizer, embedding, stack; new: logits" in caplog.text
+    assert model.tokenizer.model == before.tokenizer.model
+    assert not model.recipe.model.bidirectional
+    for layer in ("embedding", "stack"):  # which stayed as they were
+        assert_same(weights(model, layer), weights(before, layer))
+    graph = before.bundle.files["model.onnx"]
+    assert model.metadata["start"] == {
+        "from": str(writer),
+        "task": "generation",
+        "sha256": hashlib.sha256(graph).hexdigest(),
+        "taken": ["embedding", "stack"],
+        "new": ["logits"],
+        "frozen": True,
+    }
+    assert model.evaluate(OTHERS, OTHER_LABELS).to_dict()["accuracy"] > 0.95
+    again = TextClassifier(start_from=str(writer), ngrams=0, yardstick=False).fit(TEXTS, LABELS)
+    assert again.bundle.files["model.onnx"] == model.bundle.files["model.onnx"]
+
+
+def test_a_frozen_backbone_beside_ngrams(writer: Path, tmp_path: Path) -> None:
+    model = TextClassifier(start_from=str(writer), yardstick=False).fit(TEXTS, LABELS)
+    told = model.metadata["ngrams"]
+    assert min(told["weights"].values()) > 0
+    assert model.evaluate(OTHERS, OTHER_LABELS).to_dict()["accuracy"] > 0.95
+    # the answers for what was held out are those of a head that had not read it
+    assert model.reports["validation"].to_dict()["accuracy"] == pytest.approx(told["validation"]["together"])
+    model.save(tmp_path / "model")
+    again = nlpkit.load(tmp_path / "model")
+    assert isinstance(again, TextClassifier)
+    np.testing.assert_array_equal(again.predict_proba(OTHERS), model.predict_proba(OTHERS))
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_a_frozen_backbone_tells_more_than_two_labels_apart(writer: Path, several: bool) -> None:
+    texts, labels = made(300, kinds=3)
+    # of several, a text of the third kind has none
+    given: list[Any] = [[label] if label != "town" else [] for label in labels] if several else labels
+    model = TextClassifier(start_from=str(writer), ngrams=0, yardstick=False).fit(texts, given)
+    found = model.predict(texts)
+    assert np.mean([answer == wanted for answer, wanted in zip(found, given, strict=True)]) > 0.9
+    assert model.several == several
+
+
+def test_a_backbone_may_be_trained_on(writer: Path) -> None:
+    before = nlpkit.load(writer)
+    model = TextClassifier(start_from=str(writer), frozen=False, epochs=3, yardstick=False).fit(TEXTS, LABELS)
+    changed = np.abs(weights(model, "embedding")[0] - weights(before, "embedding")[0]).max()
+    assert 1e-3 < changed < 1
+    assert "frozen" not in model.metadata["start"]
+    assert model.evaluate(OTHERS, OTHER_LABELS).to_dict()["accuracy"] > 0.95
+
+
+def test_a_classifier_goes_on_with_its_labels_or_with_others(writer: Path, tmp_path: Path) -> None:
+    first = TextClassifier(start_from=str(writer), frozen=False, epochs=2, ngrams=0, yardstick=False)
+    first.fit(TEXTS, LABELS).save(tmp_path / "first")
+    on = TextClassifier(start_from=str(tmp_path / "first"), ngrams=0, yardstick=False, **STILL).fit(
+        OTHERS, OTHER_LABELS
+    )
+    assert on.metadata["start"]["new"] == []
+    np.testing.assert_allclose(on.predict_proba(OTHERS), first.predict_proba(OTHERS), atol=1e-5)
+    renamed = [label.upper() for label in OTHER_LABELS]
+    other = TextClassifier(start_from=str(tmp_path / "first"), ngrams=0, yardstick=False, **STILL).fit(OTHERS, renamed)
+    assert other.metadata["start"]["new"] == ["logits"]
+    # what the first was trained on, this one was, too
+    rows = [{"text": text, "label": label} for text, label in zip(TEXTS[:50], LABELS, strict=False)]
+    on.save(tmp_path / "on")
+    seen = on._seen()
+    assert seen is not None
+    held_out = first.reports["validation"].examples
+    assert sum(seen.was_trained_on(on._key(nlpkit_row(row))) for row in rows) >= 50 - held_out
+
+
+def nlpkit_row(row: dict[str, str]) -> Any:
+    from nlpkit.data.dataset import Example
+
+    return Example(row["text"], row["label"])
+
+
+def test_a_translator_goes_on(tmp_path: Path) -> None:
+    sources = [f"{one} {two}" for one in ("red", "blue", "green", "old", "new") for two in ("cat", "dog", "fish")] * 5
+    targets = [text.upper() for text in sources]
+    sizes: dict[str, Any] = {"vocab_size": 300, "units": 24, "embedding_size": 24, "yardstick": False}
+    first = Translator(epochs=4, **sizes).fit(sources, targets)
+    first.save(tmp_path / "first")
+    on = Translator(start_from=str(tmp_path / "first"), yardstick=False, **STILL).fit(sources, targets)
+    assert {"embedding", "stack", "decoder"} <= {*on.metadata["start"]["taken"]}
+    assert on.translate(sources[:20]) == first.translate(sources[:20])
+
+
+def test_what_cannot_be_started_from(writer: Path, tmp_path: Path) -> None:
+    nlpkit.load(writer).exported().save(tmp_path / "shipped")
+    with pytest.raises(UsageError, match="exported without its Keras weights"):
+        TextClassifier(start_from=str(tmp_path / "shipped")).fit(TEXTS, LABELS)
+    with pytest.raises(BundleError, match="nowhere"):
+        TextClassifier(start_from="nowhere").fit(TEXTS, LABELS)
+    sizes: dict[str, Any] = {"units": 8, "epochs": 1, "yardstick": False}
+    TextGenerator(cell="gru", **sizes).fit(TEXTS).save(tmp_path / "gru")
+    with pytest.raises(UsageError, match=r"does not go with .*gru: weight_dropout goes with cell = 'lstm'"):
+        TextGenerator(start_from=str(tmp_path / "gru"), weight_dropout=0.1).fit(TEXTS)
+
+
+def test_the_command_line_starts_from_a_bundle(
+    nlpkit: Callable[..., Any], writer: Path, reviews_csv: Path, tmp_path: Path
+) -> None:
+    done = nlpkit("train", "--data", reviews_csv, "--from", writer, "--output", "on", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert f"from {writer}: its tokenizer, embedding, stack; new: logits" in done.stderr
+    assert "starts from" in nlpkit("info", tmp_path / "on").stdout
+    assert "Started from" in (tmp_path / "on" / "README.md").read_text()
+    refused = nlpkit("train", "--data", reviews_csv, "--from", "nowhere", cwd=tmp_path)
+    assert refused.returncode != 0
+    assert len(refused.stderr.strip().splitlines()) == 1
