@@ -8,7 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help demo test matrix lint docs soak wheel-check clean
+.PHONY: help demo test matrix lint docs soak starters wheel-check clean
 
 help:
 	@echo "make demo         train on real reviews and classify three sentences of yours (7 minutes)"
@@ -17,6 +17,7 @@ help:
 	@echo "make lint         lint, format and types only"
 	@echo "make docs         build the guide and the reference into build/docs"
 	@echo "make soak         kills, damaged bundles, full disks and odd tables by the thousand (an hour)"
+	@echo "make starters     train the models that come with the package anew, from IMDB, dates and Python's docs (an hour)"
 	@echo "make wheel-check  build the wheel, and the one that answers alone, and try each in an empty environment"
 	@echo "make clean        remove .venv and what was built"
 
@@ -57,6 +58,9 @@ soak: $(VENV)/test-ready
 	$(BIN)/python -m soak.damage --count 10000
 	$(BIN)/python -m soak.full --count 200
 	$(BIN)/python -m soak.tables --count 2000
+
+starters: $(VENV)/test-ready
+	PATH="$(CURDIR)/$(BIN):$$PATH" sh scripts/starters.sh build/starters
 
 wheel-check: $(VENV)/test-ready
 	sh scripts/check_wheel.sh $(BIN)/python

@@ -257,7 +257,7 @@ def _no_bundle(folder: Path) -> str:
         return f"{folder}: training is unfinished; go on with the same command and --resume"
     if folder.is_dir():
         return f"{folder} is not an nlpkit bundle: it has no {METADATA}"
-    return f"there is no bundle at {folder}; the models you trained are under ./models unless you chose otherwise"
+    return f"there is no bundle at {folder}; `nlpkit models` lists those there are"
 
 
 def check_facts(schema: type[BundleFacts], metadata: Any, folder: str | Path) -> None:

@@ -254,7 +254,6 @@ def test_tensorboard_logs(nlpkit: Command, reviews_csv: Path, tmp_path: Path) ->
         (["train", "--resume", "--output", "nothing"], 2, ["nothing", "leave --resume out"]),
         (["frobnicate"], 2, ["frobnicate"]),
         (["predict", "x", "--model", "nowhere"], 1, ["no bundle at nowhere"]),
-        (["predict", "x"], 1, ["no classification model under models/", "--model"]),
         (["predict", "x", "--file", "y"], 2, ["not both"]),
         (["predict", "x", "--top", "0"], 2, ["--top"]),
         (["evaluate", "--model", "nowhere"], 1, ["no bundle at nowhere"]),

@@ -166,6 +166,18 @@ def test_a_translator_goes_on(tmp_path: Path) -> None:
     assert on.translate(sources[:20]) == first.translate(sources[:20])
 
 
+def test_a_model_is_shipped_with_what_others_start_from(writer: Path, tmp_path: Path) -> None:
+    whole = nlpkit.load(writer)
+    shipped = whole.exported(int8=True, weights=True)
+    shipped.save(tmp_path / "shipped")
+    kept, given = (model.bundle.files["model.weights.h5"] for model in (shipped, whole))
+    assert len(kept) < 0.7 * len(given)
+    for layer in ("embedding", "stack", "projection"):
+        assert_same(weights(shipped, layer), weights(whole, layer), 1e-3)
+    model = TextClassifier(start_from=str(tmp_path / "shipped"), ngrams=0, yardstick=False).fit(TEXTS, LABELS)
+    assert_same(weights(model, "stack"), weights(shipped, "stack"))
+
+
 def test_what_cannot_be_started_from(writer: Path, tmp_path: Path) -> None:
     nlpkit.load(writer).exported().save(tmp_path / "shipped")
     with pytest.raises(UsageError, match="exported without its Keras weights"):

@@ -13,6 +13,7 @@ from nlpkit.terminal import plain_table
 def export(
     bundle: Path = typer.Argument(help="A bundle's folder."),
     int8: bool = typer.Option(False, "--int8", help="Keep weights in int8, a quarter of the size."),
+    weights: bool = typer.Option(False, "--weights", help="Keep what other models need to start from it."),
     output: Path = typer.Option(None, "--output", "-o", help="The copy's folder.", show_default="BUNDLE-int8 or -slim"),
     overwrite: bool = typer.Option(False, "--overwrite", help="Replace a bundle that is there already."),
     data: str = typer.Option(None, help="What to compare the two on.", show_default="what it was trained on"),
@@ -22,13 +23,15 @@ def export(
     """Copy a model without what only training needs, smaller in int8, and tell what that costs."""
     from nlpkit.bundle import check_output
     from nlpkit.locking import locked
+    from nlpkit.models import find_model
     from nlpkit.tasks import load
 
+    source = find_model(bundle)
     folder = output or bundle.resolve().with_name(f"{bundle.resolve().name}-{'int8' if int8 else 'slim'}")
     with locked(folder):
         check_output(folder, overwrite=overwrite)
-        whole: Any = load(bundle)
-        model, copy = whole.exported(), whole.exported(int8=int8)
+        whole: Any = load(source)
+        model, copy = whole.exported(), whole.exported(int8=int8, weights=weights)
         reports: dict[str, Any] = {}
         metrics = {}
         try:
@@ -47,7 +50,7 @@ def export(
 
     scale = 100 if model.percent else 1
     figure = next((name for name in model.figures if reports and hasattr(reports["after"], name)), model.figures[0])
-    megabytes = {"before": _megabytes(bundle), "after": _megabytes(folder)}
+    megabytes = {"before": _megabytes(source), "after": _megabytes(folder)}
     figures = {name: scale * getattr(report, figure) for name, report in reports.items()}
     if as_json:
         print_json({"bundle": str(folder), "figure": figure, "figures": figures, "megabytes": megabytes})

@@ -11,8 +11,10 @@ from nlpkit.terminal import plain_table
 def info(bundle: Path = typer.Argument(help="A bundle's folder."), as_json: Json = False) -> None:
     """Tell what a bundle is: its task, labels, data, figures, size and libraries."""
     from nlpkit.bundle import opening, read_bundle
+    from nlpkit.models import find_model
     from nlpkit.tasks import task_of
 
+    bundle = find_model(bundle)
     opened = read_bundle(bundle)
     sizes = {name: len(content) for name, content in sorted(opened.files.items())}
     if as_json:

@@ -27,7 +27,12 @@ A = TypeVar("A")
 
 Model = Annotated[
     Path | None,
-    typer.Option("--model", "-m", help="A bundle's folder.", show_default="the newest under ./models"),
+    typer.Option(
+        "--model",
+        "-m",
+        help="A bundle's folder, or a name that `nlpkit models` lists.",
+        show_default="the newest under ./models, or the one that comes with nlpkit",
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 data_option = partial(typer.Option, rich_help_panel="Data")
@@ -76,14 +81,16 @@ def utf8(text: str, what: str) -> str:
 
 
 def load_model(folder: Path | None, wanted: "type[TrainedTask[Any]] | None" = None) -> Any:
-    """The model in `folder`, or in the newest bundle under ./models, which is then named; of the task that is `wanted`,
-    where only one will do. Raises UsageError for a model of another."""
+    """The model in `folder`, or in the newest bundle under ./models, or, of the task that is `wanted`, where only one
+    will do, the starter; which of these it is is told. Raises UsageError for a model of another task."""
     from nlpkit.bundle import newest_bundle
+    from nlpkit.models import STARTERS, newest_model
     from nlpkit.tasks import load
 
     if folder is None:
-        folder = newest_bundle(None if wanted is None else wanted.task)
-        note(f"model: {folder}")
+        folder = newest_bundle(None) if wanted is None else newest_model(wanted.task)
+        shipped = folder.parent == STARTERS
+        note(f"model: {folder.name}, which comes with nlpkit" if shipped else f"model: {folder}")
     model = load(folder)
     if wanted is not None and not isinstance(model, wanted):
         raise UsageError(f"{folder} holds a model for {model.task}; use it with `nlpkit {model.verb or 'evaluate'}`")

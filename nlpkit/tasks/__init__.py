@@ -77,8 +77,8 @@ def recipe_folders() -> list[Path]:
 
 
 def load(folder: str | Path) -> "TextClassifier | TextGenerator | Translator":
-    """The model in a bundle, ready to answer; of a task that another package registered, an instance of its class.
-    Loads no training framework.
+    """The model in a bundle, a folder or the name of one that comes with nlpkit, ready to answer; of a task that
+    another package registered, an instance of its class. Loads no training framework.
 
     Raises BundleError when the folder is no bundle, is damaged, or was made by a newer nlpkit.
 
@@ -86,8 +86,10 @@ def load(folder: str | Path) -> "TextClassifier | TextGenerator | Translator":
     ['positive']
     """
     from nlpkit.bundle import opening, read_bundle
+    from nlpkit.models import find_model
 
-    bundle = read_bundle(Path(folder))
+    folder = find_model(folder)
+    bundle = read_bundle(folder)
     task = task_of(bundle, folder)
     with opening(folder):
         model: Any = task.from_bundle(bundle)

@@ -248,7 +248,7 @@ class TrainedTask(ABC, Generic[R]):
             return None
         from nlpkit.tasks import load
 
-        start = load(Path(self.recipe.model.start_from).expanduser())
+        start = load(self.recipe.model.start_from)
         start._keras_weights()  # an exported model has none
         if start.frontend_file != self.frontend_file:
             raise UsageError(f"{self.recipe.model.start_from} reads other data than {self.task} does")
@@ -512,9 +512,11 @@ class TrainedTask(ABC, Generic[R]):
         model._open(bundle)
         return model
 
-    def exported(self, *, int8: bool = False) -> Self:
+    def exported(self, *, int8: bool = False, weights: bool = False) -> Self:
         """The model as it is shipped: without what training left, `network` among it; with `int8`, its matrices in
-        int8 with a scale for each row. Its figures are gone too, until `evaluate` finds new ones.
+        int8 with a scale for each row; with `weights`, those of its network are kept, in half precision, so that other
+        models can start from it. Its figures are gone too, until `evaluate` finds new ones. Raises UsageError for
+        weights that a model has not.
 
         >>> small = model.exported(int8=True)
         >>> len(small.bundle.files["model.onnx"]) < len(model.bundle.files["model.onnx"])
@@ -524,6 +526,10 @@ class TrainedTask(ABC, Generic[R]):
 
         bundle, left = self.bundle, {*_OF_TRAINING, *self.training_files}
         files = {name: content for name, content in bundle.files.items() if name not in left}
+        if weights:
+            from nlpkit.training.weights import in_half_precision
+
+            files[_WEIGHTS] = in_half_precision(self._keras_weights())
         if int8:
             files |= {name: quantize_weights(graph) for name, graph in files.items() if name.endswith(".onnx")}
         metadata = {**bundle.metadata, "metrics": {}}
@@ -542,7 +548,7 @@ class TrainedTask(ABC, Generic[R]):
         """
         weights = self._keras_weights()
         import_keras()
-        from nlpkit.training.bundling import network_from_weights
+        from nlpkit.training.weights import network_from_weights
 
         return network_from_weights(self._build(), weights)
 

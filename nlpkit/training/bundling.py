@@ -3,14 +3,11 @@
 import csv
 import io
 import math
-import tempfile
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
-import h5py
 import keras
 import numpy as np
 
@@ -19,6 +16,7 @@ from nlpkit.errors import NlpkitError
 from nlpkit.frontend import Frontend
 from nlpkit.recipe import Recipe, recipe_to_toml
 from nlpkit.training.progress import EpochRow
+from nlpkit.training.weights import weights_to_bytes
 
 TOLERANCE = 1e-4  # how far the exported graph's answers may be from the network's
 _LIBRARIES = (
@@ -61,7 +59,7 @@ def bundle_network(
         "recipe.toml": recipe_to_toml(recipe).encode(),
         frontend.file: frontend.to_bytes(),
         **graphs,
-        "model.weights.h5": _weights_file(bare),
+        "model.weights.h5": weights_to_bytes(bare),
         "history.csv": _history_file(history),
     }
     return Bundle(metadata, files)
@@ -75,37 +73,6 @@ def hold_to_network(found: list[np.ndarray], expected: list[np.ndarray]) -> None
             f"the exported graph is {off:.1e} off the network, more than {TOLERANCE:.0e}, so it is not kept; "
             "training may have diverged: try a lower training.learning_rate"
         )
-
-
-def network_from_weights(network: keras.Model, weights: bytes) -> keras.Model:
-    """The network with the weights of a bundle's model.weights.h5."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "model.weights.h5"
-        path.write_bytes(weights)
-        network.load_weights(path)
-    return network
-
-
-def _weights_file(network: keras.Model) -> bytes:
-    with tempfile.TemporaryDirectory() as folder:
-        path, packed = Path(folder) / "model.weights.h5", Path(folder) / "packed.h5"
-        network.save_weights(path)
-        with h5py.File(path) as source, h5py.File(packed, "w") as target:
-            _copy_compressed(source, target)
-        return packed.read_bytes()
-
-
-def _copy_compressed(source: Any, target: Any) -> None:
-    """An HDF5 group without loss at six sevenths of the size: bytes of like weight lie together, then are zipped."""
-    target.attrs.update(source.attrs)
-    for name, item in source.items():
-        if isinstance(item, h5py.Group):
-            _copy_compressed(item, target.create_group(name))
-            continue
-        values = item[()]
-        small = values.size < 1_024
-        options = {} if small else {"chunks": values.shape, "shuffle": True, "compression": "gzip"}
-        target.create_dataset(name, data=values, **options).attrs.update(item.attrs)
 
 
 def _history_file(history: list[EpochRow]) -> bytes:

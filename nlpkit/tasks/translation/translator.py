@@ -215,10 +215,10 @@ class Translator(TextTask[TranslationRecipe], RowTask[TranslationRecipe]):
         self._alone("save")
         super().save(folder, overwrite=overwrite)
 
-    def exported(self, *, int8: bool = False) -> Self:
+    def exported(self, *, int8: bool = False, weights: bool = False) -> Self:
         """The model as it is shipped, as of every task. Raises UsageError for an ensemble."""
         self._alone("exported")
-        return super().exported(int8=int8)
+        return super().exported(int8=int8, weights=weights)
 
     def evaluate(
         self,

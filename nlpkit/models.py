@@ -1,0 +1,39 @@
+"""The models that are at hand: those trained here, under ./models, and the starters, which come with the package."""
+
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from nlpkit.bundle import newest_bundle
+from nlpkit.errors import BundleError
+
+STARTERS = Path(__file__).parent / "starters"
+
+
+def starters() -> dict[str, Path]:
+    """The folders of the models that come with the package, by name."""
+    return {path.parent.name: path.parent for path in sorted(STARTERS.glob("*/metadata.json"))}
+
+
+def find_model(reference: str | Path) -> Path:
+    """The folder that a path or a starter's name means; a path that exists wins."""
+    path = Path(reference).expanduser()
+    return path if path.exists() else starters().get(str(reference), path)
+
+
+def newest_model(task: str) -> Path:
+    """The model of a task that was trained last under ./models, or the starter for it. Raises BundleError where there
+    is neither."""
+    try:
+        return newest_bundle(task)
+    except BundleError:
+        with suppress(BundleError):
+            return newest_bundle(task, STARTERS)
+        raise
+
+
+def list_models(root: Path = Path("models")) -> Iterator[tuple[str, Path]]:
+    """The name by which each model is called here, and its folder: those under `root` by path, then the starters."""
+    for path in sorted(root.glob("[!.]*/metadata.json")):
+        yield str(path.parent), path.parent
+    yield from starters().items()
