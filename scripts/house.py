@@ -27,6 +27,7 @@ ROOMS = {
 }
 FILES = {
     "bundle.py": "bundle",
+    "models.py": "bundle",
     "output.py": "bundle",
     "locking.py": "bundle",
     "report.py": "report, yardstick",

@@ -1,5 +1,6 @@
 """The generator as a Python program uses it."""
 
+import dataclasses
 import math
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from nlpkit.model_card import model_card
 from nlpkit.tasks.generation.card import card_text
 from nlpkit.tasks.generation.language import LanguageModel, cross_entropy, read, zero_state
 from nlpkit.tasks.generation.recipe import GenerationRecipe, GeneratorSection
+from nlpkit.tasks.generation.sampled import SampledClasses, sampled_classes
 from nlpkit.tasks.generation.sampling import Sampling
 from nlpkit.tasks.generation.stream import split_documents
 from nlpkit.tasks.generation.writing import _Possible
@@ -257,6 +259,38 @@ def test_every_cell_and_shape_learns(settings: dict[str, Any]) -> None:
     # embedding_size = units ties the embeddings
     report = small(**{"epochs": 10, **settings}).fit([TEXT]).reports["validation"]
     assert report.nats_per_character < 1.0  # some 2.6 for letters alone
+
+
+def test_a_sampled_softmax_is_the_whole_one_in_the_mean() -> None:
+    rng = np.random.default_rng(0)
+    ids = rng.zipf(1.4, size=20_000) % 300
+    sampled = sampled_classes(ids, 300, 100, rows=10)
+    assert sampled is not None
+    assert (len(sampled.common), sampled.drawn) == (50, 50)
+    assert {*sampled.common.tolist(), *sampled.rest.tolist()} == set(range(300))
+    embeddings, features = 0.3 * rng.normal(size=(300, 8)), rng.normal(size=(4, 6, 8))
+    wanted = np.concatenate([sampled.common[:12], sampled.rest[:12]]).reshape(4, 6)
+    whole = cross_entropy(features @ embeddings.T, wanted)
+    given = features.astype(np.float32), wanted, embeddings.astype(np.float32)
+
+    def loss(classes: SampledClasses, drawn: np.ndarray) -> np.ndarray:
+        return np.array(classes.loss(given[0], given[1], drawn.reshape(10, -1), given[2]))
+
+    every = dataclasses.replace(sampled, drawn=250)
+    np.testing.assert_allclose(loss(every, every.draw(rng)), whole, atol=1e-5)  # wanted or not, all are drawn
+    mean = np.mean([loss(sampled, sampled.draw(rng)) for _ in range(300)], axis=0)
+    np.testing.assert_allclose(mean, whole, atol=0.05)
+    assert sampled_classes(ids, 300, 300, rows=10) is None
+
+
+def test_a_sampled_softmax_learns_as_the_whole_one_does() -> None:
+    settings: dict[str, Any] = {"kind": "bpe", "vocab_size": 400, "tie_embeddings": True, "counts": 0, "epochs": 6}
+    texts = [TEXT + " ".join(f"{word}{number}" for word in ("sea", "sky") for number in range(400))]
+    whole, sampled = (small(**settings, sampled_classes=count).fit(texts) for count in (0, 64))
+    figures = [model.reports["validation"].nats_per_character for model in (whole, sampled)]
+    assert abs(figures[1] - figures[0]) < 0.1 * figures[0]
+    with pytest.raises(UsageError, match=r"sampled_classes goes with model\.tie_embeddings"):
+        TextGenerator(sampled_classes=64, tie_embeddings=False)
 
 
 def test_a_prompt_may_be_read_in_pieces(model: TextGenerator) -> None:

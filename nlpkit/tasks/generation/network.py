@@ -19,6 +19,7 @@ from nlpkit.tasks.generation.language import LanguageModel, zero_state
 from nlpkit.tasks.generation.penalty import ActivationPenalty
 from nlpkit.tasks.generation.recipe import GenerationRecipe, GeneratorSection
 from nlpkit.tasks.generation.report import generation_report
+from nlpkit.tasks.generation.sampled import SampledClasses, sampled_classes
 from nlpkit.tasks.generation.stream import PreparedStream
 from nlpkit.tokenizer import BOS
 from nlpkit.training.bundling import bundle_network, hold_to_network
@@ -28,9 +29,10 @@ from nlpkit.training.schedule import make_optimizer
 
 
 def build_generator(recipe: GenerationRecipe, vocab_size: int) -> keras.Model:
-    """From {"ids": int32 [batch, steps], "state": float32 [states, batch, units]} to {"logits", "state"}.
+    """From {"ids": int32 [batch, steps], "state": float32 [states, batch, units]} to {"logits", "state", "features"}.
 
-    Logits are [batch, steps, vocabulary]; states are laid out as `LSTMStack` lays them out.
+    Logits are [batch, steps, vocabulary]; states are laid out as `LSTMStack` lays them out; features are what the
+    logits are made of.
     """
     section, training = recipe.model, recipe.training
     ids = keras.Input((None,), dtype="int32", name="ids")
@@ -59,7 +61,8 @@ def build_generator(recipe: GenerationRecipe, vocab_size: int) -> keras.Model:
         if section.embedding_size != section.units:
             x = keras.layers.Dense(section.embedding_size, use_bias=False, name="projection")(x)
         logits = embedding(x, reverse=True)
-    return keras.Model({"ids": ids, "state": state}, {"logits": logits, "state": next_state}, name="generator")
+    outputs = {"logits": logits, "state": next_state, "features": x}
+    return keras.Model({"ids": ids, "state": state}, outputs, name="generator")
 
 
 @keras.saving.register_keras_serializable("nlpkit")
@@ -69,11 +72,15 @@ class CarryingNetwork(keras.Model):
     Takes {"ids": int32 [rows, steps], "carry": float32 [rows]}, where carry is 0 for rows that begin anew and else 1;
     gives logits [rows, steps, vocabulary]. Gradients stop at the batch's beginning: truncated back-propagation
     through time.
+
+    With `sampled` classes it is given those that were drawn, "drawn" int32 [rows, drawn / rows], and in training gives
+    features in place of logits, which it would not need.
     """
 
-    def __init__(self, core: keras.Model, rows: int, **kwargs: Any) -> None:
+    def __init__(self, core: keras.Model, rows: int, sampled: SampledClasses | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.core = core
+        self.core, self.sampled = core, sampled
+        self.trunk = keras.Model(core.input, {name: core.output[name] for name in ("features", "state")}, name="trunk")
         states, _, units = core.input["state"].shape
         self.state = self.add_weight(
             shape=(states, rows, units), initializer="zeros", trainable=False, name="carried_state"
@@ -81,9 +88,21 @@ class CarryingNetwork(keras.Model):
 
     def call(self, inputs: dict[str, Any], training: bool = False) -> Any:
         state = self.state * inputs["carry"][None, :, None]
-        outputs = self.core({"ids": inputs["ids"], "state": state}, training=training)
+        sampled = training and self.sampled is not None
+        outputs = (self.trunk if sampled else self.core)({"ids": inputs["ids"], "state": state}, training=training)
         self.state.assign(outputs["state"])
-        return outputs["logits"]
+        return outputs["features" if sampled else "logits"]
+
+    def compute_loss(
+        self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
+    ) -> Any:
+        if self.sampled is None or not training:
+            return super().compute_loss(x, y, y_pred, sample_weight, training)
+        embeddings = self.core.get_layer("embedding").embeddings
+        nats = self.sampled.loss(y_pred, y, x["drawn"], embeddings) * sample_weight
+        loss = ops.sum([ops.mean(nats), *self.losses])
+        self._loss_tracker.update_state(loss, sample_weight=ops.shape(y)[0])
+        return loss
 
 
 def export_generator(core: keras.Model, section: GeneratorSection) -> bytes:
@@ -110,7 +129,7 @@ def compile_generator(recipe: GenerationRecipe, data: PreparedStream, epochs: "S
     dropout = max(section.output_dropout, section.repeat_dropout * (1 - 2 * length.parts / length.epochs))
     section = section.model_copy(update={"output_dropout": dropout})
     core = build_generator(recipe.model_copy(update={"model": section}), len(data.tokenizer))
-    network = CarryingNetwork(core, epochs.rows)
+    network = CarryingNetwork(core, epochs.rows, epochs.sampled)
     network.compile(
         optimizer=make_optimizer(recipe.training, length.steps),
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
@@ -168,6 +187,8 @@ class StreamBatches:
             )
         # little text: fewer rows, so that each still reads on for a while
         self.rows = max(1, min(recipe.training.batch_size, tokens // (_LEAST_SEGMENTS * self.steps)))
+        classes, vocabulary = recipe.training.sampled_classes, len(data.tokenizer)
+        self.sampled = sampled_classes(data.train.ids, vocabulary, classes, self.rows) if classes else None
 
     def plan(self, epoch: int) -> list[Batch]:
         first = self._first(epoch)
@@ -184,6 +205,8 @@ class StreamBatches:
         begins |= batch.rows[0] == self._first(epoch)
         tokens[begins, 0] = BOS
         inputs = {"ids": tokens[:, :-1], "carry": np.where(begins, 0, 1).astype(np.float32)}
+        if self.sampled is not None:
+            inputs["drawn"] = self.sampled.draw(rng).reshape(self.rows, -1)  # as all inputs, of so many rows
         return inputs, tokens[:, 1:], np.ones((self.rows, self.steps), np.float32)
 
     def computed(self, batch: Batch) -> int:

@@ -49,6 +49,7 @@ class GeneratorTraining(TrainingSection):
     updates: Updates = 900
     segment_length: Annotated[int, Field(ge=2, le=100_000)] = 64
     restarts: Fraction = 0.02
+    sampled_classes: Annotated[int, Field(ge=0, le=1_000_000)] = 0
     activation_penalty: Annotated[float, Field(ge=0)] = 0.0
     activation_change_penalty: Annotated[float, Field(ge=0)] = 0.0
 
@@ -60,6 +61,12 @@ class GenerationRecipe(TextRecipe):
     tokenizer: GeneratorTokenizer = GeneratorTokenizer()
     model: GeneratorSection = GeneratorSection()
     training: GeneratorTraining = GeneratorTraining()
+
+    @model_validator(mode="after")
+    def _check_sampled(self) -> Self:
+        if self.training.sampled_classes and not self.model.tie_embeddings:
+            raise ValueError("training.sampled_classes goes with model.tie_embeddings = true")
+        return self
 
     renamed: ClassVar[Mapping[str, str]] = {"model.embedding_dropout": "model.input_dropout"}
 
