@@ -5,12 +5,14 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import nlpkit as package
+from nlpkit import TextClassifier, TextGenerator
 from nlpkit.errors import BundleError
 from nlpkit.models import STARTERS, find_model, newest_model, starters
 
@@ -36,7 +38,7 @@ def test_starters_are_small_whole_and_say_what_they_are() -> None:
     [
         (["predict", "I loved it", "What a waste of time"], "sentiment", ["positive", "negative"]),
         (["translate", "5 mars 2024", "Dienstag, 31. Dezember 1985"], "dates", ["2024-03-05", "1985-12-31"]),
-        (["generate", "--prompt", "The ", "--length", "60", "--seed", "1"], "python-docs", ["The "]),
+        (["generate", "--prompt", "def ", "--length", "60", "--seed", "1"], "python-docs", ["def "]),
     ],
 )
 def test_a_fresh_install_answers(
@@ -45,9 +47,9 @@ def test_a_fresh_install_answers(
     done = nlpkit(*arguments, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert f"model: {name}, which comes with nlpkit" in done.stderr
-    for line, wanted in zip(done.stdout.splitlines(), answer, strict=False):
-        assert line.startswith(wanted)
-    assert len(done.stdout.strip()) > len("The ") + 20
+    lines = done.stdout.splitlines()
+    assert len(lines) >= len(answer)
+    assert all(line.startswith(wanted) for line, wanted in zip(lines, answer, strict=False))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -118,9 +120,12 @@ def test_dates_reaches_what_its_card_says() -> None:
 @pytest.mark.slow
 def test_sentiment_reaches_what_its_card_says(tfds_data: Path) -> None:
     model: Any = package.load("sentiment")
-    report, known = model.evaluate(data="imdb", split="test"), model.metadata["metrics"]["test"]
-    assert report.accuracy == pytest.approx(known["accuracy"], abs=0.001)
-    assert report.accuracy > 0.92
+    known = model.metadata["metrics"]["test"]
+    every_fifth = list(islice(TextClassifier.open_data("imdb").read("test"), 0, None, 5))
+    report = model.compare(every_fifth)
+    low, high = report.intervals["accuracy"]
+    assert low < known["accuracy"] < high
+    assert report.accuracy > 0.91
 
 
 @pytest.mark.slow
@@ -128,7 +133,8 @@ def test_python_docs_reaches_what_its_card_says() -> None:
     model: Any = package.load("python-docs")
     ((_, known),) = model.metadata["metrics"].items()
     # the documents of this Python, which may be another than the one that it was trained on, read in training or not
-    assert model.evaluate(split="train").nats_per_character < known["nats_per_character"] + 0.1
+    text = "\n".join(TextGenerator.open_data("python-docs").read("train"))[:200_000]
+    assert model.evaluate([text]).nats_per_character < known["nats_per_character"] + 0.1
 
 
 def test_answers_of_starters_need_no_framework(tmp_path: Path) -> None:
