@@ -30,6 +30,8 @@ nlpkit generate --prompt "one " --seed 1 --length 30 --model "$work/models/gener
 grep -q '^one two three four' answers
 nlpkit translate "one two three" --model "$work/models/translation" 2>/dev/null | tee answers
 grep -q '^eins zwei' answers
+nlpkit translate "5 mars 2024" 2>/dev/null | tee answers # by a model that comes with it
+grep -q '^2024-03-05' answers
 nlpkit info "$work/models/classification" >/dev/null
 python -c "import nlpkit, sys; print(nlpkit.load(sys.argv[1]).predict(['so dull']))" "$work/models/classification" | tee answers
 grep -q negative answers

@@ -21,6 +21,8 @@ nlpkit --version
 nlpkit --help >/dev/null
 nlpkit recipes | grep sentiment
 nlpkit data >/dev/null
+nlpkit predict "I loved it" | tee answer.tsv # by a model that comes with it
+grep -q '^positive' answer.tsv
 nlpkit recipes show sentiment >mine.toml
 python - <<'PROGRAM'
 import csv, random

@@ -1,6 +1,7 @@
 """Models that start from another: what they take over, what is new, and what is refused."""
 
 import hashlib
+import json
 import random
 from collections.abc import Callable
 from pathlib import Path
@@ -198,6 +199,10 @@ def test_the_command_line_starts_from_a_bundle(
     assert f"from {writer}: its tokenizer, embedding, stack; new: logits" in done.stderr
     assert "starts from" in nlpkit("info", tmp_path / "on").stdout
     assert "Started from" in (tmp_path / "on" / "README.md").read_text()
+    planned = nlpkit("train", "--data", reviews_csv, "--from", writer, "--dry-run", "--json", cwd=tmp_path)
+    plan = json.loads(planned.stdout)
+    assert plan["length"] == "360 texts: read once, since the backbone stays as it is and the head alone is fitted"
+    assert 0 < plan["seconds"] < 60
     refused = nlpkit("train", "--data", reviews_csv, "--from", "nowhere", cwd=tmp_path)
     assert refused.returncode != 0
     assert len(refused.stderr.strip().splitlines()) == 1

@@ -237,9 +237,7 @@ class TrainedTask(ABC, Generic[R]):
         prepared = self._prepare(self._named(self.recipe.data.source), lambda *_: None, frontend)
         self._resolve(prepared)
         import_keras()
-        from nlpkit.training.plan import plan_training
-
-        return plan_training(*self._compiled(prepared), self.recipe, unit=self.unit, **self._sizes(prepared))
+        return self._planned(prepared, start)
 
     def start(self) -> "TrainedTask[Any] | None":
         """The model that the recipe starts from, whose shape and tokenizer it takes now; None where it starts from
@@ -328,6 +326,11 @@ class TrainedTask(ABC, Generic[R]):
             "columns": dict(dataset.columns),
         }
         return bundle
+
+    def _planned(self, prepared: Any, start: "TrainedTask[Any] | None") -> "TrainingPlan":
+        from nlpkit.training.plan import plan_training
+
+        return plan_training(*self._compiled(prepared), self.recipe, unit=self.unit, **self._sizes(prepared))
 
     def _learn(
         self, prepared: Any, run: Run, start: "TrainedTask[Any] | None"

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from nlpkit.tasks.base import TrainedTask
     from nlpkit.tasks.classification.frozen import FrozenHead
     from nlpkit.training.fit import EpochBatches
+    from nlpkit.training.plan import TrainingPlan
     from nlpkit.training.progress import EpochRow
 
 logger = logging.getLogger("nlpkit")
@@ -353,19 +354,39 @@ class TextClassifier(TextTask[ClassificationRecipe], RowTask[ClassificationRecip
         self, prepared: PreparedData, run: Run, start: "TrainedTask[Any] | None"
     ) -> "tuple[keras.Model, list[EpochRow], dict[str, Any]]":
         self._head = None
-        frozen = self.recipe.training.frozen
-        if start is None or not (start.task != self.task if frozen is None else frozen):
+        if start is None or not self._frozen(start):
             return super()._learn(prepared, run, start)
         from nlpkit.tasks.classification.frozen import fit_head, set_head
-        from nlpkit.tasks.classification.network import build_classifier, export_classifier
 
         began = time.monotonic()
-        network = build_classifier(self.recipe.model, len(prepared.tokenizer), len(prepared.labels))
-        told = self._take_over(network, prepared, start) | {"frozen": True}
-        encoder = Session(export_classifier(network, self.recipe.model, head=False))
+        network, encoder, told = self._on_frozen(prepared, start)
         self._head = fit_head(encoder, self.recipe, prepared, run.display.report)
         set_head(network, (self._head.kernel, self._head.bias))
         return network, [{"epoch": 1.0, "seconds": time.monotonic() - began}], told
+
+    def _planned(self, prepared: PreparedData, start: "TrainedTask[Any] | None") -> "TrainingPlan":
+        if start is None or not self._frozen(start):
+            return super()._planned(prepared, start)
+        from nlpkit.tasks.classification.frozen import plan_head
+
+        network, encoder, _ = self._on_frozen(prepared, start)
+        return plan_head(network, encoder, self.recipe, prepared, unit=self.unit)
+
+    def _frozen(self, start: "TrainedTask[Any]") -> bool:
+        """Whether what it starts from stays as it is."""
+        frozen = self.recipe.training.frozen
+        return start.task != self.task if frozen is None else frozen
+
+    def _on_frozen(
+        self, prepared: PreparedData, start: "TrainedTask[Any]"
+    ) -> "tuple[keras.Model, Session, dict[str, Any]]":
+        """A network whose backbone is that of the model it starts from, a session that gives what this makes of texts,
+        and what was taken over."""
+        from nlpkit.tasks.classification.network import build_classifier, export_classifier
+
+        network = build_classifier(self.recipe.model, len(prepared.tokenizer), len(prepared.labels))
+        told = self._take_over(network, prepared, start) | {"frozen": True}
+        return network, Session(export_classifier(network, self.recipe.model, head=False)), told
 
     def _fresh(self, prepared: PreparedData, start: "TrainedTask[Any]") -> set[str]:
         same = start.task == self.task and tuple(start.metadata["labels"]) == prepared.labels

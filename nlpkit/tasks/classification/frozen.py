@@ -5,6 +5,7 @@ fitted in seconds, is hard to beat (Howard & Ruder, 2018, freeze it first), and 
 fitted on tell how much to trust it.
 """
 
+import time
 from dataclasses import dataclass
 
 import keras
@@ -16,11 +17,13 @@ from nlpkit.data.cache import Report
 from nlpkit.runtime.session import Session
 from nlpkit.tasks.classification.corpus import Corpus, PreparedData
 from nlpkit.tasks.classification.recipe import ClassificationRecipe
+from nlpkit.training.plan import TrainingPlan
 
 _TOKENS = 16_384  # of a batch, padding counted
 _STRENGTHS = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)  # C of logistic regression, of which one is chosen
 _FOLDS, _MOST_CHOSEN_BY = 5, 4_000  # texts
 _SHOWN = 16  # batches between two reports
+_TIMED = 256  # texts
 
 
 @dataclass(frozen=True)
@@ -80,6 +83,37 @@ def fit_head(
         final=_fit(both, labels, len(data.labels), strength, balanced=balanced),
         out_of_fold=_out_of_fold(train, truth, len(data.labels), strength, balanced=balanced),
         held_out=held_out @ kernel + bias,
+    )
+
+
+def plan_head(
+    network: keras.Model, encoder: Session, recipe: ClassificationRecipe, data: PreparedData, *, unit: str
+) -> TrainingPlan:
+    """What fitting a head comes to, by the time that the backbone takes for some of the texts; the fit itself, and what
+    stands beside it, take a while more."""
+    lengths = np.minimum(data.train.lengths(), recipe.tokenizer.max_length)
+    some = np.arange(min(len(data.train), _TIMED))
+    began = time.monotonic()
+    rows = [
+        truncate(data.train.row(row), recipe.tokenizer.max_length, recipe.tokenizer.truncation) for row in some.tolist()
+    ]
+    on_all_cores(lambda batch: encoder.run(*pad([rows[i] for i in batch]))[0], sorted_batches(lengths[some], _TOKENS))
+    per_token = (time.monotonic() - began) / max(1, int(lengths[some].sum()))
+    held_out = np.minimum(data.validation.lengths(), recipe.tokenizer.max_length)
+    return TrainingPlan(
+        train=len(data.train),
+        validation=len(data.validation),
+        unit=unit,
+        labels=list(data.labels),
+        vocabulary=len(data.tokenizer),
+        tokens_per_epoch=int(lengths.sum()),
+        padding=0.0,
+        parameters=network.count_params(),
+        steps_per_epoch=1,
+        epochs=1,
+        updates=1,
+        length=f"{len(data.train):,} texts: read once, since the backbone stays as it is and the head alone is fitted",
+        seconds=per_token * int(lengths.sum() + held_out.sum()),
     )
 
 
