@@ -17,8 +17,12 @@ def starters() -> dict[str, Path]:
 
 def find_model(reference: str | Path) -> Path:
     """The folder that a path or a starter's name means; a path that exists wins."""
-    path = Path(reference).expanduser()
-    return path if path.exists() else starters().get(str(reference), path)
+    try:
+        path = Path(reference).expanduser()
+        found = path.exists()
+    except (OSError, RuntimeError, ValueError):  # no name of a file, or of somebody's home
+        return Path(reference)
+    return path if found else starters().get(str(reference), path)
 
 
 def newest_model(task: str) -> Path:

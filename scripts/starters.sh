@@ -7,7 +7,9 @@ work=$1
 trained() { # name, and what is trained
 	name=$1
 	shift
-	[ -e "$work/$name/metadata.json" ] || nlpkit train "$@" --output "$work/$name"
+	[ ! -e "$work/$name/metadata.json" ] || return 0
+	if [ -e "$work/$name/checkpoint" ]; then set -- "$@" --resume; fi
+	nlpkit train "$@" --output "$work/$name"
 }
 
 shipped() { # name, and how

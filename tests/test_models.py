@@ -47,6 +47,7 @@ def test_a_fresh_install_answers(
     done = nlpkit(*arguments, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert f"model: {name}, which comes with nlpkit" in done.stderr
+    assert len(done.stdout.strip()) > 20
     lines = done.stdout.splitlines()
     assert len(lines) >= len(answer)
     assert all(line.startswith(wanted) for line, wanted in zip(lines, answer, strict=False))

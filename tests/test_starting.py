@@ -13,6 +13,7 @@ import pytest
 import nlpkit
 from nlpkit import TextClassifier, TextGenerator, Translator
 from nlpkit.errors import BundleError, UsageError
+from tests.conftest import write_csv
 
 WORDS = {
     "sea": ["the", "old", "boat", "went", "over", "a", "cold", "wave", "to", "its", "harbour"],
@@ -123,9 +124,12 @@ def test_a_frozen_backbone_tells_more_than_two_labels_apart(writer: Path, severa
 
 def test_a_backbone_may_be_trained_on(writer: Path) -> None:
     before = nlpkit.load(writer)
-    model = TextClassifier(start_from=str(writer), frozen=False, epochs=3, yardstick=False).fit(TEXTS, LABELS)
-    changed = np.abs(weights(model, "embedding")[0] - weights(before, "embedding")[0]).max()
-    assert 1e-3 < changed < 1
+    options: dict[str, Any] = {"ngrams": 0, "epochs": 3, "yardstick": False}
+    model = TextClassifier(start_from=writer, frozen=False, **options).fit(TEXTS, LABELS)
+    own, given = weights(model, "embedding")[0], weights(before, "embedding")[0]
+    assert np.abs(own - given).max() > 1e-3
+    assert np.corrcoef(own.ravel(), given.ravel())[0, 1] > 0.5  # of a fresh one it is near 0
+    assert model.metadata["start"]["taken"] == ["embedding", "stack"]
     assert "frozen" not in model.metadata["start"]
     assert model.evaluate(OTHERS, OTHER_LABELS).to_dict()["accuracy"] > 0.95
 
@@ -141,29 +145,57 @@ def test_a_classifier_goes_on_with_its_labels_or_with_others(writer: Path, tmp_p
     renamed = [label.upper() for label in OTHER_LABELS]
     other = TextClassifier(start_from=str(tmp_path / "first"), ngrams=0, yardstick=False, **STILL).fit(OTHERS, renamed)
     assert other.metadata["start"]["new"] == ["logits"]
-    # what the first was trained on, this one was, too
-    rows = [{"text": text, "label": label} for text, label in zip(TEXTS[:50], LABELS, strict=False)]
-    on.save(tmp_path / "on")
-    seen = on._seen()
-    assert seen is not None
-    held_out = first.reports["validation"].examples
-    assert sum(seen.was_trained_on(on._key(nlpkit_row(row))) for row in rows) >= 50 - held_out
+    several = TextClassifier(start_from=tmp_path / "first", ngrams=0, labels="several", yardstick=False, **STILL)
+    assert several.fit(OTHERS, OTHER_LABELS).metadata["start"]["new"] == ["logits"]  # which mean another thing now
+    head = TextClassifier(start_from=tmp_path / "first", ngrams=0, frozen=True, yardstick=False)
+    assert head.fit(OTHERS, OTHER_LABELS).metadata["start"]["taken"] == ["embedding", "stack"]
 
 
-def nlpkit_row(row: dict[str, str]) -> Any:
-    from nlpkit.data.dataset import Example
+@pytest.mark.parametrize("shipped", [False, True])
+def test_what_was_read_before_counts_as_trained_on(
+    tmp_path: Path, shipped: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_csv(tmp_path / "own.csv", list(zip(TEXTS, LABELS, strict=True)))
+    small: dict[str, Any] = {"vocab_size": 400, "units": 8, "embedding_size": 8, "epochs": 1, "yardstick": False}
+    first = TextClassifier(seed=1, **small).fit(data=tmp_path / "own.csv")
+    # n-grams were fitted on what it held out, too
+    given = first.exported(weights=True) if shipped else first
+    given.save(tmp_path / "first")
+    on = TextClassifier(start_from=tmp_path / "first", seed=2, epochs=1, yardstick=False).fit(data=tmp_path / "own.csv")
+    held_out = on.reports["validation"].examples
+    assert on.metadata["metrics"]["validation"]["trained_on"] == held_out > 20
+    assert f"{held_out} texts of {tmp_path / 'own.csv'}, validation, were trained on by" in caplog.text
+    rows = on.rows(tmp_path / "own.csv", "validation")[1]
+    assert len(list(rows)) == rows.trained_on == held_out
+    # its head goes on without the weight that it had beside the n-grams
+    assert "logits" in on.metadata["start"]["taken"]
+    share = first.metadata["ngrams"]["weights"]["sequence"]
+    kernel = weights(first, "logits")[0] / share
+    still = TextClassifier(start_from=tmp_path / "first", ngrams=0, seed=2, yardstick=False, **STILL)
+    assert_same(
+        weights(still.fit(data=tmp_path / "own.csv"), "logits")[:1], [kernel], 2e-3 * float(np.abs(kernel).max())
+    )
 
-    return Example(row["text"], row["label"])
+
+def test_a_head_on_labels_in_turn() -> None:
+    from nlpkit.tasks.classification.frozen import _out_of_fold
+
+    truth = np.arange(500) % 5
+    features = np.eye(5, dtype=np.float32)[truth]
+    found = _out_of_fold(features, truth, 5, 10.0, balanced=False)
+    assert (found.argmax(1) == truth).all()
 
 
 def test_a_translator_goes_on(tmp_path: Path) -> None:
     sources = [f"{one} {two}" for one in ("red", "blue", "green", "old", "new") for two in ("cat", "dog", "fish")] * 5
     targets = [text.upper() for text in sources]
     sizes: dict[str, Any] = {"vocab_size": 300, "units": 24, "embedding_size": 24, "yardstick": False}
-    first = Translator(epochs=4, **sizes).fit(sources, targets)
+    first = Translator(epochs=40, learning_rate=0.01, **sizes).fit(sources, targets)
+    assert len({*first.translate(sources[:15])}) > 10
     first.save(tmp_path / "first")
     on = Translator(start_from=str(tmp_path / "first"), yardstick=False, **STILL).fit(sources, targets)
-    assert {"embedding", "stack", "decoder"} <= {*on.metadata["start"]["taken"]}
+    assert on.metadata["start"]["taken"] == ["embedding", "stack", "decoder"]
+    assert on.metadata["start"]["new"] == ["lexicon"]  # which is of the data
     assert on.translate(sources[:20]) == first.translate(sources[:20])
 
 
@@ -185,9 +217,13 @@ def test_what_cannot_be_started_from(writer: Path, tmp_path: Path) -> None:
         TextClassifier(start_from=str(tmp_path / "shipped")).fit(TEXTS, LABELS)
     with pytest.raises(BundleError, match="nowhere"):
         TextClassifier(start_from="nowhere").fit(TEXTS, LABELS)
+    with pytest.raises(UsageError, match="pooling would have to be trained"):
+        TextClassifier(start_from=writer, pooling=["attention"]).fit(TEXTS, LABELS)
+    with pytest.raises(UsageError, match=r"training\.frozen goes with model\.start_from"):
+        TextClassifier(frozen=True)
     sizes: dict[str, Any] = {"units": 8, "epochs": 1, "yardstick": False}
     TextGenerator(cell="gru", **sizes).fit(TEXTS).save(tmp_path / "gru")
-    with pytest.raises(UsageError, match=r"does not go with .*gru: weight_dropout goes with cell = 'lstm'"):
+    with pytest.raises(UsageError, match=r"does not go with .*gru: model: weight_dropout goes with cell = 'lstm'"):
         TextGenerator(start_from=str(tmp_path / "gru"), weight_dropout=0.1).fit(TEXTS)
 
 

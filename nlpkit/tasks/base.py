@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Self, TypedDi
 from nlpkit.bundle import Bundle, BundleFacts, check_output, write_bundle
 from nlpkit.data.cache import Report
 from nlpkit.data.dataset import IN_MEMORY, Dataset
+from nlpkit.data.facts import amount
 from nlpkit.data.judged import JudgedRows
 from nlpkit.data.notes import tell_once
 from nlpkit.data.seen import SEEN, Seen, seen_from_bytes
 from nlpkit.data.summary import Summary
-from nlpkit.errors import DataError, UsageError
+from nlpkit.errors import BundleError, DataError, UsageError
 from nlpkit.frontend import FRONTENDS, Frontend
 from nlpkit.locking import locked
 from nlpkit.model_card import CardText, model_card
@@ -113,7 +114,10 @@ class TrainedTask(ABC, Generic[R]):
         Raises UsageError for a key or a value that the schema does not have, or a recipe for another task.
         """
         if isinstance(recipe, str | Path):
-            flags = {setting_key(name, self.schema): value for name, value in settings.items()}
+            flags = {
+                setting_key(name, self.schema): str(value) if isinstance(value, Path) else value
+                for name, value in settings.items()
+            }
             found: Recipe = load_recipe(recipe, flags=flags)
         elif settings:
             raise UsageError("settings go with the name or path of a recipe, not with a finished one")
@@ -224,7 +228,10 @@ class TrainedTask(ABC, Generic[R]):
 
     def prepared(self) -> Any:
         """The recipe's data, split and made ready for the network, from the cache where it was prepared before."""
-        return self._prepare(self._named(self.recipe.data.source), lambda *_: None, None)
+        start = self if self._bundle is not None else self.start()
+        own = start is not None and self.recipe.model.start_from is not None
+        frontend = start.frontend.to_bytes() if start is not None and own else None
+        return self._prepare(self._named(self.recipe.data.source), lambda *_: None, frontend)
 
     @own_random_state()
     def plan(self) -> "TrainingPlan":
@@ -246,7 +253,10 @@ class TrainedTask(ABC, Generic[R]):
             return None
         from nlpkit.tasks import load
 
-        start = load(self.recipe.model.start_from)
+        try:
+            start = load(self.recipe.model.start_from)
+        except BundleError as error:
+            raise BundleError(f"model.start_from: {error}") from None
         start._keras_weights()  # an exported model has none
         if start.frontend_file != self.frontend_file:
             raise UsageError(f"{self.recipe.model.start_from} reads other data than {self.task} does")
@@ -299,13 +309,13 @@ class TrainedTask(ABC, Generic[R]):
             if run is not None and not resume:
                 begin_run(run, self.recipe, dataset.fingerprint, prepared.frontend)
             bundle = self._train(dataset, prepared, Run(shown, run, resume, tensorboard), start)
-            earlier = start._seen() if start and start.task == self.task else None
+            earlier = start._learned_from() if start and start.task == self.task else None
             bundle.files[SEEN] = prepared.seen.after(earlier).to_bytes()
             self._open(bundle)
             self._run = run and run.resolve()
             if output is not None:  # whatever becomes of its figures
                 self.save(output, overwrite=True)
-            self._tell_figures(dataset, prepared, shown.report)
+            self._tell_figures(dataset, prepared, shown.report, earlier)
             if output is not None:
                 self.save(output, overwrite=True)
         return self
@@ -353,9 +363,10 @@ class TrainedTask(ABC, Generic[R]):
         """The layers that are not to be taken over, though their shapes fit."""
         return set()
 
-    def _tell_figures(self, dataset: Dataset[Any], prepared: Any, report: Report) -> None:
+    def _tell_figures(self, dataset: Dataset[Any], prepared: Any, report: Report, earlier: Seen | None = None) -> None:
         """Works out how good the model that was just trained is, and what a model that only counts would reach, and
-        puts that into its metadata. What goes wrong here is no reason to throw the model away."""
+        puts that into its metadata, with how much of it the model that it started from had read `earlier`. What goes
+        wrong here is no reason to throw the model away."""
         judges: dict[str, Callable[[], Any]] = {"validation": lambda: self._judge_held_out(prepared)}
         if "test" in dataset.splits:
             judges["test"] = lambda: self._judge(dataset.read("test"))
@@ -374,7 +385,12 @@ class TrainedTask(ABC, Generic[R]):
                     self.metadata["yardstick"] = yardstick_facts(self.yardstick, self.reports)
             except Exception as error:
                 logger.warning("there is no yardstick to compare with: %s", error)
-        repeated = prepared.facts.repeated
+        repeated = dict(prepared.facts.repeated)
+        for split, count in (self._read_by(earlier, dataset, prepared) if earlier else {}).items():
+            repeated[split] = max(count, repeated.get(split, 0))
+            if count:
+                told = amount(count, self.unit), dataset.name, split, self.recipe.model.start_from
+                logger.warning("%s of %s, %s, were trained on by %s: its figures flatter", *told)
         self.metadata["metrics"] = {
             split: {**found.to_dict(), "trained_on": repeated.get(split, 0)} for split, found in self.reports.items()
         }
@@ -430,7 +446,19 @@ class TrainedTask(ABC, Generic[R]):
     def _seen(self) -> Seen | None:
         """What the model was trained on; None for one that was exported, or made by an older nlpkit, or not trained."""
         files = {} if self._bundle is None else self._bundle.files
-        return seen_from_bytes(files[SEEN]) if SEEN in files else None
+        return self._known(seen_from_bytes(files[SEEN])) if SEEN in files else None
+
+    def _known(self, seen: Seen) -> Seen:
+        """What the model as it is has seen of its data, of which that was known when it was prepared."""
+        return seen
+
+    def _learned_from(self) -> Seen | None:
+        """The same, with all that it was fitted on in the end."""
+        return self._seen()
+
+    def _read_by(self, earlier: Seen, dataset: Dataset[Any], prepared: Any) -> dict[str, int]:
+        """How much of each split that is judged was trained on `earlier`."""
+        return {}
 
     def yardstick_gain(self, split: str, report: Any) -> dict[str, Any] | None:
         """What was found in training of the gain over the yardstick, the fields of a `Gain`, where the `report` is of
@@ -528,6 +556,8 @@ class TrainedTask(ABC, Generic[R]):
         from nlpkit.runtime.quantize import quantize_weights
 
         bundle, left = self.bundle, {*_OF_TRAINING, *self.training_files}
+        if weights:
+            left.remove(SEEN)  # who goes on from it is to know
         files = {name: content for name, content in bundle.files.items() if name not in left}
         if weights:
             from nlpkit.training.weights import in_half_precision
@@ -587,7 +617,7 @@ class RowTask(TrainedTask[R]):
             if split != "test" or seen is None:
                 prepared = self._prepare(dataset, lambda *_: None, self.frontend.to_bytes())
                 rows = dataset.read(split) if split == "test" else self._prepared_rows(prepared, split)
-                return split, JudgedRows(dataset.name, rows, self._key, self._known(prepared.seen))
+                return split, JudgedRows(dataset.name, rows, self._key, seen or self._known(prepared.seen))
         chosen = split or next((name for name in ("test", "validation") if name in dataset.splits), None)
         if chosen is not None and (chosen in dataset.splits or chosen != "validation" or seen is None):
             return chosen, self._all_rows(dataset, chosen)
@@ -600,9 +630,11 @@ class RowTask(TrainedTask[R]):
         """All rows of a split, or of train."""
         return JudgedRows(dataset.name, dataset.read(split or "train"), self._key, self._seen())
 
-    def _known(self, seen: Seen) -> Seen:
-        """What the model as it is has seen of its data, of which that was known when it was prepared."""
-        return seen
+    def _read_by(self, earlier: Seen, dataset: Dataset[Any], prepared: Any) -> dict[str, int]:
+        rows = {"validation": self._prepared_rows(prepared, "validation")}
+        if "test" in dataset.splits:
+            rows["test"] = dataset.read("test")
+        return {split: sum(earlier.was_trained_on(self._key(row)) for row in found) for split, found in rows.items()}
 
     @abstractmethod
     def _key(self, row: Any) -> int:

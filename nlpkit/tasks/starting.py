@@ -35,8 +35,9 @@ def recipe_from(recipe: R, start: Recipe) -> R:
     try:
         return type(recipe).model_validate(table)
     except ValidationError as error:
-        what = error.errors()[0]["msg"].removeprefix("Value error, ")
-        raise UsageError(f"the recipe does not go with {recipe.model.start_from}: {what}") from None
+        first = error.errors()[0]
+        key, what = ".".join(map(str, first["loc"][:2])), first["msg"].removeprefix("Value error, ")
+        raise UsageError(f"the recipe does not go with {recipe.model.start_from}: {key}: {what}") from None
 
 
 def take_weights(network: "keras.Model", start: "TrainedTask[Any]", fresh: set[str]) -> dict[str, Any]:

@@ -24,6 +24,7 @@ FILES = (_RECIPE, _FINGERPRINT, *FRONTENDS, STATE)
 """What nlpkit keeps of a run in its checkpoint folder, besides hidden files of its own."""
 _PARTIALS = tuple(map(partial_prefix, (*FILES, _MARK)))
 _BY_FINGERPRINT = {("data", "source"), ("data", "target")}  # however a path is spelled
+_BY_WEIGHTS = ("model", "start_from")  # which a run has taken over already
 _FROM_DATA = ("model", "labels")  # where a recipe leaves it open, a run has what its data has
 
 
@@ -181,7 +182,11 @@ def _difference(saved: Recipe, wanted: Recipe) -> str | None:
     for section in ("data", "tokenizer", "model", "training"):
         for key, value in before.get(section, {}).items():
             other = now[section][key]
-            if (section, key) in _BY_FINGERPRINT or ((section, key) == _FROM_DATA and other is None):
+            if (
+                (section, key) in _BY_FINGERPRINT
+                or (section, key) == _BY_WEIGHTS
+                or ((section, key) == _FROM_DATA and other is None)
+            ):
                 continue
             if other != value:
                 return f"{section}.{key} = {value!r}, not {other!r}"

@@ -47,12 +47,12 @@ def _limits(metadata: dict[str, Any], recipe: ClassificationRecipe) -> str:
     if several:
         limits = (
             "It knows the language and the kind of text that it was trained on. Each label has a threshold, chosen "
-            "where its F1 was highest on the validation split, so the figures there flatter a little more."
+            "where its F1 was highest on what was held out, so the figures there flatter a little more."
         )
     if "rare_weights" in metadata:
         limits += (
             " Labels that are rare are given more readily than their probabilities alone would have it, by as much "
-            "as was best for the validation split, so the figures there flatter a little more."
+            "as was best for what was held out, so the figures there flatter a little more."
         )
     if not several and (least := metadata.get("min_score")) is not None:
         limits += (

@@ -18,7 +18,7 @@ from nlpkit.data.frames import Table, Texts, is_held, labelled_table, texts_of
 from nlpkit.data.labels import all_of, listed
 from nlpkit.data.seen import Seen, row_key
 from nlpkit.data.summary import LabelledSummary, summarize
-from nlpkit.errors import BundleError, DataError, UsageError
+from nlpkit.errors import BundleError, DataError, Interrupted, UsageError
 from nlpkit.model_card import CardText
 from nlpkit.runtime.session import Session
 from nlpkit.tasks.base import FitOptions, RowTask
@@ -43,6 +43,8 @@ if TYPE_CHECKING:
     from nlpkit.training.progress import EpochRow
 
 logger = logging.getLogger("nlpkit")
+
+_LEAST_SHARE = 0.05  # of the sequence in a classifier, for its head to be worth going on from
 
 
 class TextClassifier(TextTask[ClassificationRecipe], RowTask[ClassificationRecipe]):
@@ -292,6 +294,10 @@ class TextClassifier(TextTask[ClassificationRecipe], RowTask[ClassificationRecip
         content = bundle.files.get(HELD_OUT)
         self._held_out = None if content is None else held_out_from_bytes(content, len(self.metadata["labels"]))
 
+    def _learned_from(self) -> Seen | None:
+        seen = self._seen()
+        return seen.all_read() if seen is not None and self._refitted else seen
+
     def _known(self, seen: Seen) -> Seen:
         """Without what it answered before, a model was trained on what was held out, too, where it was refitted."""
         return seen.all_read() if self._refitted and not self._held_out else seen
@@ -360,7 +366,10 @@ class TextClassifier(TextTask[ClassificationRecipe], RowTask[ClassificationRecip
 
         began = time.monotonic()
         network, encoder, told = self._on_frozen(prepared, start)
-        self._head = fit_head(encoder, self.recipe, prepared, run.display.report)
+        try:
+            self._head = fit_head(encoder, self.recipe, prepared, run.display.report)
+        except KeyboardInterrupt:
+            raise Interrupted("stopped while the head was fitted, of which nothing is kept", 130) from None
         set_head(network, (self._head.kernel, self._head.bias))
         return network, [{"epoch": 1.0, "seconds": time.monotonic() - began}], told
 
@@ -386,11 +395,27 @@ class TextClassifier(TextTask[ClassificationRecipe], RowTask[ClassificationRecip
 
         network = build_classifier(self.recipe.model, len(prepared.tokenizer), len(prepared.labels))
         told = self._take_over(network, prepared, start) | {"frozen": True}
+        if others := [name for name in told["new"] if name != "logits"]:
+            raise UsageError(
+                f"{' and '.join(others)} would have to be trained, too, so what it starts from cannot stay as it is; "
+                "set training.frozen = false"
+            )
         return network, Session(export_classifier(network, self.recipe.model, head=False)), told
 
     def _fresh(self, prepared: PreparedData, start: "TrainedTask[Any]") -> set[str]:
-        same = start.task == self.task and tuple(start.metadata["labels"]) == prepared.labels
+        if start.task != self.task or self._frozen(start):
+            return {"logits"}
+        known = start.recipe.model.labels, tuple(start.metadata["labels"]), _share(start)
+        same = known[:2] == (self.recipe.model.labels, prepared.labels) and known[2] > _LEAST_SHARE
         return set() if same else {"logits"}
+
+    def _take_over(self, network: "keras.Model", prepared: PreparedData, start: "TrainedTask[Any]") -> dict[str, Any]:
+        told = super()._take_over(network, prepared, start)
+        if "logits" in told["taken"]:  # weighed there beside n-grams, whose bias they have, too
+            kernel, bias = network.get_layer("logits").get_weights()
+            whole = "ngrams" not in start.metadata
+            network.get_layer("logits").set_weights([kernel / _share(start), bias if whole else 0 * bias])
+        return told
 
     def _resolve(self, prepared: PreparedData) -> None:
         self._with_labels("several" if prepared.several else "one")
@@ -453,6 +478,11 @@ class TextClassifier(TextTask[ClassificationRecipe], RowTask[ClassificationRecip
         names = self.columns if remembered else section.columns
         several: dict[str, Any] = {"label_columns": section.label_columns, "label_delimiter": section.label_delimiter}
         return labelled_table(data, names.get("text"), names.get("label"), **several, remembered=remembered)
+
+
+def _share(start: "TrainedTask[Any]") -> float:
+    """By how much the sequence's logits were multiplied in a classifier."""
+    return float(start.metadata.get("ngrams", {}).get("weights", {}).get("sequence", 1.0))
 
 
 def _probability(value: Any) -> float:

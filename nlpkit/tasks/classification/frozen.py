@@ -149,7 +149,7 @@ def _fit(
                 (kernel[:, label],), (bias[label],) = fitted(targets)
     else:
         met = np.unique(truth)
-        bias[:] = -20.0  # of a class that no text has
+        bias[:] = np.log(0.5 / (len(truth) + 0.5))  # of a class that no text has
         if len(met) == 1:
             bias[met] = 0.0
         elif len(met) == 2:
@@ -166,7 +166,7 @@ def _out_of_fold(
     features: np.ndarray, truth: np.ndarray, classes: int, strength: float, *, balanced: bool
 ) -> np.ndarray:
     """The logits [texts, classes] that models give the texts which they were not fitted on."""
-    fold = np.arange(len(truth)) % _FOLDS
+    fold = np.random.default_rng(0).permutation(len(truth)) % _FOLDS
     logits = np.zeros((len(truth), classes), np.float32)
     for number in range(min(_FOLDS, len(truth))):
         kernel, bias = _fit(features[fold != number], truth[fold != number], classes, strength, balanced=balanced)

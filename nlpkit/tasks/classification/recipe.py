@@ -1,8 +1,8 @@
 """A classifier's recipe."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from nlpkit.normalization import Normalization
 from nlpkit.recipe import DataSection, Fraction, StackSection, TextRecipe, TokenizerSection, TrainingSection
@@ -53,3 +53,9 @@ class ClassificationRecipe(TextRecipe):
     tokenizer: ClassifierTokenizer = ClassifierTokenizer()
     model: ClassifierSection = ClassifierSection()
     training: ClassifierTraining = ClassifierTraining()
+
+    @model_validator(mode="after")
+    def _check_frozen(self) -> Self:
+        if self.training.frozen and self.model.start_from is None:
+            raise ValueError("training.frozen goes with model.start_from, a model to start from")
+        return self

@@ -29,7 +29,7 @@ from nlpkit.tasks.generation.language import LanguageModel
 from nlpkit.tasks.generation.recipe import GenerationRecipe
 from nlpkit.tasks.generation.report import GenerationReport, generation_report
 from nlpkit.tasks.generation.sampling import Sampling
-from nlpkit.tasks.generation.stream import PreparedStream, prepare_stream, repeated_characters, token_ids
+from nlpkit.tasks.generation.stream import PreparedStream, Stream, prepare_stream, repeated_characters, token_ids
 from nlpkit.tasks.generation.writing import write, write_likeliest
 from nlpkit.tasks.text import TextTask
 from nlpkit.training.run import Run
@@ -368,12 +368,24 @@ class TextGenerator(TextTask[GenerationRecipe]):
                 prepared = self._prepare(dataset, lambda *_: None, self.frontend.to_bytes())
                 stream = getattr(prepared, name)
                 trained_on = stream.characters if name == "train" else prepared.facts.repeated.get(name, 0)
+                if name == "validation" and seen is not None and self.recipe.model.start_from is not None:
+                    trained_on = max(trained_on, self._repeated(stream, seen))
                 parts.append(JudgedText(stream.ids, stream.characters, trained_on))
             elif name == unread and "validation" not in dataset.splits:
                 parts.append(self._text(self._unread(dataset, seen, held_out=asked is not None), seen))
             else:
                 parts.append(self._text(dataset.read(name), seen))
         return split, _together(dataset.name, split, parts)
+
+    def _read_by(self, earlier: Seen, dataset: Dataset[str], prepared: PreparedStream) -> dict[str, int]:
+        found = {"validation": self._repeated(prepared.validation, earlier)}
+        if "test" in dataset.splits:
+            found["test"] = repeated_characters(map(self.tokenizer.normalize, dataset.read("test")), earlier.train)
+        return found
+
+    def _repeated(self, stream: Stream, seen: Seen) -> int:
+        """How many characters of a stream were seen in training."""
+        return repeated_characters([self.tokenizer.decode(stream.ids)], seen.train)
 
     def _text(self, documents: Iterable[str], seen: Seen | None) -> JudgedText:
         """Documents to judge on."""

@@ -100,9 +100,7 @@ class CarryingNetwork(keras.Model):
             return super().compute_loss(x, y, y_pred, sample_weight, training)
         embeddings = self.core.get_layer("embedding").embeddings
         nats = self.sampled.loss(y_pred, y, x["drawn"], embeddings) * sample_weight
-        loss = ops.sum([ops.mean(nats), *self.losses])
-        self._loss_tracker.update_state(loss, sample_weight=ops.shape(y)[0])
-        return loss
+        return ops.sum([ops.mean(nats), *self.losses])
 
 
 def export_generator(core: keras.Model, section: GeneratorSection) -> bytes:

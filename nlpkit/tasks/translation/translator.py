@@ -45,6 +45,7 @@ from nlpkit.yardstick import Yardstick
 if TYPE_CHECKING:
     import keras
 
+    from nlpkit.tasks.base import TrainedTask
     from nlpkit.training.fit import EpochBatches
     from nlpkit.training.progress import EpochRow
 
@@ -316,6 +317,9 @@ class Translator(TextTask[TranslationRecipe], RowTask[TranslationRecipe]):
 
         batches = PairBatches(self.recipe, prepared)
         return compile_translator(self.recipe, prepared, batches), batches
+
+    def _fresh(self, prepared: PreparedPairs, start: "TrainedTask[Any]") -> set[str]:
+        return {"lexicon"}  # which is of the data
 
     def _build(self) -> "keras.Model":
         from nlpkit.tasks.translation.network import build_translator
