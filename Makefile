@@ -13,7 +13,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check 
 help:
 	@echo "make demo         train on real reviews and classify three sentences of yours (7 minutes)"
 	@echo "make test         check lint, format and types, and run every test (15 minutes)"
-	@echo "make matrix       quicker tests of heads, files and commands, under the Pythons from 3.11 to 3.13 that are here"
+	@echo "make matrix       quicker tests of commands, recipes, files and bundles, under the Pythons from 3.11 to 3.13 that are here"
 	@echo "make lint         lint, format and types only"
 	@echo "make docs         build the guide and the reference into build/docs"
 	@echo "make soak         kills, damaged bundles, full disks and odd tables by the thousand (an hour)"

@@ -11,6 +11,7 @@ import pytest
 
 import nlpkit
 from nlpkit import TextClassifier
+from nlpkit.data.dataset import dataset_from_lists
 from nlpkit.errors import DataError, UsageError
 from nlpkit.runtime.session import Session
 from nlpkit.tasks.classification.answering import plan_batches
@@ -156,6 +157,25 @@ def test_labels_may_be_anything(tmp_path: Path) -> None:
     assert model.labels == ("3", "a, b", "été")
     assert model.predict(["été thing", "3 thing 3"]) == ["été", "3"]
     assert model.recipe.data.source == str(path)
+
+
+def test_few_held_out_texts_do_not_decide_alone_how_readily_a_label_is_given() -> None:
+    from nlpkit.tasks.classification.corpus import prepare
+    from nlpkit.tasks.classification.network import _Answers, _operating_points
+
+    texts, labels = ["a sign"] * 20 + ["a blank"] * 180, ["rare"] * 20 + ["common"] * 180
+    model = TextClassifier()
+    data = prepare(dataset_from_lists(texts, labels), model.recipe)
+    assert data.labels == ("common", "rare")
+    sure = np.where(np.asarray(data.validation.labels)[:, None] == [0, 1], 0.9, 0.1)  # right on what was held out
+    truth = np.asarray(data.train.labels)
+    # of the others, every rare one has a third of the chance, and no common one more than a tenth
+    share = np.where(truth == 1, 0.33, 0.1)
+    more = _Answers(np.stack([1 - share, share], 1), truth)
+    alone = _operating_points(sure, model.recipe, data, None)["rare_weights"]
+    beside = _operating_points(sure, model.recipe, data, more)["rare_weights"]
+    assert alone["rare"] == alone["common"] == 1
+    assert 0.67 / 0.33 < beside["rare"] < 9
 
 
 def test_class_weights_lift_a_rare_label() -> None:

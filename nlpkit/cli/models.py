@@ -44,7 +44,7 @@ def models(as_json: Json = False) -> None:
 
     from rich.console import Console
 
-    table = plain_table("model", "task", "trained on", "reaches", "MB", "from", right=0)
+    table = plain_table("model", "task", "trained on", "reaches", "MB", "from")
     table.columns[4].justify = "right"
     for row in found:
         if "error" in row:

@@ -228,10 +228,8 @@ class TrainedTask(ABC, Generic[R]):
 
     def prepared(self) -> Any:
         """The recipe's data, split and made ready for the network, from the cache where it was prepared before."""
-        start = self if self._bundle is not None else self.start()
-        own = start is not None and self.recipe.model.start_from is not None
-        frontend = start.frontend.to_bytes() if start is not None and own else None
-        return self._prepare(self._named(self.recipe.data.source), lambda *_: None, frontend)
+        known = self.start() if self._bundle is None else self
+        return self._prepare(self._named(self.recipe.data.source), lambda *_: None, _frontend_of(known))
 
     @own_random_state()
     def plan(self) -> "TrainingPlan":
@@ -240,8 +238,7 @@ class TrainedTask(ABC, Generic[R]):
         Raises UsageError where the recipe's data is not there, DataError where it cannot be trained on.
         """
         start = self.start()
-        frontend = None if start is None else start.frontend.to_bytes()
-        prepared = self._prepare(self._named(self.recipe.data.source), lambda *_: None, frontend)
+        prepared = self._prepare(self._named(self.recipe.data.source), lambda *_: None, _frontend_of(start))
         self._resolve(prepared)
         import_keras()
         return self._planned(prepared, start)
@@ -299,7 +296,7 @@ class TrainedTask(ABC, Generic[R]):
                 held.enter_context(locked(Path(output)))
                 check_output(Path(output), overwrite=overwrite, run=run, files=self.files)
             shown = held.enter_context(display or TrainingDisplay())
-            kept = None if start is None else start.frontend.to_bytes()
+            kept = _frontend_of(start)
             if run and resume:
                 kept = kept_frontend(run, dataset.fingerprint, self.frontend_file)
             prepared = self._prepare(dataset, shown.report, kept)
@@ -595,6 +592,11 @@ class TrainedTask(ABC, Generic[R]):
         if _WEIGHTS not in files:
             raise UsageError("the model was exported without its Keras weights; load the one it was exported from")
         return files[_WEIGHTS]
+
+
+def _frontend_of(model: TrainedTask[Any] | None) -> bytes | None:
+    """What stands before a model's network, as it is written."""
+    return None if model is None else model.frontend.to_bytes()
 
 
 class RowTask(TrainedTask[R]):

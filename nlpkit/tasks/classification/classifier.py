@@ -362,7 +362,7 @@ class TextClassifier(TextTask[ClassificationRecipe], RowTask[ClassificationRecip
         self._head = None
         if start is None or not self._frozen(start):
             return super()._learn(prepared, run, start)
-        from nlpkit.tasks.classification.frozen import fit_head, set_head
+        from nlpkit.tasks.classification.frozen import fit_head
 
         began = time.monotonic()
         network, encoder, told = self._on_frozen(prepared, start)
@@ -370,7 +370,7 @@ class TextClassifier(TextTask[ClassificationRecipe], RowTask[ClassificationRecip
             self._head = fit_head(encoder, self.recipe, prepared, run.display.report)
         except KeyboardInterrupt:
             raise Interrupted("stopped while the head was fitted, of which nothing is kept", 130) from None
-        set_head(network, (self._head.kernel, self._head.bias))
+        network.get_layer("logits").set_weights([self._head.kernel, self._head.bias])
         return network, [{"epoch": 1.0, "seconds": time.monotonic() - began}], told
 
     def _planned(self, prepared: PreparedData, start: "TrainedTask[Any] | None") -> "TrainingPlan":

@@ -16,12 +16,13 @@ from nlpkit.data.batching import pad, sorted_batches, truncate
 from nlpkit.data.cache import Report
 from nlpkit.runtime.session import Session
 from nlpkit.tasks.classification.corpus import Corpus, PreparedData
+from nlpkit.tasks.classification.linear import out_of_fold
 from nlpkit.tasks.classification.recipe import ClassificationRecipe
 from nlpkit.training.plan import TrainingPlan
 
 _TOKENS = 16_384  # of a batch, padding counted
 _STRENGTHS = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)  # C of logistic regression, of which one is chosen
-_FOLDS, _MOST_CHOSEN_BY = 5, 4_000  # texts
+_MOST_CHOSEN_BY = 4_000  # texts
 _SHOWN = 16  # batches between two reports
 _TIMED = 256  # texts
 
@@ -66,22 +67,28 @@ def fit_head(
     train = features_of(encoder, data.train, recipe, report, "reading train with the backbone")
     held_out = features_of(encoder, data.validation, recipe, report, "reading validation with the backbone")
     report("fitting the head", 0, None)
-    truth, rng = np.asarray(data.train.labels), np.random.default_rng(recipe.training.seed)
+    truth, seed, classes = np.asarray(data.train.labels), recipe.training.seed, len(data.labels)
     balanced = recipe.training.class_weights == "balanced"
-    some = rng.permutation(len(truth))[:_MOST_CHOSEN_BY]
-    losses = []
-    for strength in _STRENGTHS:
-        logits = _out_of_fold(train[some], truth[some], len(data.labels), strength, balanced=balanced)
-        losses.append(_loss(logits, truth[some]))
+
+    def unread(features: np.ndarray, labels: np.ndarray, strength: float) -> np.ndarray:
+        def answer(rest: np.ndarray, others: np.ndarray) -> np.ndarray:
+            kernel, bias = _fit(features[rest], labels[rest], classes, strength, balanced=balanced)
+            logits: np.ndarray = features[others] @ kernel + bias
+            return logits
+
+        return out_of_fold(len(labels), answer, seed)
+
+    some = np.random.default_rng(seed).permutation(len(truth))[:_MOST_CHOSEN_BY]
+    losses = [_loss(unread(train[some], truth[some], strength), truth[some]) for strength in _STRENGTHS]
     strength = _STRENGTHS[int(np.argmin(losses))]
-    kernel, bias = _fit(train, truth, len(data.labels), strength, balanced=balanced)
+    kernel, bias = _fit(train, truth, classes, strength, balanced=balanced)
     both = np.concatenate([train, held_out])
     labels = np.concatenate([truth, np.asarray(data.validation.labels)])
     return FrozenHead(
         kernel,
         bias,
-        final=_fit(both, labels, len(data.labels), strength, balanced=balanced),
-        out_of_fold=_out_of_fold(train, truth, len(data.labels), strength, balanced=balanced),
+        final=_fit(both, labels, classes, strength, balanced=balanced),
+        out_of_fold=unread(train, truth, strength),
         held_out=held_out @ kernel + bias,
     )
 
@@ -115,11 +122,6 @@ def plan_head(
         length=f"{len(data.train):,} texts: read once, since the backbone stays as it is and the head alone is fitted",
         seconds=per_token * int(lengths.sum() + held_out.sum()),
     )
-
-
-def set_head(network: keras.Model, head: tuple[np.ndarray, np.ndarray]) -> None:
-    """Puts a kernel and a bias into a classifier's network."""
-    network.get_layer("logits").set_weights(head)
 
 
 def _fit(
@@ -160,18 +162,6 @@ def _fit(
             weights, offsets = fitted(truth)
             kernel[:, met], bias[met] = weights.T, offsets
     return kernel.astype(np.float32), (bias - mean @ kernel).astype(np.float32)
-
-
-def _out_of_fold(
-    features: np.ndarray, truth: np.ndarray, classes: int, strength: float, *, balanced: bool
-) -> np.ndarray:
-    """The logits [texts, classes] that models give the texts which they were not fitted on."""
-    fold = np.random.default_rng(0).permutation(len(truth)) % _FOLDS
-    logits = np.zeros((len(truth), classes), np.float32)
-    for number in range(min(_FOLDS, len(truth))):
-        kernel, bias = _fit(features[fold != number], truth[fold != number], classes, strength, balanced=balanced)
-        logits[fold == number] = features[fold == number] @ kernel + bias
-    return logits
 
 
 def _loss(logits: np.ndarray, truth: np.ndarray) -> float:

@@ -20,7 +20,7 @@ from nlpkit.layers.stack import LSTMStack
 from nlpkit.runtime.session import Session
 from nlpkit.tasks.classification.answering import predict_corpus
 from nlpkit.tasks.classification.corpus import JoinedCorpora, PreparedData
-from nlpkit.tasks.classification.frozen import FrozenHead, set_head
+from nlpkit.tasks.classification.frozen import FrozenHead
 from nlpkit.tasks.classification.graph import classifier_graph
 from nlpkit.tasks.classification.held_out import HELD_OUT, HeldOut
 from nlpkit.tasks.classification.linear import column_count
@@ -209,16 +209,13 @@ def _with_ngrams(
         sequence = _logits(answers, several=several)
         # few texts leave most of the weight with the n-grams, whose scale is known from more of them than are held out
         prior = [_SEQUENCE_SHARE * float(ngrams.std()) / max(float(sequence.std()), 1e-6), 1.0]
-        known, wanted = [sequence, ngrams], truth
     else:
         sequence, prior = head.held_out, [0.5, 0.5]
-        known, wanted = [sequence, ngrams], truth
-        if model.out_of_fold is not None:
-            known = [
-                np.concatenate([sequence, head.out_of_fold[model.rows]]),
-                np.concatenate([ngrams, model.out_of_fold]),
-            ]
-            wanted = np.concatenate([truth, np.asarray(data.train.labels[model.rows])])
+    known, wanted, unread = [sequence, ngrams], truth, np.asarray(data.train.labels[model.rows])
+    if head is not None and model.out_of_fold is not None:
+        folded = head.out_of_fold[model.rows], model.out_of_fold
+        known = [np.concatenate(part) for part in zip(known, folded, strict=True)]
+        wanted = np.concatenate([truth, unread])
     (first, second), _ = best_weights(known, wanted, prior, several=several, ridge=60.0)
     together = first * sequence + second * ngrams
     figure, judge = _judge(data)
@@ -229,10 +226,10 @@ def _with_ngrams(
         logits = model.out_of_fold
         if head is not None:
             logits = first * head.out_of_fold[model.rows] + second * logits
-        more = _Answers(_probabilities(logits, several=several), np.asarray(data.train.labels[model.rows]))
+        more = _Answers(_probabilities(logits, several=several), unread)
     if refitted:
         if head is not None:
-            set_head(network, head.final)
+            network.get_layer("logits").set_weights(head.final)
         model = fit_ngrams(recipe, data, JoinedCorpora((data.train, data.validation)))
     weights = model.weights
     joined = _bare(network, recipe, data, len(weights.table))

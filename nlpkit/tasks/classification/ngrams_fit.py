@@ -15,7 +15,14 @@ import numpy as np
 
 from nlpkit.data.batching import pad, truncate
 from nlpkit.tasks.classification.corpus import Corpus, JoinedCorpora, PreparedData
-from nlpkit.tasks.classification.linear import column_count, fit_column, log_ratios, logits_from, targets_of
+from nlpkit.tasks.classification.linear import (
+    column_count,
+    fit_column,
+    log_ratios,
+    logits_from,
+    out_of_fold,
+    targets_of,
+)
 from nlpkit.tasks.classification.ngrams import NgramWeights, find_ngrams, piece_codes, place_of
 from nlpkit.tasks.classification.recipe import ClassificationRecipe
 from nlpkit.tokenizer import Tokenizer
@@ -24,7 +31,7 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
 _MOST_TOKENS = 10_000_000  # of as many texts as hold them the model is fitted; of many labels of fewer
-_FOLDS, _MOST_FOLDED = 5, 20_000_000  # and tokens times labels up to which these take seconds
+_MOST_FOLDED = 20_000_000  # tokens times labels up to which the scores of texts that were not read take seconds
 _STRENGTH = 100.0  # C of logistic regression
 _SMOOTHING = 3.0  # times that an n-gram is taken to have been met besides, in the classes by how common they are
 _LEAST_BUCKETS, _MOST_BYTES = 1 << 11, 3_000_000  # of the table and the norms
@@ -64,14 +71,18 @@ def fit_ngrams(recipe: ClassificationRecipe, data: PreparedData, corpus: Corpus 
     codes, edges = piece_codes(alike, recipe.model.ngrams), word_edges(data.tokenizer)
     keys, features = _features(rows, codes, edges)
     labels = np.asarray(corpus.labels[chosen])
-    targets, scale, out_of_fold = targets_of(labels, columns), 1.0, None
+    targets, scale, unread = targets_of(labels, columns), 1.0, None
     shift = np.zeros(columns)
     if recipe.training.class_weights == "balanced":
         shift = -np.log((targets.sum(0) + 0.5) / ((~targets).sum(0) + 0.5))  # all are as likely as each other
     if sum(map(len, rows)) * columns <= _MOST_FOLDED:
-        folded = _out_of_fold(features, targets, recipe.training.seed)
+
+        def answer(rest: np.ndarray, held_out: np.ndarray) -> np.ndarray:
+            return _fit(features[rest], targets[rest]).scores(features[held_out])
+
+        folded = out_of_fold(len(rows), answer, recipe.training.seed)
         (scale,), _ = best_weights([folded @ spread], labels, [1.0], several=data.several)
-        out_of_fold = (scale * (folded + shift) @ spread).astype(np.float32)
+        unread = (scale * (folded + shift) @ spread).astype(np.float32)
     model = _fit(features, targets)
     bias = model.bias + shift
     # what is written last owns the bucket
@@ -88,7 +99,7 @@ def fit_ngrams(recipe: ClassificationRecipe, data: PreparedData, corpus: Corpus 
         bias=(scale * bias @ spread).astype(np.float32),
         heaviest=_heaviest(keys, model.weights @ spread, rows, codes, edges, alike, data),
         rows=chosen,
-        out_of_fold=out_of_fold,
+        out_of_fold=unread,
     )
 
 
@@ -227,16 +238,6 @@ def word_edges(tokenizer: Tokenizer) -> np.ndarray:
 def _is_edge(character: str) -> bool:
     """Whether no word goes on across it."""
     return unicodedata.category(character)[0] not in "LMN" or unicodedata.name(character, "").startswith(_UNSPACED)
-
-
-def _out_of_fold(features: "csr_matrix", targets: np.ndarray, seed: int) -> np.ndarray:
-    """The scores [texts, columns] that models give the texts which they were not fitted on."""
-    fold = np.random.default_rng(seed).permutation(len(targets)) % _FOLDS
-    scores = np.zeros(targets.shape)
-    for number in range(min(_FOLDS, len(targets))):
-        rest, held_out = np.flatnonzero(fold != number), np.flatnonzero(fold == number)
-        scores[held_out] = _fit(features[rest], targets[rest]).scores(features[held_out])
-    return scores
 
 
 def _heaviest(
