@@ -3,6 +3,7 @@
 import csv
 import os
 import random
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -69,9 +70,16 @@ def nlpkit() -> Command:
 
     def run(*arguments: str | Path, stdin: str | bytes = "", **options: object) -> subprocess.CompletedProcess[str]:
         given = stdin.encode() if isinstance(stdin, str) else stdin
-        environment = os.environ | dict(options.pop("env", {}))  # type: ignore[call-overload]
-        done = subprocess.run([command, *arguments], input=given, capture_output=True, env=environment, **options)  # type: ignore[call-overload]
-        return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
+        environment = os.environ | {"PYTHONFAULTHANDLER": "1"} | dict(options.pop("env", {}))  # type: ignore[call-overload]
+        most = options.pop("timeout", 400)
+        words, pipe = [command, *arguments], subprocess.PIPE
+        with subprocess.Popen(words, stdin=pipe, stdout=pipe, stderr=pipe, env=environment, **options) as process:  # type: ignore[call-overload]
+            try:
+                out, talk = process.communicate(given, timeout=most)
+            except subprocess.TimeoutExpired:
+                process.send_signal(signal.SIGABRT)  # which has it tell where it stood
+                pytest.fail(f"{arguments} did not end; {process.communicate()[1].decode()}")
+        return subprocess.CompletedProcess(words, process.returncode, out.decode(), talk.decode())
 
     return run
 

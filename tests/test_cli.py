@@ -326,11 +326,13 @@ def test_outputs_that_cannot_be_written(nlpkit: Command, trained: Path, reviews_
     refused(nlpkit("predict", "x", "--model", trained, "--output", missing), 1, "out.csv cannot be written")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.geteuid() != 0 if hasattr(os, "geteuid") else True, reason="mounting a small disk needs root")
 def test_a_disk_that_fills_up(nlpkit: Command, trained: Path, reviews_csv: Path, tmp_path: Path) -> None:
     disk = tmp_path / "disk"
     disk.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=200k", "tmpfs", disk], capture_output=True).returncode:
+    mount = ["mount", "-t", "tmpfs", "-o", "size=200k", "tmpfs", str(disk)]
+    if subprocess.run(mount, capture_output=True, timeout=60).returncode:
         pytest.skip("this machine lets nobody mount a tmpfs")
     try:
         (disk / "ballast").write_bytes(b"x" * 150_000)
@@ -351,7 +353,7 @@ def test_a_disk_that_fills_up(nlpkit: Command, trained: Path, reviews_csv: Path,
         refused(done, 1, "out.csv cannot be written", "No space left")
         assert not (disk / "out.csv").exists()
     finally:
-        subprocess.run(["umount", disk], check=True)
+        subprocess.run(["umount", disk], check=True, timeout=60)
 
 
 def test_debug_shows_the_traceback(nlpkit: Command, tmp_path: Path) -> None:

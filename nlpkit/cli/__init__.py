@@ -11,7 +11,7 @@ import typer
 import nlpkit
 from nlpkit.cli import data, evaluate, export, generate, info, models, predict, recipes, train, translate
 from nlpkit.cli.streams import give_up, prepare_streams
-from nlpkit.errors import Interrupted, NlpkitError, reason
+from nlpkit.errors import NlpkitError, reason
 
 app = typer.Typer(
     name="nlpkit",
@@ -69,10 +69,6 @@ def main() -> None:
         if message:
             _tell(message)
         code = error.exit_code
-        if isinstance(error, Interrupted):
-            # all is saved; TensorFlow's data threads may still be at work, and would complain of Python's end
-            sys.stdout.flush(), sys.stderr.flush()
-            os._exit(code)
     except (KeyboardInterrupt, typer.Abort):
         print("interrupted", file=sys.stderr)
         code = 130
@@ -101,6 +97,10 @@ def main() -> None:
         sys.stdout.flush()
     except OSError:  # told above; Python would tell it again at its end
         give_up(1)
+    if code and "tensorflow" in sys.modules:
+        # what failed was taken away or saved; data threads may still be at work, and Python's end would wait for them
+        sys.stderr.flush()
+        os._exit(code)
     sys.exit(code)
 
 
