@@ -21,7 +21,7 @@ shipped() { # name, and how
 trained dates translate --data dates
 shipped dates
 trained python-docs generate --data python-docs
-shipped python-docs --weights # other writers start from it
+shipped python-docs --seen # other writers start from it
 trained sentiment sentiment --data imdb
 shipped sentiment
 du -sm nlpkit/starters

@@ -13,7 +13,7 @@ from nlpkit.terminal import plain_table
 def export(
     bundle: Path = typer.Argument(help="A bundle's folder."),
     int8: bool = typer.Option(False, "--int8", help="Keep weights in int8, a quarter of the size."),
-    weights: bool = typer.Option(False, "--weights", help="Keep what other models need to start from it."),
+    seen: bool = typer.Option(False, "--seen", help="Keep what tells which texts it was trained on."),
     output: Path = typer.Option(None, "--output", "-o", help="The copy's folder.", show_default="BUNDLE-int8 or -slim"),
     overwrite: bool = typer.Option(False, "--overwrite", help="Replace a bundle that is there already."),
     data: str = typer.Option(None, help="What to compare the two on.", show_default="what it was trained on"),
@@ -31,7 +31,7 @@ def export(
     with locked(folder):
         check_output(folder, overwrite=overwrite)
         whole: Any = load(source)
-        model, copy = whole.exported(), whole.exported(int8=int8, weights=weights)
+        model, copy = whole.exported(), whole.exported(int8=int8, seen=seen)
         reports: dict[str, Any] = {}
         metrics = {}
         try:

@@ -35,6 +35,19 @@ def quantize_weights(model: bytes) -> bytes:
     return serialized
 
 
+def constants_of(model: bytes) -> dict[str, np.ndarray]:
+    """The constants of an ONNX model by name, those in int8 multiplied out."""
+    import onnx
+    from onnx import numpy_helper
+
+    graph = onnx.load_model_from_string(model).graph
+    found = {constant.name: numpy_helper.to_array(constant) for constant in graph.initializer}
+    for name in [name for name in found if name.endswith(".int8")]:
+        whole = name.removesuffix(".int8")
+        found[whole] = found.pop(name).astype(np.float32) * found.pop(f"{whole}.scale")
+    return found
+
+
 def quantize_rows(weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """int8 of the same shape, and a float32 scale for each row along the last axis: their product is near `weights`,
     off by half a scale at most."""

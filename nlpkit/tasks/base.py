@@ -180,6 +180,11 @@ class TrainedTask(ABC, Generic[R]):
     def _build(self) -> "keras.Model":
         """The network of the model's shape."""
 
+    def _graphs(self, network: "keras.Model") -> dict[str, bytes]:
+        """What a network of the model's shape is exported as: ONNX models by file name. A task whose models are to be
+        started from after they were exported has it."""
+        raise UsageError("the model was exported without its Keras weights; load the one it was exported from")
+
     @abstractmethod
     def check(self) -> None:
         """Raises BundleError when the parts of the bundle do not go together."""
@@ -254,7 +259,6 @@ class TrainedTask(ABC, Generic[R]):
             start = load(self.recipe.model.start_from)
         except BundleError as error:
             raise BundleError(f"model.start_from: {error}") from None
-        start._keras_weights()  # an exported model has none
         if start.frontend_file != self.frontend_file:
             raise UsageError(f"{self.recipe.model.start_from} reads other data than {self.task} does")
         self.recipe = recipe_from(self.recipe, start.recipe)
@@ -307,6 +311,8 @@ class TrainedTask(ABC, Generic[R]):
                 begin_run(run, self.recipe, dataset.fingerprint, prepared.frontend)
             bundle = self._train(dataset, prepared, Run(shown, run, resume, tensorboard), start)
             earlier = start._learned_from() if start and start.task == self.task else None
+            if start and start.task == self.task and earlier is None:
+                tell_once(f"what {self.recipe.model.start_from} was trained on is not known; on that, figures flatter")
             bundle.files[SEEN] = prepared.seen.after(earlier).to_bytes()
             self._open(bundle)
             self._run = run and run.resolve()
@@ -540,11 +546,10 @@ class TrainedTask(ABC, Generic[R]):
         model._open(bundle)
         return model
 
-    def exported(self, *, int8: bool = False, weights: bool = False) -> Self:
+    def exported(self, *, int8: bool = False, seen: bool = False) -> Self:
         """The model as it is shipped: without what training left, `network` among it; with `int8`, its matrices in
-        int8 with a scale for each row; with `weights`, those of its network are kept, in half precision, so that other
-        models can start from it. Its figures are gone too, until `evaluate` finds new ones. Raises UsageError for
-        weights that a model has not.
+        int8 with a scale for each row; with `seen`, what tells whether a text was trained on is kept, for those who
+        start from it. Its figures are gone too, until `evaluate` finds new ones.
 
         >>> small = model.exported(int8=True)
         >>> len(small.bundle.files["model.onnx"]) < len(model.bundle.files["model.onnx"])
@@ -552,14 +557,8 @@ class TrainedTask(ABC, Generic[R]):
         """
         from nlpkit.runtime.quantize import quantize_weights
 
-        bundle, left = self.bundle, {*_OF_TRAINING, *self.training_files}
-        if weights:
-            left.remove(SEEN)  # who goes on from it is to know
+        bundle, left = self.bundle, {*_OF_TRAINING, *self.training_files} - ({SEEN} if seen else set())
         files = {name: content for name, content in bundle.files.items() if name not in left}
-        if weights:
-            from nlpkit.training.weights import in_half_precision
-
-            files[_WEIGHTS] = in_half_precision(self._keras_weights())
         if int8:
             files |= {name: quantize_weights(graph) for name, graph in files.items() if name.endswith(".onnx")}
         metadata = {**bundle.metadata, "metrics": {}}
@@ -576,22 +575,28 @@ class TrainedTask(ABC, Generic[R]):
         >>> model.network().count_params() >= model.metadata["parameters"]
         True
         """
-        weights = self._keras_weights()
-        import_keras()
-        from nlpkit.training.weights import network_from_weights
+        if _WEIGHTS not in self.bundle.files:
+            raise UsageError("the model was exported without its Keras weights; load the one it was exported from")
+        return self.trained_network()
 
-        return network_from_weights(self._build(), weights)
+    @own_random_state()
+    def trained_network(self) -> "keras.Model":
+        """The same, of a model that was exported too: from its graphs, which hold what was trained; what was counted
+        beside it is then left out. Imports Keras. Raises BundleError where the graphs are not of the recipe's network.
+        """
+        files = self.bundle.files
+        import_keras()
+        from nlpkit.training.weights import network_from_graphs, network_from_weights
+
+        if _WEIGHTS in files:
+            return network_from_weights(self._build(), files[_WEIGHTS])
+        graphs = {name: content for name, content in files.items() if name.endswith(".onnx")}
+        return network_from_graphs(self._build(), self._graphs, graphs)
 
     def _open(self, bundle: Bundle) -> None:
         self._bundle = bundle
         self.frontend = self._read_frontend(bundle.files[self.frontend_file])
         self.session = Session(bundle.files["model.onnx"], threads=self.threads)
-
-    def _keras_weights(self) -> bytes:
-        files = self.bundle.files
-        if _WEIGHTS not in files:
-            raise UsageError("the model was exported without its Keras weights; load the one it was exported from")
-        return files[_WEIGHTS]
 
 
 def _frontend_of(model: TrainedTask[Any] | None) -> bytes | None:

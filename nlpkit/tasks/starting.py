@@ -43,7 +43,7 @@ def recipe_from(recipe: R, start: Recipe) -> R:
 def take_weights(network: "keras.Model", start: "TrainedTask[Any]", fresh: set[str]) -> dict[str, Any]:
     """Sets the layers of a network that a trained model has, by name and shape, but for those that are to be `fresh`,
     to that model's weights; gives what the metadata tell of it. Raises UsageError where nothing fits."""
-    known = {layer.name: layer.get_weights() for layer in start.network().layers}
+    known = {layer.name: layer.get_weights() for layer in start.trained_network().layers}
     taken, new = [], []
     for layer in network.layers:
         own, given = layer.get_weights(), known.get(layer.name)

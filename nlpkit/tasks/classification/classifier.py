@@ -324,6 +324,11 @@ class TextClassifier(TextTask[ClassificationRecipe], RowTask[ClassificationRecip
             )
         return build_classifier(self.recipe.model, len(self.tokenizer), len(self.labels), ngrams.get("buckets", 0))
 
+    def _graphs(self, network: "keras.Model") -> dict[str, bytes]:
+        from nlpkit.tasks.classification.network import export_classifier
+
+        return {"model.onnx": export_classifier(network, self.recipe.model)}
+
     def _card(self) -> CardText:
         return card_text(self.metadata, self.recipe)
 

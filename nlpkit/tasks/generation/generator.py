@@ -282,6 +282,11 @@ class TextGenerator(TextTask[GenerationRecipe]):
 
         return build_generator(self.recipe, len(self.tokenizer))
 
+    def _graphs(self, network: "keras.Model") -> dict[str, bytes]:
+        from nlpkit.tasks.generation.network import export_generator
+
+        return {"model.onnx": export_generator(network, self.recipe.model)}
+
     def _card(self) -> CardText:
         return card_text(self.metadata, self.recipe)
 

@@ -14,19 +14,21 @@ def generator_graph(
     layers: Sequence[RecurrentWeights],
     cell: str,
     projection: np.ndarray | None,
-    logits: tuple[np.ndarray, np.ndarray],
+    logits: tuple[np.ndarray, np.ndarray] | None,
 ) -> bytes:
     """A generator as a serialized ONNX model, for one step or for many.
 
     It takes ids int32 [batch, steps] and a state float32 [layers * STATES[cell], batch, units], zero at a beginning,
     and gives logits float32 [batch, steps, vocabulary] for the token after each, and the state after the last. Of an
     LSTM's layer the output comes first in the state, then the memory. What the last layer gives is multiplied by the
-    `projection` [units, features], where there is one, and by the logits' kernel.
+    `projection` [units, features], where there is one, and by the logits' kernel, to which their bias is added; by the
+    embedding where there are none.
     """
     from onnx import TensorProto, helper
 
     graph = GraphBuilder()
-    x = graph.add("Gather", graph.constant(embedding), graph.add("Transpose", "ids", perm=[1, 0]))
+    table = graph.constant(embedding)
+    x = graph.add("Gather", table, graph.add("Transpose", "ids", perm=[1, 0]))
     size, count = layers[0].recurrent_kernel.shape[0], len(layers) * STATES[cell]
     parts = graph.add("Split", "state", outputs=count, axis=0)
     names = outputs_of(parts, count)
@@ -39,10 +41,11 @@ def generator_graph(
     graph.nodes.append(helper.make_node("Concat", final, ["next_state"], axis=0))
     if projection is not None:
         x = graph.add("MatMul", x, graph.constant(projection))
-    scores = graph.add("Add", graph.add("MatMul", x, graph.constant(logits[0])), graph.constant(logits[1]))
+    if logits is None:
+        scores = graph.add("MatMul", x, graph.add("Transpose", table, perm=[1, 0]))
+    else:
+        scores = graph.add("Add", graph.add("MatMul", x, graph.constant(logits[0])), graph.constant(logits[1]))
     graph.nodes.append(helper.make_node("Transpose", [scores], ["logits"], perm=[1, 0, 2]))
     state = [count, "batch", size]
     inputs = {"ids": (TensorProto.INT32, ["batch", "steps"]), "state": (TensorProto.FLOAT, state)}
-    return serialized(
-        graph, "generator", inputs, {"logits": ["batch", "steps", logits[1].shape[0]], "next_state": state}
-    )
+    return serialized(graph, "generator", inputs, {"logits": ["batch", "steps", len(embedding)], "next_state": state})

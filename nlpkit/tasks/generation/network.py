@@ -106,14 +106,12 @@ class CarryingNetwork(keras.Model):
 def export_generator(core: keras.Model, section: GeneratorSection) -> bytes:
     """The network as an ONNX model that takes ids and a state and gives logits and the next state."""
     embedding = ops.convert_to_numpy(core.get_layer("embedding").embeddings)
-    projection = None
-    if section.tie_embeddings:
-        logits = np.ascontiguousarray(embedding.T), np.zeros(len(embedding), np.float32)
-        if section.embedding_size != section.units:
-            (projection,) = map(ops.convert_to_numpy, core.get_layer("projection").weights)
-    else:
+    projection = logits = None
+    if not section.tie_embeddings:
         kernel, bias = (ops.convert_to_numpy(weight) for weight in core.get_layer("logits").weights)
         logits = kernel, bias
+    elif section.embedding_size != section.units:
+        (projection,) = map(ops.convert_to_numpy, core.get_layer("projection").weights)
     layers = [directions[0] for directions in core.get_layer("stack").recurrent_weights()]
     return generator_graph(embedding=embedding, layers=layers, cell=section.cell, projection=projection, logits=logits)
 

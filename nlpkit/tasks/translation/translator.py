@@ -216,10 +216,10 @@ class Translator(TextTask[TranslationRecipe], RowTask[TranslationRecipe]):
         self._alone("save")
         super().save(folder, overwrite=overwrite)
 
-    def exported(self, *, int8: bool = False, weights: bool = False) -> Self:
+    def exported(self, *, int8: bool = False, seen: bool = False) -> Self:
         """The model as it is shipped, as of every task. Raises UsageError for an ensemble."""
         self._alone("exported")
-        return super().exported(int8=int8, weights=weights)
+        return super().exported(int8=int8, seen=seen)
 
     def evaluate(
         self,
@@ -325,6 +325,11 @@ class Translator(TextTask[TranslationRecipe], RowTask[TranslationRecipe]):
         from nlpkit.tasks.translation.network import build_translator
 
         return build_translator(self.recipe.model, len(self.tokenizer))
+
+    def _graphs(self, network: "keras.Model") -> dict[str, bytes]:
+        from nlpkit.tasks.translation.network import export_translator
+
+        return dict(zip((ENCODER, "model.onnx"), export_translator(network, self.recipe.model), strict=True))
 
     def _card(self) -> CardText:
         return card_text(self.metadata, self.recipe)
