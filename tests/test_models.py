@@ -105,7 +105,7 @@ def test_a_starter_is_started_from_by_its_name(nlpkit: Command, tmp_path: Path) 
     before, after = (package.load(folder) for folder in ("python-docs", tmp_path / "models" / "generate-play"))
     for layer in ("embedding", "stack", "logits"):
         for one, other in zip(
-            *(model.network().get_layer(layer).get_weights() for model in (before, after)), strict=True
+            *(model.trained_network().get_layer(layer).get_weights() for model in (before, after)), strict=True
         ):
             assert abs(one - other).max() < 1e-6
 

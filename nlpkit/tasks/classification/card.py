@@ -24,6 +24,8 @@ def card_text(metadata: dict[str, Any], recipe: ClassificationRecipe) -> CardTex
     head = f" under {' and '.join(recipe.model.pooling)} pooling"
     if "ngrams" in metadata:
         head += f", beside a linear model of n-grams of up to {recipe.model.ngrams} words"
+        if count := metadata["ngrams"].get("unlabelled"):
+            head += f", which learned from {count:,} texts without labels, too"
     return CardText(
         what=f"A text classifier {made_with(metadata)}. It gives each text {gives}: {listed(labels)}.",
         command='nlpkit predict "a text"',

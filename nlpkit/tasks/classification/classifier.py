@@ -76,6 +76,8 @@ class TextClassifier(TextTask[ClassificationRecipe], RowTask[ClassificationRecip
         super().__init__(recipe, **settings)
         self._asked = self.recipe.model.labels
         self._head: FrozenHead | None = None  # of a backbone that stayed as it was
+        self._texts: Texts | None = None  # without labels, as fit was given them
+        self._unlabelled: list[np.ndarray] = []  # and their token ids, or those of the recipe's
 
     # -- training
 
@@ -85,6 +87,7 @@ class TextClassifier(TextTask[ClassificationRecipe], RowTask[ClassificationRecip
         labels: Iterable[Any] | None = None,
         *,
         data: str | Path | Table | None = None,
+        unlabelled: Texts | None = None,
         **options: Unpack[FitOptions],
     ) -> Self:
         """Trains on `texts` and `labels`, or on the data set that `data` names or is, or on the recipe's own.
@@ -93,10 +96,14 @@ class TextClassifier(TextTask[ClassificationRecipe], RowTask[ClassificationRecip
         Texts and labels are lists, arrays, columns of a frame, generators. As `data`, a frame of pandas or Polars, an
         Arrow table, a Hugging Face Dataset or a dict of columns has its columns chosen as those of a file are, by the
         recipe's `text_column` and `label_column` or by their names; a DatasetDict, or a dict of tables, has splits.
-        A part is held out to choose the best epoch by. The `options` are those of `FitOptions`.
+        A part is held out to choose the best epoch by. From texts without labels, `unlabelled`, or those that the
+        recipe's `data.unlabelled` names, its n-grams learn too. The `options` are those of `FitOptions`.
         Raises DataError for data that cannot be trained on.
         """
         self._with_labels(self._asked)
+        if unlabelled is not None and not self.recipe.model.ngrams:
+            raise UsageError("texts without labels are what n-grams learn from, and model.ngrams is 0")
+        self._texts = unlabelled
         return self._fit(self._given(texts, labels, data), data, **options)
 
     # -- answering
@@ -283,6 +290,8 @@ class TextClassifier(TextTask[ClassificationRecipe], RowTask[ClassificationRecip
         yield "labels", listed(metadata["labels"]) + ("; several a text" if "thresholds" in metadata else "")
         if ngrams := metadata.get("ngrams"):
             parts = ", ".join(f"{name} {figure:.4f}" for name, figure in ngrams["validation"].items())
+            if count := ngrams.get("unlabelled"):
+                yield "learned from", f"{amount(count, 'texts')} without labels, too"
             yield "parts", f"{ngrams['figure'].replace('_f1', ' F1')} on validation: {parts}"
             for label, heaviest in ngrams["heaviest"].items():
                 yield f"speaks for {label}", ", ".join(map(repr, heaviest))
@@ -359,12 +368,17 @@ class TextClassifier(TextTask[ClassificationRecipe], RowTask[ClassificationRecip
         from nlpkit.tasks.classification.network import bundle_classifier
 
         head, self._head = self._head, None
-        return bundle_classifier(network, self.recipe, dataset, prepared, history, head)
+        unlabelled, self._unlabelled = self._unlabelled, []
+        return bundle_classifier(network, self.recipe, dataset, prepared, history, head, unlabelled)
 
     def _learn(
         self, prepared: PreparedData, run: Run, start: "TrainedTask[Any] | None"
     ) -> "tuple[keras.Model, list[EpochRow], dict[str, Any]]":
-        self._head = None
+        self._head, self._unlabelled = None, []
+        if self._texts is not None or self.recipe.data.unlabelled is not None:
+            from nlpkit.tasks.classification.unlabelled import read_unlabelled
+
+            self._unlabelled = read_unlabelled(self._texts, self.recipe, prepared, run.display.report)
         if start is None or not self._frozen(start):
             return super()._learn(prepared, run, start)
         from nlpkit.tasks.classification.frozen import fit_head

@@ -96,7 +96,7 @@ def prepare(
     """
     shape = {
         "layout": _LAYOUT,
-        "data": recipe.data.model_dump(exclude={"source"}),
+        "data": recipe.data.model_dump(exclude={"source", "unlabelled"}),
         "tokenizer": recipe.tokenizer.model_dump(exclude={"max_length", "truncation", "sampling"}),
         "seed": recipe.training.seed,
     }

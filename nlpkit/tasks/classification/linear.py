@@ -50,8 +50,11 @@ def out_of_fold(texts: int, answer: Callable[[np.ndarray, np.ndarray], np.ndarra
     return scores
 
 
-def fit_column(features: "csr_matrix", target: np.ndarray, strength: float) -> tuple[np.ndarray, float]:
-    """Logistic regression of strength C: weights [features] and a bias for the target, bool [texts].
+def fit_column(
+    features: "csr_matrix", target: np.ndarray, strength: float, weights: np.ndarray | None = None
+) -> tuple[np.ndarray, float]:
+    """Logistic regression of strength C: weights [features] and a bias for the target, bool [texts], of which each
+    text weighs one, or as much as `weights` [texts] say.
 
     All threads of a process draw from the solver's one generator, so columns are fitted one after the other.
     """
@@ -64,5 +67,5 @@ def fit_column(features: "csr_matrix", target: np.ndarray, strength: float) -> t
     model = LogisticRegression(C=strength, solver="liblinear", dual=True, max_iter=1_000, random_state=0)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that it might have gone on for longer
-        model.fit(features, target)
+        model.fit(features, target, weights)
     return model.coef_[0], float(model.intercept_[0])

@@ -1,7 +1,7 @@
 """The classifier's network, embedding, LSTMStack, pooling and class scores, and how it is trained."""
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -152,9 +152,10 @@ def bundle_classifier(
     data: PreparedData,
     history: list[EpochRow],
     head: FrozenHead | None = None,
+    unlabelled: Sequence[np.ndarray] = (),
 ) -> Bundle:
     """Everything a bundle holds but its figures and its card. `head` is what the network has got, where it was fitted
-    on a backbone that stayed as it was.
+    on a backbone that stayed as it was; `unlabelled` are the token ids of texts for the n-grams to learn from, too.
 
     Raises NlpkitError when the exported graph and the network disagree.
     """
@@ -165,7 +166,7 @@ def bundle_classifier(
     if section.ngrams:
         # what was held out of the texts to train on is learned from, too, once nothing is chosen by it any more
         refitted = "validation" not in dataset.splits
-        bare, told, answers, more = _with_ngrams(network, recipe, data, head, refitted=refitted)
+        bare, told, answers, more = _with_ngrams(network, recipe, data, head, unlabelled, refitted=refitted)
         if refitted:
             keys = np.fromiter(map(row_key, data.validation), np.uint64)
             files[HELD_OUT] = HeldOut(keys, answers).to_bytes()
@@ -193,7 +194,13 @@ def _bare(network: keras.Model, recipe: ClassificationRecipe, data: PreparedData
 
 
 def _with_ngrams(
-    network: keras.Model, recipe: ClassificationRecipe, data: PreparedData, head: FrozenHead | None, *, refitted: bool
+    network: keras.Model,
+    recipe: ClassificationRecipe,
+    data: PreparedData,
+    head: FrozenHead | None,
+    unlabelled: Sequence[np.ndarray],
+    *,
+    refitted: bool,
 ) -> tuple[keras.Model, dict[str, Any], np.ndarray, "_Answers | None"]:
     """The trained network with n-grams beside the sequence; what is told of these: how much each part weighs, what each
     and both reach on the validation split, and which n-grams weigh most; the answers of both for it, the n-grams
@@ -202,7 +209,7 @@ def _with_ngrams(
     stand in the network are fitted on both splits.
     """
     several, truth = data.several, np.asarray(data.validation.labels)
-    model = fit_ngrams(recipe, data, data.train)
+    model = fit_ngrams(recipe, data, data.train, unlabelled)
     ngrams = model.scores(data.validation, recipe)
     if head is None:
         answers = predict_corpus(Session(export_classifier(network, recipe.model)), data.validation, recipe.tokenizer)
@@ -230,7 +237,7 @@ def _with_ngrams(
     if refitted:
         if head is not None:
             network.get_layer("logits").set_weights(head.final)
-        model = fit_ngrams(recipe, data, JoinedCorpora((data.train, data.validation)))
+        model = fit_ngrams(recipe, data, JoinedCorpora((data.train, data.validation)), unlabelled)
     weights = model.weights
     joined = _bare(network, recipe, data, len(weights.table))
     kernel, bias = joined.get_layer("logits").get_weights()
@@ -243,6 +250,7 @@ def _with_ngrams(
         "figure": figure,
         "validation": reached,
         "heaviest": model.heaviest,
+        **({"unlabelled": len(unlabelled)} if unlabelled else {}),
     }
     return joined, {"ngrams": told}, _probabilities(together, several=several), more
 

@@ -4,6 +4,9 @@ Logistic regression on n-grams is hard to beat where labelled texts are few. Eac
 log-ratio of its share in the texts of a class to that in all others (NB-SVM; Wang & Manning, 2012) and by how few texts
 have it (inverse document frequency; Spärck Jones, 1972), and the whole to length one. It knows no order beyond its
 n-grams; the recurrent network does, and their sum is better than either (wide and deep; Cheng et al., 2016).
+
+Texts without labels teach it words that the labelled ones have too rarely, or not at all: a first model answers them,
+and a second learns from its answers beside the labels (self-training; Yarowsky, 1995).
 """
 
 import unicodedata
@@ -36,6 +39,8 @@ _STRENGTH = 100.0  # C of logistic regression
 _SMOOTHING = 3.0  # times that an n-gram is taken to have been met besides, in the classes by how common they are
 _LEAST_BUCKETS, _MOST_BYTES = 1 << 11, 3_000_000  # of the table and the norms
 _MOST_LOGITS = 1 << 23  # of a part, by which the parts are weighed
+_UNLABELLED_WEIGHT = 0.1  # of a text without a label, beside one of a text that has one
+_ROUNDS = 50  # of finding by how much to favour labels
 _HEAVIEST = 15  # n-grams that are named for a label
 _SPACE = "\u2581"  # as SentencePiece spells it
 _UNSPACED = ("CJK UNIFIED", "HIRAGANA", "KATAKANA", "THAI", "LAO", "KHMER", "MYANMAR", "TIBETAN")
@@ -60,13 +65,22 @@ class FittedNgrams:
         return scores
 
 
-def fit_ngrams(recipe: ClassificationRecipe, data: PreparedData, corpus: Corpus | JoinedCorpora) -> FittedNgrams:
-    """A model of n-grams of up to the recipe's `model.ngrams` words, fitted on a corpus of the data, the same every
-    time. Where it is not large the model's scale is the one that suits texts that it was not fitted on."""
+def fit_ngrams(
+    recipe: ClassificationRecipe,
+    data: PreparedData,
+    corpus: Corpus | JoinedCorpora,
+    unlabelled: Sequence[np.ndarray] = (),
+) -> FittedNgrams:
+    """A model of n-grams of up to the recipe's `model.ngrams` words, fitted on a corpus of the data, and on the token
+    ids of texts without labels, the same every time. Where these are not very many the model's scale is the one that
+    suits texts that it was not fitted on."""
     columns = column_count(len(data.labels), several=data.several)
     spread = logits_from(columns, len(data.labels))
     chosen = _sample(corpus.lengths(), columns, recipe.training.seed)
     rows = _rows(corpus, chosen, recipe)
+    count = len(rows)
+    section = recipe.tokenizer
+    rows += [truncate(ids, section.max_length, section.truncation) for ids in unlabelled]
     alike = _without_capitals(data.tokenizer)
     codes, edges = piece_codes(alike, recipe.model.ngrams), word_edges(data.tokenizer)
     keys, features = _features(rows, codes, edges)
@@ -75,15 +89,25 @@ def fit_ngrams(recipe: ClassificationRecipe, data: PreparedData, corpus: Corpus 
     shift = np.zeros(columns)
     if recipe.training.class_weights == "balanced":
         shift = -np.log((targets.sum(0) + 0.5) / ((~targets).sum(0) + 0.5))  # all are as likely as each other
+
+    def learn(some: np.ndarray) -> _Linear:
+        first = _fit(features[some], targets[some])
+        if count == len(rows):
+            return first
+        others = np.arange(count, len(rows))
+        answers = _in_like_shares(first.scores(features[others]), targets[some], several=data.several)
+        weights = np.repeat([1.0, _UNLABELLED_WEIGHT], [len(some), len(others)])
+        return _fit(features[np.concatenate([some, others])], np.concatenate([targets[some], answers]), weights)
+
     if sum(map(len, rows)) * columns <= _MOST_FOLDED:
 
         def answer(rest: np.ndarray, held_out: np.ndarray) -> np.ndarray:
-            return _fit(features[rest], targets[rest]).scores(features[held_out])
+            return learn(rest).scores(features[held_out])
 
-        folded = out_of_fold(len(rows), answer, recipe.training.seed)
+        folded = out_of_fold(count, answer, recipe.training.seed)
         (scale,), _ = best_weights([folded @ spread], labels, [1.0], several=data.several)
         unread = (scale * (folded + shift) @ spread).astype(np.float32)
-    model = _fit(features, targets)
+    model = learn(np.arange(count))
     bias = model.bias + shift
     # what is written last owns the bucket
     order = np.argsort(np.abs(model.weights).max(1, initial=0) * np.sqrt(features.getnnz(0)), kind="stable")
@@ -177,21 +201,39 @@ class _Linear:
         return scores
 
 
-def _fit(features: "csr_matrix", targets: np.ndarray) -> _Linear:
+def _in_like_shares(scores: np.ndarray, targets: np.ndarray, *, several: bool) -> np.ndarray:
+    """Answers by scores [texts, columns], bool, of which each has the share that it has among `targets`: a model of a
+    few texts leans to one side, and what it says of others would lean further."""
+    shares = (targets.sum(0) + 0.5) / (len(targets) + 1)
+    if several or scores.shape[1] == 1:
+        counts = np.rint(shares * len(scores)).astype(int)
+        ranks = np.argsort(np.argsort(-scores, axis=0, kind="stable"), axis=0)
+        answers: np.ndarray = ranks < counts
+        return answers
+    shift = np.zeros(len(shares))
+    for _ in range(_ROUNDS):
+        odds = np.exp(scores + shift - (scores + shift).max(1, keepdims=True))
+        found = (odds / odds.sum(1, keepdims=True)).mean(0)
+        shift += np.log(shares / shares.sum()) - np.log(np.maximum(found, 1e-12))
+    answers = np.arange(len(shares)) == (scores + shift).argmax(1)[:, None]
+    return answers
+
+
+def _fit(features: "csr_matrix", targets: np.ndarray, weights: np.ndarray | None = None) -> _Linear:
     from scipy.sparse import diags_array
 
     texts, ngrams = features.shape
     rarity = np.log((1 + texts) / (1 + features.getnnz(0))) + 1
-    weights, norms = np.empty((ngrams, targets.shape[1])), np.empty((ngrams, targets.shape[1]))
+    kernel, norms = np.empty((ngrams, targets.shape[1])), np.empty((ngrams, targets.shape[1]))
     bias = np.empty(targets.shape[1])
     for column, target in enumerate(targets.T):
         share = (float(target.sum()) + 0.5) / (texts + 1)
         scale = log_ratios(features, target, (_SMOOTHING * share, _SMOOTHING * (1 - share))) * rarity
         lengths = np.sqrt(features @ scale**2)
         unit = diags_array(1 / np.where(lengths > 0, lengths, 1)) @ features @ diags_array(scale)
-        own, bias[column] = fit_column(unit, target, _STRENGTH)
-        weights[:, column], norms[:, column] = own * scale, np.abs(scale)
-    return _Linear(weights, norms, bias)
+        own, bias[column] = fit_column(unit, target, _STRENGTH, weights)
+        kernel[:, column], norms[:, column] = own * scale, np.abs(scale)
+    return _Linear(kernel, norms, bias)
 
 
 def _rows(corpus: Corpus | JoinedCorpora, chosen: np.ndarray, recipe: ClassificationRecipe) -> list[np.ndarray]:

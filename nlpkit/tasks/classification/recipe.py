@@ -16,6 +16,7 @@ class ClassifierData(DataSection):
     label_column: str | None = None
     label_columns: Annotated[list[str], Field(min_length=1)] | None = None
     label_delimiter: Annotated[str, Field(min_length=1)] | None = None
+    unlabelled: Annotated[str, Field(min_length=1)] | None = None
     skip_empty: bool = False
 
 
@@ -55,7 +56,9 @@ class ClassificationRecipe(TextRecipe):
     training: ClassifierTraining = ClassifierTraining()
 
     @model_validator(mode="after")
-    def _check_frozen(self) -> Self:
+    def _check_together(self) -> Self:
         if self.training.frozen and self.model.start_from is None:
             raise ValueError("training.frozen goes with model.start_from, a model to start from")
+        if self.data.unlabelled is not None and not self.model.ngrams:
+            raise ValueError("data.unlabelled is what n-grams learn from, and model.ngrams is 0")
         return self
