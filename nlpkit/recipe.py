@@ -45,6 +45,7 @@ class DataSection(Section):
 
 
 class TokenizerSection(Section):
+    model: Annotated[str, Field(min_length=1)] | None = None
     kind: Literal["unigram", "bpe", "char"] = "bpe"
     vocab_size: Annotated[int, Field(ge=8, le=1_000_000)] = 8000
     normalization: Normalization = "lines"
@@ -56,6 +57,7 @@ class StackSection(Section):
     """The backbone, the same for every task."""
 
     start_from: str | None = None
+    vectors: Annotated[str, Field(min_length=1)] | None = None
     cell: Literal["lstm", "gru", "rnn"] = "lstm"
     units: Annotated[int, Field(ge=1, le=8192)] = 128
     layers: Annotated[int, Field(ge=1, le=16)] = 1

@@ -233,8 +233,8 @@ class TrainedTask(ABC, Generic[R]):
 
     def prepared(self) -> Any:
         """The recipe's data, split and made ready for the network, from the cache where it was prepared before."""
-        known = self.start() if self._bundle is None else self
-        return self._prepare(self._named(self.recipe.data.source), lambda *_: None, _frontend_of(known))
+        frontend = self._given_frontend(self.start()) if self._bundle is None else self.frontend.to_bytes()
+        return self._prepare(self._named(self.recipe.data.source), lambda *_: None, frontend)
 
     @own_random_state()
     def plan(self) -> "TrainingPlan":
@@ -243,7 +243,7 @@ class TrainedTask(ABC, Generic[R]):
         Raises UsageError where the recipe's data is not there, DataError where it cannot be trained on.
         """
         start = self.start()
-        prepared = self._prepare(self._named(self.recipe.data.source), lambda *_: None, _frontend_of(start))
+        prepared = self._prepare(self._named(self.recipe.data.source), lambda *_: None, self._given_frontend(start))
         self._resolve(prepared)
         import_keras()
         return self._planned(prepared, start)
@@ -261,8 +261,15 @@ class TrainedTask(ABC, Generic[R]):
             raise BundleError(f"model.start_from: {error}") from None
         if start.frontend_file != self.frontend_file:
             raise UsageError(f"{self.recipe.model.start_from} reads other data than {self.task} does")
+        if self.recipe.model.vectors is not None:
+            raise UsageError("model.vectors fills what model.start_from brings already; leave one of them out")
         self.recipe = recipe_from(self.recipe, start.recipe)
         return start
+
+    def _given_frontend(self, start: "TrainedTask[Any] | None") -> bytes | None:
+        """What is to stand before the network, as it is written: that of the model it starts from; None where it is
+        learned from the data."""
+        return None if start is None else start.frontend.to_bytes()
 
     def fit(self, *, data: str | Path | None = None, **options: Unpack[FitOptions]) -> Self:
         """Trains on the data set that `data` names, or on the recipe's own. Raises DataError for data that cannot be
@@ -300,7 +307,7 @@ class TrainedTask(ABC, Generic[R]):
                 held.enter_context(locked(Path(output)))
                 check_output(Path(output), overwrite=overwrite, run=run, files=self.files)
             shown = held.enter_context(display or TrainingDisplay())
-            kept = _frontend_of(start)
+            kept = self._given_frontend(start)
             if run and resume:
                 kept = kept_frontend(run, dataset.fingerprint, self.frontend_file)
             prepared = self._prepare(dataset, shown.report, kept)
@@ -353,7 +360,13 @@ class TrainedTask(ABC, Generic[R]):
 
         network, batches = self._compiled(prepared)
         told = {} if start is None else self._take_over(network, prepared, start)
+        if self.recipe.model.vectors is not None:
+            self._fill_embedding(network, prepared)
         return network, fit(network, batches, self.recipe.training, run), told
+
+    def _fill_embedding(self, network: "keras.Model", prepared: Any) -> None:
+        """Sets the embedding of a fresh network to the vectors that the recipe names."""
+        raise UsageError(f"model.vectors is for tasks that read text, which {self.task} does not")
 
     def _take_over(self, network: "keras.Model", prepared: Any, start: "TrainedTask[Any]") -> dict[str, Any]:
         """Sets a fresh network to what it can take from the model that it starts from, and tells of it."""
@@ -597,11 +610,6 @@ class TrainedTask(ABC, Generic[R]):
         self._bundle = bundle
         self.frontend = self._read_frontend(bundle.files[self.frontend_file])
         self.session = Session(bundle.files["model.onnx"], threads=self.threads)
-
-
-def _frontend_of(model: TrainedTask[Any] | None) -> bytes | None:
-    """What stands before a model's network, as it is written."""
-    return None if model is None else model.frontend.to_bytes()
 
 
 class RowTask(TrainedTask[R]):

@@ -1,15 +1,20 @@
 """What the tasks over text do alike: a tokenizer stands before the network."""
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, TypeVar, cast
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
 from nlpkit.bundle import Bundle
 from nlpkit.data.facts import Facts
 from nlpkit.data.seen import Seen
-from nlpkit.errors import BundleError
+from nlpkit.errors import BundleError, UsageError
+from nlpkit.own_tokenizer import adopt_tokenizer
 from nlpkit.recipe import TextRecipe
 from nlpkit.tasks.base import TrainedTask
 from nlpkit.tokenizer import Tokenizer
+
+if TYPE_CHECKING:
+    import keras
 
 T = TypeVar("T", bound=TextRecipe)
 
@@ -44,6 +49,28 @@ class TextTask(TrainedTask[T]):
         """
         self.check_trained()
         return cast(Tokenizer, self.frontend)
+
+    def start(self) -> "TrainedTask[Any] | None":
+        start = super().start()
+        vectors = self.recipe.model.vectors
+        if vectors is not None and not Path(vectors).expanduser().is_file():
+            raise UsageError(f"model.vectors: there is no file at {vectors}")
+        if self.recipe.tokenizer.model is not None:
+            if start is not None:
+                raise UsageError("the tokenizer comes with model.start_from; leave tokenizer.model out")
+            _, section = adopt_tokenizer(self.recipe.tokenizer.model, self.recipe.tokenizer)
+            self.recipe = self.recipe.model_copy(update={"tokenizer": section})
+        return start
+
+    def _given_frontend(self, start: "TrainedTask[Any] | None") -> bytes | None:
+        if self.recipe.tokenizer.model is None:
+            return super()._given_frontend(start)
+        return adopt_tokenizer(self.recipe.tokenizer.model, self.recipe.tokenizer)[0]
+
+    def _fill_embedding(self, network: "keras.Model", prepared: Any) -> None:
+        from nlpkit.vectors import fill_embedding
+
+        fill_embedding(network, str(self.recipe.model.vectors), prepared.tokenizer)
 
     def _open(self, bundle: Bundle) -> None:
         super()._open(bundle)

@@ -1,0 +1,181 @@
+"""SentencePiece models and vectors that people have."""
+
+import gzip
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import sentencepiece
+
+import nlpkit
+from nlpkit import TextClassifier, TextGenerator, Translator
+from nlpkit.errors import DataError, UsageError
+from nlpkit.own_tokenizer import adopt_tokenizer
+from nlpkit.recipe import TokenizerSection
+from nlpkit.tokenizer import Tokenizer
+from nlpkit.vectors import read_vectors
+from tests.conftest import Command, settings, write_csv
+from tests.test_classification import LABELS, TEXTS
+from tests.test_cli import refused
+
+SPACE = "\u2581"
+OWN: dict[str, Any] = {"units": 8, "embedding_size": 6, "epochs": 1, "yardstick": False}
+
+
+def spm(path: Path, kind: str = "unigram", **options: Any) -> Path:
+    """A SentencePiece model as people train it: no padding, the unknown piece first, a space of its own in front."""
+    written = io.BytesIO()
+    sentencepiece.SentencePieceTrainer.Train(
+        sentence_iterator=iter([*TEXTS, "An Early Morning, at 10 o'clock: ok?"]),
+        model_writer=written,
+        model_type=kind,
+        vocab_size=options.pop("vocab_size", 120),
+        hard_vocab_limit=False,
+        minloglevel=2,
+        **options,
+    )
+    path.write_bytes(written.getvalue())
+    return path
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [
+        ("unigram", {}),
+        ("bpe", {"pad_id": 3, "byte_fallback": True, "vocab_size": 400}),
+        ("bpe", {"normalization_rule_name": "nmt_nfkc_cf", "user_defined_symbols": ["<sep>"]}),
+        ("char", {"control_symbols": ["<mask>"]}),
+    ],
+)
+def test_text_is_split_as_before(tmp_path: Path, kind: str, options: dict[str, Any]) -> None:
+    path = spm(tmp_path / "own.model", kind, **options)
+    content, section = adopt_tokenizer(path, TokenizerSection())
+    before, after = sentencepiece.SentencePieceProcessor(model_file=str(path)), Tokenizer(content)
+    for text in [*TEXTS[:20], "The Superb film", "ｆｕｌｌ width", "naïve <sep> 7 €"]:
+        assert after.pieces(after.encode([text])[0]) == [before.IdToPiece(i) for i in before.Encode(text)]
+        if section.byte_fallback:
+            assert after.decode(after.encode([text])[0]) == before.Decode(before.Encode(text))
+    assert after.pieces(range(4))[1] == "<unk>"
+    assert {*after.pieces(range(len(after)))} >= {before.IdToPiece(i) for i in range(before.GetPieceSize())}
+    assert section.kind == kind
+    assert section.vocab_size == len(after)
+    assert section.byte_fallback == bool(options.get("byte_fallback"))
+    assert section.lowercase == ("normalization_rule_name" in options)
+
+
+def test_heads_take_it(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = str(spm(tmp_path / "own.model"))
+    content, _ = adopt_tokenizer(path, TokenizerSection())
+    classifier = TextClassifier(**OWN, model=path).fit(TEXTS, LABELS)
+    assert classifier.tokenizer.to_bytes() == content
+    assert f"{path}: {len(classifier.tokenizer)} unigram pieces, which read text as nmt_nfkc" in caplog.text
+    assert "characters that it has not are unknown" in caplog.text
+    assert TextGenerator(**OWN, model=path).fit(TEXTS).tokenizer.to_bytes() == content
+    assert Translator(**OWN, model=path).fit(TEXTS, TEXTS).tokenizer.to_bytes() == content
+    classifier.save(tmp_path / "model")
+    kept: Any = nlpkit.load(tmp_path / "model")
+    Path(path).unlink()  # which a trained model does not need
+    assert np.array_equal(kept.predict_proba(TEXTS[:5]), classifier.predict_proba(TEXTS[:5]))
+    assert kept.recipe.tokenizer.vocab_size == len(kept.tokenizer)
+
+
+def test_what_is_no_tokenizer(tmp_path: Path) -> None:
+    (tmp_path / "text.model").write_text("the words of a text\n" * 40)
+    for name, told in (("text.model", "is not a SentencePiece model"), ("none.model", "cannot be read")):
+        with pytest.raises(UsageError, match=told):
+            TextClassifier(**OWN, model=str(tmp_path / name)).fit(TEXTS, LABELS)
+    with pytest.raises(UsageError, match="into whole words"):
+        adopt_tokenizer(spm(tmp_path / "words.model", "word"), TokenizerSection())
+    with pytest.raises(UsageError, match="does not write a space before"):
+        adopt_tokenizer(spm(tmp_path / "after.model", treat_whitespace_as_suffix=True), TokenizerSection())
+    TextGenerator(**OWN).fit(TEXTS).save(tmp_path / "writer")
+    with pytest.raises(UsageError, match=r"leave tokenizer\.model out"):
+        TextClassifier(start_from=str(tmp_path / "writer"), model=str(tmp_path / "words.model")).fit(TEXTS, LABELS)
+
+
+RNG = np.random.default_rng(0)
+VECTORS = {name: RNG.normal(0, 2, 6).astype(np.float32) for name in ("the", "lovely", "on", "went", ".", "new york")}
+
+
+def written(path: Path, form: str, vectors: dict[str, np.ndarray] = VECTORS) -> Path:
+    head = f"{len(vectors)} {len(next(iter(vectors.values())))}\n".encode()
+    text = b"".join(f"{name} {' '.join(map(repr, vector.tolist()))}\n".encode() for name, vector in vectors.items())
+    binary = b"".join(name.encode() + b" " + vector.astype("<f4").tobytes() + b"\n" for name, vector in vectors.items())
+    content = {"word2vec": head + text, "glove": text, "binary": head + binary}[form.removesuffix(".gz")]
+    path.write_bytes(gzip.compress(content) if form.endswith(".gz") else content)
+    return path
+
+
+@pytest.mark.parametrize("form", ["word2vec", "glove", "binary", "word2vec.gz", "binary.gz"])
+def test_vectors_of_every_form(tmp_path: Path, form: str) -> None:
+    one_word = {name: vector for name, vector in VECTORS.items() if form != "binary" or " " not in name}
+    path = written(tmp_path / f"own.vec{'.gz' if form.endswith('.gz') else ''}", form, one_word)
+    found = read_vectors(path, {"the", ".", "nothing", "lovely"})
+    assert sorted(found) == [".", "lovely", "the"]
+    for name, vector in found.items():
+        np.testing.assert_array_equal(vector, VECTORS[name])
+
+
+def embedding(model: Any) -> np.ndarray:
+    found: np.ndarray = model.network().get_layer("embedding").get_weights()[0]
+    return found
+
+
+@pytest.mark.parametrize("task", ["classifier", "generator", "translator"])
+def test_the_embedding_begins_with_them(tmp_path: Path, task: str, caplog: pytest.LogCaptureFixture) -> None:
+    path = str(written(tmp_path / "own.vec", "word2vec"))
+    still = {**OWN, "vectors": path, "learning_rate": 1e-9, "vocab_size": 600}
+    if task == "classifier":
+        model: Any = TextClassifier(**still, ngrams=0).fit(TEXTS, LABELS)
+    else:
+        model = (
+            TextGenerator(**still, kind="bpe").fit(TEXTS)
+            if task == "generator"
+            else Translator(**still).fit(TEXTS, TEXTS)
+        )
+    pieces = model.tokenizer.pieces(range(len(model.tokenizer)))
+    matrix = embedding(model)
+    rows = [pieces.index(f"{SPACE}{name}") for name in ("the", "lovely", "on", "went")]
+    given = np.stack([VECTORS[name] for name in ("the", "lovely", "on", "went")])
+    scale = (matrix[rows] * given).sum() / (given**2).sum()
+    assert scale > 0
+    np.testing.assert_allclose(matrix[rows], scale * given, atol=1e-5)
+    rest = np.delete(matrix, rows, 0)[4:]
+    assert 0.5 < matrix[rows].std() / rest.std() < 2
+    assert f"vectors of {sum(piece.strip(SPACE) == '.' for piece in pieces) + 4} of {len(pieces)} pieces" in caplog.text
+
+
+def test_vectors_of_pieces_are_taken_by_piece(tmp_path: Path) -> None:
+    named = {f"{SPACE}the": VECTORS["the"], "the": VECTORS["on"], "\u2581": VECTORS["went"]}
+    path = str(written(tmp_path / "pieces.vec", "word2vec", named))
+    still = {**OWN, "vectors": path, "learning_rate": 1e-9, "vocab_size": 600}
+    model = TextClassifier(**still, ngrams=0).fit(TEXTS, LABELS)
+    row = embedding(model)[model.tokenizer.pieces(range(len(model.tokenizer))).index(f"{SPACE}the")]
+    assert np.corrcoef(row, VECTORS["the"])[0, 1] > 0.9999
+
+
+def test_what_are_no_vectors(tmp_path: Path, nlpkit: Command) -> None:
+    write_csv(tmp_path / "few.csv", list(zip(TEXTS, LABELS, strict=True)))
+    path = written(tmp_path / "own.vec", "word2vec")
+    train = ("train", "--data", "few.csv", *settings(), "--set")
+    done = nlpkit(*train, "model.vectors=own.vec", cwd=tmp_path)
+    refused(done, 2, "own.vec has vectors of 6 numbers, and model.embedding_size is 16", "--set model.embedding_size=6")
+    done = nlpkit(*train, "model.vectors=none.vec", "--output", "b", cwd=tmp_path)
+    refused(done, 2, "there is no file at none.vec")
+    others = {"zebra": VECTORS["the"], "yacht": VECTORS["on"]}
+    with pytest.raises(UsageError, match="a vector for none of the"):
+        TextClassifier(**OWN, vectors=str(written(tmp_path / "others.vec", "glove", others))).fit(TEXTS, LABELS)
+    for content, told in (
+        (b"the words of a text\n", "no word and numbers"),
+        (b"2 3\nthe 1.0 2.0 3.0\non 1.0 x 3.0\n", "holds no vectors"),
+        (b"2 3\nthe 1.0 2.0 3.0\non 1.0\n", "fewer than 3 numbers"),
+        (b"5 4\nthe " + bytes(16) + b"\non " + bytes(9), "ends within a vector"),
+        (b"1 3\nthe nan 2.0 3.0\n", "no numbers"),
+    ):
+        path.write_bytes(content)
+        with pytest.raises(DataError, match=told):
+            read_vectors(path, {"the", "on"})
+    with pytest.raises(UsageError, match=r"model\.start_from brings already"):
+        TextClassifier(start_from="sentiment", vectors="own.vec").fit(TEXTS, LABELS)
