@@ -400,6 +400,15 @@ class TextClassifier(TextTask[ClassificationRecipe], RowTask[ClassificationRecip
         network, encoder, _ = self._on_frozen(prepared, start)
         return plan_head(network, encoder, self.recipe, prepared, unit=self.unit)
 
+    def start(self) -> "TrainedTask[Any] | None":
+        start = super().start()
+        section = self.recipe.model
+        if start and start.task != self.task and self._frozen(start) and section.pooling == type(section)().pooling:
+            # a state's maxima say more of how long a text is than of what it is about
+            section = section.model_copy(update={"pooling": ["mean"]})
+            self.recipe = self.recipe.model_copy(update={"model": section})
+        return start
+
     def _frozen(self, start: "TrainedTask[Any]") -> bool:
         """Whether what it starts from stays as it is."""
         frozen = self.recipe.training.frozen
