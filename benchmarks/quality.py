@@ -21,7 +21,7 @@ import subprocess
 import sys
 import time
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from importlib.metadata import version
@@ -44,6 +44,12 @@ SIZES = {"imdb": (100, 200, 1_000, 5_000, 25_000), "r8": (100, 500, 5_000)}
 SIZES |= {"newsgroups": SIZES["r8"], "tweets": SIZES["r8"]}
 PLAY = (10_000, 20_000, 100_000, 300_000, 1_003_854)  # the last is all of it
 PAIRS = (500, 2_000, 10_000)
+KNOWING = {  # what reviews without labels add
+    "nlpkit, unlabelled": ("--unlabelled", "imdb-texts"),
+    "nlpkit, from language": ("--from", "language"),
+}
+COLOURS = {"nlpkit": "#3465a4", **dict(zip(KNOWING, ("#4e9a06", "#75507b"), strict=True))}
+COLOURS |= {"counts": "#cc0000", "fastText": "#777777"}
 DRAWS = {200: 5, 1_000: 3}  # of texts, each with a seed of its own; one of all other sizes
 PUBLISHED = {
     "imdb": (
@@ -120,6 +126,8 @@ def plan(asked: argparse.Namespace) -> Iterator[tuple[str, str, Callable[[], Row
                 folder = asked.work / (f"{name}-{size}" + (f"-{draw}" if draw else ""))
                 texts = partial(write_texts, folder, read, size, draw)
                 yield folder.name, "nlpkit", partial(trained, "sentiment", texts, draw + 1)
+                for system, more in KNOWING.items() if name == "imdb" else ():
+                    yield folder.name, system, partial(trained, "sentiment", texts, draw + 1, system, more)
                 yield folder.name, "counts", partial(counted, texts)
                 if asked.fasttext:
                     yield folder.name, "fastText", partial(fasttext, texts, asked.fasttext)
@@ -221,13 +229,15 @@ def write_pairs(folder: Path, pairs: Path, size: int) -> Path:
 # -- the systems
 
 
-def trained(recipe: str, write: Callable[[], Path], seed: int = 1) -> Row:
-    """`nlpkit train` as typed."""
+def trained(
+    recipe: str, write: Callable[[], Path], seed: int = 1, system: str = "nlpkit", more: Sequence[str] = ()
+) -> Row:
+    """`nlpkit train` as typed, with what more a system is given."""
     data = write()
     model = data.with_name(f"{data.name}-model")
     shutil.rmtree(model, ignore_errors=True)
     typed = ["nlpkit", "train", recipe, "--data", data.name]
-    typed += ["--pair", "en-de"] if recipe == "translate" else []
+    typed += [*more, *(["--pair", "en-de"] if recipe == "translate" else [])]
     typed += ["--seed", str(seed)] if seed != 1 else []
     command = [str(Path(sys.executable).with_name("nlpkit")), *typed[1:], "--output", model.name, "--json"]
     started = time.monotonic()
@@ -241,7 +251,7 @@ def trained(recipe: str, write: Callable[[], Path], seed: int = 1) -> Row:
         done = subprocess.run(evaluated, cwd=data.parent, stdout=subprocess.PIPE, text=True, check=True)
         found, beside = json.loads(done.stdout), None
     low, high = found["intervals"][figure]
-    return Row(data.name, "nlpkit", " ".join(typed), figure, found[figure], low, high, round(seconds, 1), beside)
+    return Row(data.name, system, " ".join(typed), figure, found[figure], low, high, round(seconds, 1), beside)
 
 
 def counted(write: Callable[[], Path]) -> Row:
@@ -323,8 +333,9 @@ def write_report(rows: list[Row]) -> None:
         "",
         f"By `python -m benchmarks.quality`, nlpkit {version('nlpkit-lstm')} on {cpu()}, "
         f"{len(os.sched_getaffinity(0))} cores, TensorFlow {version('tensorflow')}. Each row is a command as it is "
-        "typed, with no option but the seed; in brackets is where the figure lies in 95 % of draws of as many rows to "
-        "judge on, and of rows with several seeds, each on a draw of its own, the mean and the lowest and highest of "
+        "typed, with no option but the seed and what its system is called by; in brackets is where the figure lies in "
+        "95 % of draws of as many rows to judge on, and of rows with several seeds, each on a draw of its own, the "
+        "mean and the lowest and highest of "
         "them. `counts` is fitted on all texts; `yardstick` is what a run says of its own, fitted on what the model "
         "was trained on. Other work went on beside some rows of texts, so that their seconds are bounds. Rows that "
         "were not run are left out.",
@@ -366,7 +377,7 @@ def draw_plots(rows: list[Row], folder: Path) -> Iterator[Path]:
     ):
         figure, axis = plt.subplots(figsize=(8, 3.4), layout="constrained")
         most = 0
-        for system, colour in (("nlpkit", "#3465a4"), ("counts", "#cc0000"), ("fastText", "#777777")):
+        for system, colour in COLOURS.items():
             points = {}
             for group in _groups([row for row in rows if row.name.startswith(name) and row.system == system]):
                 size = group[0].name.split("-")[1]
