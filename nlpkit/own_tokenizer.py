@@ -1,6 +1,8 @@
 """A SentencePiece model that was trained elsewhere, laid out as nlpkit's own are."""
 
+import io
 from pathlib import Path
+from typing import Any
 
 from nlpkit.data.notes import tell_once
 from nlpkit.errors import UsageError, reason
@@ -37,6 +39,8 @@ def adopt_tokenizer(path: str | Path, section: TokenizerSection) -> tuple[bytes,
         for name, own in (("<pad>", training.pad_piece), ("<s>", training.bos_piece), ("</s>", training.eos_piece))
     }
     unknown = next(one.piece for one in found.pieces if one.type == piece.UNKNOWN)
+    if len({*first.values()}) < len(first):
+        first = {name: name for name in first}  # one piece was several of them
     others = [one for one in found.pieces if one.type != piece.UNKNOWN and one.piece not in first.values()]
     del found.pieces[:]
     for name, kind in (
@@ -50,6 +54,8 @@ def adopt_tokenizer(path: str | Path, section: TokenizerSection) -> tuple[bytes,
     training.pad_id, training.unk_id, training.bos_id, training.eos_id = range(4)
     training.pad_piece, training.unk_piece = first["<pad>"], unknown
     training.bos_piece, training.eos_piece = first["<s>"], first["</s>"]
+    if section.lowercase and not normalizer.name.endswith("_cf") and not any(map(_has_capital, others)):
+        normalizer.CopyFrom(_folding())  # it was learned from text that something else had put into lower case
     # which a tokenizer of nlpkit's does itself, or does not
     normalizer.add_dummy_prefix = normalizer.remove_extra_whitespaces = False
     count, kind = len(found.pieces), _KINDS[training.model_type]
@@ -62,3 +68,24 @@ def adopt_tokenizer(path: str | Path, section: TokenizerSection) -> tuple[bytes,
         "byte_fallback": training.byte_fallback,
     }
     return found.SerializeToString(deterministic=True), section.model_copy(update=known)
+
+
+def _has_capital(one: Any) -> bool:
+    return bool(one.type == one.NORMAL and one.piece != one.piece.lower())
+
+
+def _folding() -> Any:
+    """How SentencePiece puts text into lower case."""
+    from sentencepiece import SentencePieceTrainer, sentencepiece_model_pb2
+
+    written = io.BytesIO()
+    SentencePieceTrainer.Train(
+        sentence_iterator=iter(["a"]),
+        model_writer=written,
+        model_type="char",
+        vocab_size=8,
+        hard_vocab_limit=False,
+        normalization_rule_name="nmt_nfkc_cf",
+        minloglevel=2,
+    )
+    return sentencepiece_model_pb2.ModelProto.FromString(written.getvalue()).normalizer_spec

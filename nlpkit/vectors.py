@@ -1,6 +1,6 @@
 """Vectors of words or pieces that were trained elsewhere, as a network's first embedding."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from io import BufferedReader
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,41 +16,42 @@ if TYPE_CHECKING:
 
     from nlpkit.tokenizer import Tokenizer
 
+_LONGEST = 1 << 20  # bytes of a line
 _SPACE = "\u2581"  # as SentencePiece spells it
 
 
-def fill_embedding(network: "keras.Model", path: str, tokenizer: "Tokenizer") -> dict[str, object]:
-    """Sets the rows of a network's embedding whose pieces, or the words that they stand for, have a vector in a file,
-    in the spread of the rows that were there; tells how many these are.
+def vectors_of(path: str, tokenizer: "Tokenizer", size: int) -> dict[int, np.ndarray]:
+    """The vectors float32 [size] in a file of those pieces, by id, that have one, or whose word has.
 
-    Raises UsageError where the sizes differ or none is found, DataError for a file that holds no vectors.
+    Raises UsageError where they are of another size, or none is found, DataError for a file that holds no vectors.
     """
-    layer = network.get_layer("embedding")
-    (matrix,) = layer.get_weights()
     pieces = tokenizer.pieces(range(len(tokenizer)))
     words = {piece: _words(piece) for piece in pieces}
     wanted = {*pieces, *(word for several in words.values() for word in several)}
     found = read_vectors(Path(path).expanduser(), wanted)
-    by_piece = any(name.startswith(_SPACE) for name in found)
-    rows: dict[int, np.ndarray] = {}
+    by_piece = any(name.startswith(_SPACE) and name != _SPACE for name in found)
+    rows = {}
     for row, piece in enumerate(pieces):
-        for name in [piece] if by_piece else words[piece]:
-            if name in found:
-                rows[row] = found[name]
-                break
+        if name := next((name for name in ([piece] if by_piece else words[piece]) if name in found), None):
+            rows[row] = found[name]
     if not rows:
         raise UsageError(f"model.vectors: {path} has a vector for none of the {len(pieces):,} pieces")
-    size = len(next(iter(rows.values())))
-    if size != matrix.shape[1]:
+    if (given := len(next(iter(rows.values())))) != size:
         raise UsageError(
-            f"model.vectors: {path} has vectors of {size} numbers, and model.embedding_size is {matrix.shape[1]}; "
-            f"--set model.embedding_size={size}"
+            f"model.vectors: {path} has vectors of {given} numbers, and model.embedding_size is {size}; "
+            f"--set model.embedding_size={given}"
         )
-    given = np.stack(list(rows.values()))
-    matrix[list(rows)] = given * (matrix.std() / max(float(given.std()), 1e-12))
-    layer.set_weights([matrix])
     tell_once(f"{path}: vectors of {len(rows):,} of {len(pieces):,} pieces")
-    return {"file": path, "pieces": len(rows)}
+    return rows
+
+
+def fill_embedding(network: "keras.Model", vectors: Mapping[int, np.ndarray]) -> None:
+    """Sets rows of a network's embedding to vectors, in the spread of what stood there."""
+    layer = network.get_layer("embedding")
+    (matrix,) = layer.get_weights()
+    given = np.stack(list(vectors.values()))
+    matrix[list(vectors)] = given * (matrix.std() / max(float(given.std()), 1e-12))
+    layer.set_weights([matrix])
 
 
 def _words(piece: str) -> list[str]:
@@ -78,24 +79,22 @@ def read_vectors(path: Path, wanted: Iterable[str]) -> dict[str, np.ndarray]:
 
 
 def _records(file: BufferedReader) -> Iterator[tuple[str, np.ndarray]]:
-    first = file.readline(1 << 20)
+    first = file.readline(_LONGEST)
     words = first.split()
     if len(words) == 2 and all(word.isdigit() for word in words):
         count, size = map(int, words)
         if not 0 < size <= 100_000:
             raise ValueError(f"its first line says {size} numbers a vector")
-        start = file.peek(1 << 16)[: 1 << 16]
-        if not _is_text(start.split(b"\n", 1)[0], size):
-            yield from _binary(file, count, size)
+        first = file.readline(_LONGEST)
+        if not _is_text(first, size):
+            yield from _binary(first, file, count, size)
             return
-        lines: Iterable[bytes] = file
     else:
         size = len(words) - 1
         if size < 2 or not _is_text(first, size):
             raise ValueError("its first line is no word and numbers")
-        yield _parsed(first, size)
-        lines = file
-    for line in lines:
+    yield _parsed(first, size)
+    for line in file:
         if line.strip():
             yield _parsed(line, size)
 
@@ -116,14 +115,14 @@ def _parsed(line: bytes, size: int) -> tuple[str, np.ndarray]:
     return name.decode("utf-8", "replace"), np.array(numbers, np.float32)
 
 
-def _binary(file: BufferedReader, count: int, size: int) -> Iterator[tuple[str, np.ndarray]]:
+def _binary(start: bytes, file: BufferedReader, count: int, size: int) -> Iterator[tuple[str, np.ndarray]]:
+    """So many records, a name, a space and the numbers in four bytes each, of which the first bytes are read."""
     for _ in range(count):
-        name = bytearray()
-        while (byte := file.read(1)) != b" ":
-            if not byte or len(name) > 10_000:
+        while (space := start.find(b" ")) < 0 or len(start) < space + 1 + 4 * size:
+            more = file.read(1 << 16)
+            if not more or (space < 0 and len(start) > _LONGEST):
                 raise ValueError("it ends within a vector")
-            name += byte
-        content = file.read(4 * size)
-        if len(content) < 4 * size:
-            raise ValueError("it ends within a vector")
-        yield name.lstrip(b"\n").decode("utf-8", "replace"), np.frombuffer(content, "<f4")
+            start += more
+        end = space + 1 + 4 * size
+        yield start[:space].lstrip(b"\n").decode("utf-8", "replace"), np.frombuffer(start[space + 1 : end], "<f4")
+        start = start[end:]

@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import json
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from nlpkit.errors import DataError, UsageError
 from nlpkit.own_tokenizer import adopt_tokenizer
 from nlpkit.recipe import TokenizerSection
 from nlpkit.tokenizer import Tokenizer
-from nlpkit.vectors import read_vectors
+from nlpkit.vectors import read_vectors, vectors_of
 from tests.conftest import Command, settings, write_csv
 from tests.test_classification import LABELS, TEXTS
 from tests.test_cli import refused
@@ -65,8 +66,32 @@ def test_text_is_split_as_before(tmp_path: Path, kind: str, options: dict[str, A
     assert section.lowercase == ("normalization_rule_name" in options)
 
 
+def test_what_was_learned_in_lower_case_reads_so(tmp_path: Path) -> None:
+    lower = iter(text.lower() for text in TEXTS)
+    written = io.BytesIO()
+    sentencepiece.SentencePieceTrainer.Train(
+        sentence_iterator=lower,
+        model_writer=written,
+        vocab_size=120,
+        hard_vocab_limit=False,
+        normalization_rule_name="identity",
+        minloglevel=2,
+    )
+    (tmp_path / "own.model").write_bytes(written.getvalue())
+    plain, told = adopt_tokenizer(tmp_path / "own.model", TokenizerSection())
+    folding, section = adopt_tokenizer(tmp_path / "own.model", TokenizerSection(lowercase=True))
+    assert (told.lowercase, section.lowercase) == (False, True)
+    assert Tokenizer(folding).encode(["The LOVELY day"]) == Tokenizer(plain).encode(["the lovely day"])
+    assert Tokenizer(plain).encode(["The LOVELY day"]) != Tokenizer(plain).encode(["the lovely day"])
+    with_capitals, section = adopt_tokenizer(
+        spm(tmp_path / "whole.model", character_coverage=1.0), TokenizerSection(lowercase=True)
+    )
+    assert not section.lowercase  # it has pieces for them
+    assert Tokenizer(with_capitals).encode(["An"]) != Tokenizer(with_capitals).encode(["an"])
+
+
 def test_heads_take_it(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    path = str(spm(tmp_path / "own.model"))
+    path = str(spm(tmp_path / "own.model", character_coverage=1.0))
     content, _ = adopt_tokenizer(path, TokenizerSection())
     classifier = TextClassifier(**OWN, model=path).fit(TEXTS, LABELS)
     assert classifier.tokenizer.to_bytes() == content
@@ -118,6 +143,14 @@ def test_vectors_of_every_form(tmp_path: Path, form: str) -> None:
         np.testing.assert_array_equal(vector, VECTORS[name])
 
 
+@pytest.mark.parametrize("form", ["word2vec", "glove", "binary"])
+def test_vectors_of_many_numbers(tmp_path: Path, form: str) -> None:
+    vectors = {f"w{number}": RNG.normal(0, 1, 700).astype(np.float32) for number in range(60)}
+    found = read_vectors(written(tmp_path / "own.vec", form, vectors), vectors)
+    assert {*found} == {*vectors}
+    assert all(np.array_equal(found[name], vectors[name]) for name in vectors)
+
+
 def embedding(model: Any) -> np.ndarray:
     found: np.ndarray = model.network().get_layer("embedding").get_weights()[0]
     return found
@@ -148,6 +181,11 @@ def test_the_embedding_begins_with_them(tmp_path: Path, task: str, caplog: pytes
 
 
 def test_vectors_of_pieces_are_taken_by_piece(tmp_path: Path) -> None:
+    alone = {"the": VECTORS["the"], SPACE: VECTORS["on"], "ing": VECTORS["went"]}  # a word may be called like a space
+    tokenizer = Tokenizer(adopt_tokenizer(spm(tmp_path / "own.model"), TokenizerSection())[0])
+    rows = vectors_of(str(written(tmp_path / "alone.vec", "word2vec", alone)), tokenizer, 6)
+    assert tokenizer.pieces(rows) == [piece for piece in tokenizer.pieces(rows) if piece.startswith(SPACE)]
+    assert np.array_equal(rows[tokenizer.pieces(range(len(tokenizer))).index(f"{SPACE}the")], VECTORS["the"])
     named = {f"{SPACE}the": VECTORS["the"], "the": VECTORS["on"], "\u2581": VECTORS["went"]}
     path = str(written(tmp_path / "pieces.vec", "word2vec", named))
     still = {**OWN, "vectors": path, "learning_rate": 1e-9, "vocab_size": 600}
@@ -162,6 +200,11 @@ def test_what_are_no_vectors(tmp_path: Path, nlpkit: Command) -> None:
     train = ("train", "--data", "few.csv", *settings(), "--set")
     done = nlpkit(*train, "model.vectors=own.vec", cwd=tmp_path)
     refused(done, 2, "own.vec has vectors of 6 numbers, and model.embedding_size is 16", "--set model.embedding_size=6")
+    right = ("model.vectors=own.vec", "--set", "model.embedding_size=6")
+    assert nlpkit(*train, *right, cwd=tmp_path).returncode == 0  # nothing was left behind
+    metadata = json.loads((tmp_path / "models" / "sentiment-few" / "metadata.json").read_text())
+    assert metadata["vectors"]["from"] == "own.vec"
+    assert metadata["vectors"]["pieces"] >= 4
     done = nlpkit(*train, "model.vectors=none.vec", "--output", "b", cwd=tmp_path)
     refused(done, 2, "there is no file at none.vec")
     others = {"zebra": VECTORS["the"], "yacht": VECTORS["on"]}

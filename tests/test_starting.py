@@ -13,7 +13,8 @@ import pytest
 import nlpkit
 from nlpkit import TextClassifier, TextGenerator, Translator
 from nlpkit.errors import BundleError, UsageError
-from tests.conftest import write_csv
+from tests.conftest import Command, settings, write_csv
+from tests.test_cli import refused
 
 WORDS = {
     "sea": ["the", "old", "boat", "went", "over", "a", "cold", "wave", "to", "its", "harbour"],
@@ -230,6 +231,20 @@ def test_a_shipped_translator_and_classifier_have_their_weights() -> None:
         shipped = whole.exported().trained_network()
         for given, kept in zip(whole.network().trainable_weights, shipped.trainable_weights, strict=True):
             assert_same([np.asarray(kept)], [np.asarray(given)])
+
+
+def test_an_export_that_knows_what_was_trained_on_is_judged_on_the_same_rows(nlpkit: Command, tmp_path: Path) -> None:
+    write_csv(tmp_path / "own.csv", list(zip(TEXTS, LABELS, strict=True)))
+    write_csv(tmp_path / "more.csv", list(zip([*TEXTS, *OTHERS[:9]], [*LABELS, *LABELS[:9]], strict=True)))
+    done = nlpkit("train", "--data", "own.csv", "--epochs", "1", *settings(), "--output", "m", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    done = nlpkit("export", "m", "--seen", "--output", "s", "--data", "more.csv", "--json", cwd=tmp_path)
+    figures = json.loads(done.stdout)["figures"]
+    assert figures["before"] == figures["after"]
+    assert (tmp_path / "s" / "seen.npz").exists()
+    assert nlpkit("export", "m", "--output", "bare", cwd=tmp_path).returncode == 0
+    done = nlpkit("export", "bare", "--seen", "--output", "again", cwd=tmp_path)
+    refused(done, 2, "what the model was trained on is not known any more")
 
 
 def test_a_graph_of_another_network_gives_no_weights() -> None:

@@ -105,6 +105,29 @@ def test_files_of_texts(tmp_path: Path, form: str, caplog: pytest.LogCaptureFixt
     assert f"left out 7 texts of {path} that stand in the data" in caplog.text
 
 
+def test_the_file_is_read_as_it_says_itself(nlpkit: Command, tmp_path: Path) -> None:
+    (tmp_path / "few.csv").write_text("\n".join(f"{text};{label}" for text, label in LABELLED))
+    (tmp_path / "more.txt").write_text("\n".join(UNLABELLED) + "\nun café; déjà vu\n", encoding="utf-8")
+    words = ["train", "--data", "few.csv", "--delimiter", ";", "--no-header", "--text-column", "1"]
+    words += ["--label-column", "2", "--encoding", "cp1252", "--epochs", "1", *settings()]
+    wrong = nlpkit(*words, "--unlabelled", "mor.txt", cwd=tmp_path)
+    refused(wrong, 2, "mor.txt")
+    refused(nlpkit(*words, "--unlabelled", "mor.txt", "--dry-run", cwd=tmp_path), 2, "mor.txt")
+    done = nlpkit(*words, "--unlabelled", "more.txt", cwd=tmp_path)  # the wrong name left nothing behind
+    assert done.returncode == 0, done.stderr
+    assert "601 texts without labels" in nlpkit("info", "models/sentiment-few", cwd=tmp_path).stdout
+
+
+def test_texts_that_are_judged_are_left_out(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    for split, rows in (("train", LABELLED), ("test", JUDGED)):
+        write_csv(tmp_path / f"{split}.csv", rows)
+    model = TextClassifier(**{**SMALL, "epochs": 1, "yardstick": False})
+    texts = [*UNLABELLED[:40], *(text for text, _ in JUDGED[:30]), "\ufeff", "<br>"]
+    model.fit(data=tmp_path, unlabelled=texts)
+    assert model.metadata["ngrams"]["unlabelled"] == 40
+    assert "left out 30 texts of the texts without labels that stand in the data" in caplog.text
+
+
 def test_of_very_many_the_first_are_read(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     monkeypatch.setattr("nlpkit.tasks.classification.unlabelled._MOST_TOKENS", 1_000)
     monkeypatch.setattr("nlpkit.tasks.classification.unlabelled._AT_ONCE", 10)
@@ -120,7 +143,7 @@ def test_what_cannot_be_learned_from(tmp_path: Path) -> None:
         fitted(LABELLED, "nowhere.txt")
     with pytest.raises(UsageError, match=r"model\.ngrams is 0"):
         fitted(LABELLED, UNLABELLED, ngrams=0)
-    with pytest.raises(UsageError, match=r"model\.ngrams is 0"):
+    with pytest.raises(UsageError, match=r"toml: data\.unlabelled is what n-grams learn from, and model\.ngrams is 0$"):
         TextClassifier(ngrams=0, unlabelled="more.txt")
 
 

@@ -31,7 +31,7 @@ def export(
     with locked(folder):
         check_output(folder, overwrite=overwrite)
         whole: Any = load(source)
-        model, copy = whole.exported(), whole.exported(int8=int8, seen=seen)
+        model, copy = whole.exported(seen=seen), whole.exported(int8=int8, seen=seen)
         reports: dict[str, Any] = {}
         metrics = {}
         try:

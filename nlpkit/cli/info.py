@@ -37,6 +37,8 @@ def info(bundle: Path = typer.Argument(help="A bundle's folder."), as_json: Json
         if start := known.get("start"):
             stays = ", which stays as it was" if start.get("frozen") else ""
             table.add_row("starts from", f"{start['from']}, a model of {start['task']}{stays}")
+        if vectors := known.get("vectors"):
+            table.add_row("embedding", f"begins with vectors of {vectors['pieces']:,} pieces from {vectors['from']}")
         kept = " in int8" if known.get("weights") == "int8" else ""
         table.add_row("size", f"{known['parameters']:,} parameters{kept}, {sum(sizes.values()) / 1e6:.1f} MB")
         for split, scores in known["metrics"].items():

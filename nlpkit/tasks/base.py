@@ -157,6 +157,10 @@ class TrainedTask(ABC, Generic[R]):
     def _resolve(self, prepared: Any) -> None:
         """Sets what the recipe leaves to the data."""
 
+    def _gather(self, dataset: Dataset[Any], prepared: Any, report: Report) -> None:
+        """Reads what training takes besides its data, before a run begins, so that a wrong name leaves nothing
+        behind."""
+
     @abstractmethod
     def _read_frontend(self, content: bytes) -> Frontend:
         """Reads back what stands before the network."""
@@ -242,9 +246,10 @@ class TrainedTask(ABC, Generic[R]):
 
         Raises UsageError where the recipe's data is not there, DataError where it cannot be trained on.
         """
-        start = self.start()
-        prepared = self._prepare(self._named(self.recipe.data.source), lambda *_: None, self._given_frontend(start))
+        start, dataset = self.start(), self._named(self.recipe.data.source)
+        prepared = self._prepare(dataset, lambda *_: None, self._given_frontend(start))
         self._resolve(prepared)
+        self._gather(dataset, prepared, lambda *_: None)
         import_keras()
         return self._planned(prepared, start)
 
@@ -312,6 +317,7 @@ class TrainedTask(ABC, Generic[R]):
                 kept = kept_frontend(run, dataset.fingerprint, self.frontend_file)
             prepared = self._prepare(dataset, shown.report, kept)
             self._resolve(prepared)
+            self._gather(dataset, prepared, shown.report)
             shown.report("loading Keras", 0, None)
             import_keras()
             if run is not None and not resume:
@@ -360,13 +366,11 @@ class TrainedTask(ABC, Generic[R]):
 
         network, batches = self._compiled(prepared)
         told = {} if start is None else self._take_over(network, prepared, start)
-        if self.recipe.model.vectors is not None:
-            self._fill_embedding(network, prepared)
+        self._fill_embedding(network)
         return network, fit(network, batches, self.recipe.training, run), told
 
-    def _fill_embedding(self, network: "keras.Model", prepared: Any) -> None:
-        """Sets the embedding of a fresh network to the vectors that the recipe names."""
-        raise UsageError(f"model.vectors is for tasks that read text, which {self.task} does not")
+    def _fill_embedding(self, network: "keras.Model") -> None:
+        """Sets the embedding of a fresh network to the vectors that the recipe names, if any."""
 
     def _take_over(self, network: "keras.Model", prepared: Any, start: "TrainedTask[Any]") -> dict[str, Any]:
         """Sets a fresh network to what it can take from the model that it starts from, and tells of it."""
@@ -562,7 +566,8 @@ class TrainedTask(ABC, Generic[R]):
     def exported(self, *, int8: bool = False, seen: bool = False) -> Self:
         """The model as it is shipped: without what training left, `network` among it; with `int8`, its matrices in
         int8 with a scale for each row; with `seen`, what tells whether a text was trained on is kept, for those who
-        start from it. Its figures are gone too, until `evaluate` finds new ones.
+        start from it. Its figures are gone too, until `evaluate` finds new ones. Raises UsageError for `seen` of a
+        model that does not know it.
 
         >>> small = model.exported(int8=True)
         >>> len(small.bundle.files["model.onnx"]) < len(model.bundle.files["model.onnx"])
@@ -570,6 +575,8 @@ class TrainedTask(ABC, Generic[R]):
         """
         from nlpkit.runtime.quantize import quantize_weights
 
+        if seen and SEEN not in self.bundle.files:
+            raise UsageError("what the model was trained on is not known any more; export the one that was trained")
         bundle, left = self.bundle, {*_OF_TRAINING, *self.training_files} - ({SEEN} if seen else set())
         files = {name: content for name, content in bundle.files.items() if name not in left}
         if int8:

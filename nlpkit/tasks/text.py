@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
 from nlpkit.bundle import Bundle
+from nlpkit.data.cache import Report
+from nlpkit.data.dataset import Dataset
 from nlpkit.data.facts import Facts
 from nlpkit.data.seen import Seen
 from nlpkit.errors import BundleError, UsageError
@@ -15,6 +17,7 @@ from nlpkit.tokenizer import Tokenizer
 
 if TYPE_CHECKING:
     import keras
+    import numpy as np
 
 T = TypeVar("T", bound=TextRecipe)
 
@@ -39,6 +42,8 @@ class TextTask(TrainedTask[T]):
     frontend_file = Tokenizer.file
     leading_space: ClassVar[bool] = True
     """Whether a text is read as if a space stood before it."""
+    _vectors: "dict[int, np.ndarray] | None" = None
+    """Those that the embedding begins with, by piece."""
 
     @property
     def tokenizer(self) -> Tokenizer:
@@ -67,10 +72,25 @@ class TextTask(TrainedTask[T]):
             return super()._given_frontend(start)
         return adopt_tokenizer(self.recipe.tokenizer.model, self.recipe.tokenizer)[0]
 
-    def _fill_embedding(self, network: "keras.Model", prepared: Any) -> None:
-        from nlpkit.vectors import fill_embedding
+    def _gather(self, dataset: Dataset[Any], prepared: Any, report: Report) -> None:
+        self._vectors = None
+        if self.recipe.model.vectors is not None:
+            from nlpkit.vectors import vectors_of
 
-        fill_embedding(network, str(self.recipe.model.vectors), prepared.tokenizer)
+            report("reading vectors", 0, None)
+            self._vectors = vectors_of(self.recipe.model.vectors, prepared.tokenizer, self.recipe.model.embedding_size)
+
+    def _fill_embedding(self, network: "keras.Model") -> None:
+        if self._vectors is not None:
+            from nlpkit.vectors import fill_embedding
+
+            fill_embedding(network, self._vectors)
+
+    def _train(self, *given: Any) -> Bundle:
+        bundle = super()._train(*given)
+        if self._vectors is not None:
+            bundle.metadata["vectors"] = {"from": self.recipe.model.vectors, "pieces": len(self._vectors)}
+        return bundle
 
     def _open(self, bundle: Bundle) -> None:
         super()._open(bundle)

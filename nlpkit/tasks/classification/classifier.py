@@ -16,6 +16,7 @@ from nlpkit.data.dataset import Dataset, Example, dataset_from_lists
 from nlpkit.data.facts import amount
 from nlpkit.data.frames import Table, Texts, is_held, labelled_table, texts_of
 from nlpkit.data.labels import all_of, listed
+from nlpkit.data.notes import tell_once
 from nlpkit.data.seen import Seen, row_key
 from nlpkit.data.summary import LabelledSummary, summarize
 from nlpkit.errors import BundleError, DataError, Interrupted, UsageError
@@ -371,14 +372,18 @@ class TextClassifier(TextTask[ClassificationRecipe], RowTask[ClassificationRecip
         unlabelled, self._unlabelled = self._unlabelled, []
         return bundle_classifier(network, self.recipe, dataset, prepared, history, head, unlabelled)
 
-    def _learn(
-        self, prepared: PreparedData, run: Run, start: "TrainedTask[Any] | None"
-    ) -> "tuple[keras.Model, list[EpochRow], dict[str, Any]]":
-        self._head, self._unlabelled = None, []
+    def _gather(self, dataset: Dataset[Example], prepared: PreparedData, report: Report) -> None:
+        super()._gather(dataset, prepared, report)
+        self._unlabelled = []
         if self._texts is not None or self.recipe.data.unlabelled is not None:
             from nlpkit.tasks.classification.unlabelled import read_unlabelled
 
-            self._unlabelled = read_unlabelled(self._texts, self.recipe, prepared, run.display.report)
+            self._unlabelled = read_unlabelled(self._texts, self.recipe, dataset, prepared, report)
+
+    def _learn(
+        self, prepared: PreparedData, run: Run, start: "TrainedTask[Any] | None"
+    ) -> "tuple[keras.Model, list[EpochRow], dict[str, Any]]":
+        self._head = None
         if start is None or not self._frozen(start):
             return super()._learn(prepared, run, start)
         from nlpkit.tasks.classification.frozen import fit_head
@@ -405,6 +410,7 @@ class TextClassifier(TextTask[ClassificationRecipe], RowTask[ClassificationRecip
         section = self.recipe.model
         if start and start.task != self.task and self._frozen(start) and section.pooling == type(section)().pooling:
             # a state's maxima say more of how long a text is than of what it is about
+            tell_once("a backbone that stays as it is: the means of its states are read, and not their maxima")
             section = section.model_copy(update={"pooling": ["mean"]})
             self.recipe = self.recipe.model_copy(update={"model": section})
         return start

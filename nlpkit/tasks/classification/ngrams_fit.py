@@ -99,7 +99,7 @@ def fit_ngrams(
         weights = np.repeat([1.0, _UNLABELLED_WEIGHT], [len(some), len(others)])
         return _fit(features[np.concatenate([some, others])], np.concatenate([targets[some], answers]), weights)
 
-    if sum(map(len, rows)) * columns <= _MOST_FOLDED:
+    if sum(map(len, rows[:count])) * columns <= _MOST_FOLDED:
 
         def answer(rest: np.ndarray, held_out: np.ndarray) -> np.ndarray:
             return learn(rest).scores(features[held_out])
