@@ -130,7 +130,7 @@ def test_texts_that_are_judged_are_left_out(tmp_path: Path, caplog: pytest.LogCa
 
 def test_of_very_many_the_first_are_read(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     monkeypatch.setattr("nlpkit.tasks.classification.unlabelled._MOST_TOKENS", 1_000)
-    monkeypatch.setattr("nlpkit.tasks.classification.unlabelled._AT_ONCE", 10)
+    monkeypatch.setattr("nlpkit.data.batching._WINDOW_TEXTS", 10)
     read = fitted(LABELLED, UNLABELLED).metadata["ngrams"]["unlabelled"]
     assert 50 <= read <= 120
     assert f"of the texts without labels the first {read} texts are read" in caplog.text

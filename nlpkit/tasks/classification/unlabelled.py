@@ -1,11 +1,12 @@
 """Texts that nobody labelled, from which the n-grams learn beside those with labels."""
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
+from nlpkit.data.batching import windows
 from nlpkit.data.cache import Report
 from nlpkit.data.catalog import open_documents
 from nlpkit.data.dataset import Dataset, Example
@@ -21,7 +22,6 @@ logger = logging.getLogger("nlpkit")
 
 _MOST_TOKENS = 5_000_000
 _MOST_SCORES = 10_000_000  # tokens times labels
-_AT_ONCE = 1_000  # texts
 
 
 def read_unlabelled(
@@ -46,7 +46,7 @@ def read_unlabelled(
     most = min(_MOST_TOKENS, _MOST_SCORES // len(data.labels))
     rows: list[np.ndarray] = []
     left_out = tokens = 0
-    for window in _windows(given):
+    for window in windows(given):
         if tokens > most:
             logger.warning("of %s the first %s are read", name, amount(len(rows), "texts"))
             break
@@ -71,14 +71,3 @@ def _named(recipe: ClassificationRecipe) -> Iterator[str]:
     if path.is_file():
         return (text for _, text in read_rows(path, None, remembered=recipe.data.text_column))
     return open_documents(name).read("train")
-
-
-def _windows(texts: Iterable[str]) -> Iterator[list[str]]:
-    window: list[str] = []
-    for text in texts:
-        window.append(text)
-        if len(window) == _AT_ONCE:
-            yield window
-            window = []
-    if window:
-        yield window
