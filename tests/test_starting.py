@@ -235,12 +235,13 @@ def test_a_shipped_translator_and_classifier_have_their_weights() -> None:
 
 def test_an_export_that_knows_what_was_trained_on_is_judged_on_the_same_rows(nlpkit: Command, tmp_path: Path) -> None:
     write_csv(tmp_path / "own.csv", list(zip(TEXTS, LABELS, strict=True)))
-    write_csv(tmp_path / "more.csv", list(zip([*TEXTS, *OTHERS[:9]], [*LABELS, *LABELS[:9]], strict=True)))
+    wrong = [LABELS[0] if label != LABELS[0] else LABELS[1] for label in OTHER_LABELS]  # so that those alone look worse
+    write_csv(tmp_path / "more.csv", list(zip([*TEXTS, *OTHERS], [*LABELS, *wrong], strict=True)))
     done = nlpkit("train", "--data", "own.csv", "--epochs", "1", *settings(), "--output", "m", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     done = nlpkit("export", "m", "--seen", "--output", "s", "--data", "more.csv", "--json", cwd=tmp_path)
     figures = json.loads(done.stdout)["figures"]
-    assert figures["before"] == figures["after"]
+    assert figures["before"] == figures["after"] < 50
     assert (tmp_path / "s" / "seen.npz").exists()
     assert nlpkit("export", "m", "--output", "bare", cwd=tmp_path).returncode == 0
     done = nlpkit("export", "bare", "--seen", "--output", "again", cwd=tmp_path)

@@ -404,7 +404,7 @@ def test_the_graphs_answer_as_the_network(settings: dict[str, Any]) -> None:
     sources = [rng.integers(4, 30, n).astype(np.int32) for n in (3, 7, 1)]
     targets = rng.integers(4, 30, (3, 5)).astype(np.int32)
     found, _ = forced_log_probabilities(
-        TranslatorSessions(*map(Session, export_translator(network, section))), sources, targets
+        TranslatorSessions(*map(Session, export_translator(network, section).values())), sources, targets
     )
     for row, (source, target) in enumerate(zip(sources, targets, strict=True)):  # alone, and without padding
         given = {"source": source[None], "lengths": np.array([len(source)], np.int32), "target": target[None]}

@@ -42,6 +42,7 @@ logger = logging.getLogger("nlpkit")
 R = TypeVar("R", bound=Recipe)
 
 _WEIGHTS = "model.weights.h5"
+_NO_WEIGHTS = "the model was exported without its Keras weights; load the one it was exported from"
 CHANGED = (
     "{} has changed since the model was trained on it, and the model does not know what was held out then; name other "
     "data, or --split train to judge on all of it"
@@ -187,7 +188,7 @@ class TrainedTask(ABC, Generic[R]):
     def _graphs(self, network: "keras.Model") -> dict[str, bytes]:
         """What a network of the model's shape is exported as: ONNX models by file name. A task whose models are to be
         started from after they were exported has it."""
-        raise UsageError("the model was exported without its Keras weights; load the one it was exported from")
+        raise UsageError(_NO_WEIGHTS)
 
     @abstractmethod
     def check(self) -> None:
@@ -596,7 +597,7 @@ class TrainedTask(ABC, Generic[R]):
         True
         """
         if _WEIGHTS not in self.bundle.files:
-            raise UsageError("the model was exported without its Keras weights; load the one it was exported from")
+            raise UsageError(_NO_WEIGHTS)
         return self.trained_network()
 
     @own_random_state()

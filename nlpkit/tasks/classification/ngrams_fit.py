@@ -10,8 +10,9 @@ and a second learns from its answers beside the labels (self-training; Yarowsky,
 """
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -27,7 +28,7 @@ from nlpkit.tasks.classification.linear import (
     targets_of,
 )
 from nlpkit.tasks.classification.ngrams import NgramWeights, find_ngrams, piece_codes, place_of
-from nlpkit.tasks.classification.recipe import ClassificationRecipe
+from nlpkit.tasks.classification.recipe import ClassificationRecipe, ClassifierTokenizer
 from nlpkit.tokenizer import Tokenizer
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ class FittedNgrams:
 
     def scores(self, corpus: Corpus, recipe: ClassificationRecipe) -> np.ndarray:
         """The scores of a corpus' texts: float32 [texts, classes]."""
-        rows = _rows(corpus, np.arange(len(corpus)), recipe)
+        rows = _as_read(map(corpus.row, range(len(corpus))), recipe.tokenizer)
         scores: np.ndarray = np.stack([self.weights.scores(row) for row in rows]) + self.bias
         return scores
 
@@ -77,10 +78,8 @@ def fit_ngrams(
     columns = column_count(len(data.labels), several=data.several)
     spread = logits_from(columns, len(data.labels))
     chosen = _sample(corpus.lengths(), columns, recipe.training.seed)
-    rows = _rows(corpus, chosen, recipe)
-    count = len(rows)
-    section = recipe.tokenizer
-    rows += [truncate(ids, section.max_length, section.truncation) for ids in unlabelled]
+    rows = _as_read(chain(map(corpus.row, chosen.tolist()), unlabelled), recipe.tokenizer)
+    count = len(chosen)
     alike = _without_capitals(data.tokenizer)
     codes, edges = piece_codes(alike, recipe.model.ngrams), word_edges(data.tokenizer)
     keys, features = _features(rows, codes, edges)
@@ -236,10 +235,9 @@ def _fit(features: "csr_matrix", targets: np.ndarray, weights: np.ndarray | None
     return _Linear(kernel, norms, bias)
 
 
-def _rows(corpus: Corpus | JoinedCorpora, chosen: np.ndarray, recipe: ClassificationRecipe) -> list[np.ndarray]:
+def _as_read(texts: Iterable[np.ndarray], section: ClassifierTokenizer) -> list[np.ndarray]:
     """The token ids of texts as the network reads them."""
-    section = recipe.tokenizer
-    rows = [truncate(corpus.row(row), section.max_length, section.truncation) for row in chosen.tolist()]
+    rows = [truncate(ids, section.max_length, section.truncation) for ids in texts]
     nothing = pad([np.empty(0, np.int32)])[0][0]
     return [row if len(row) else nothing for row in rows]
 

@@ -84,8 +84,8 @@ def build_translator(section: TranslatorSection, vocab_size: int) -> keras.Model
     return keras.Model(inputs, embedding(x, reverse=True), name="translator")
 
 
-def export_translator(network: keras.Model, section: TranslatorSection) -> tuple[bytes, bytes]:
-    """The network as two ONNX models: the encoder, and one step of the decoder."""
+def export_translator(network: keras.Model, section: TranslatorSection) -> dict[str, bytes]:
+    """The network as two ONNX models, by file name: the encoder, and one step of the decoder."""
     array = ops.convert_to_numpy
     embedding = array(network.get_layer("embedding").embeddings)
     decoder = network.get_layer("decoder")
@@ -107,7 +107,7 @@ def export_translator(network: keras.Model, section: TranslatorSection) -> tuple
         layers=section.layers,
         input_feeding=section.input_feeding,
     )
-    return encoder, step
+    return {ENCODER: encoder, "model.onnx": step}
 
 
 class SmoothedCrossEntropy(keras.losses.Loss):
@@ -150,7 +150,7 @@ def bundle_translator(
 
     Raises NlpkitError when the exported graphs and the network disagree.
     """
-    graphs = dict(zip((ENCODER, "model.onnx"), export_translator(network, recipe.model), strict=True))
+    graphs = export_translator(network, recipe.model)
     sessions = TranslatorSessions(*map(Session, graphs.values()))
     lengths = data.validation.source.lengths()
     # short and long side by side, so that padding counts
@@ -210,7 +210,7 @@ class PairBatches:
         return int(self.source[batch.rows].sum() + self.target[batch.rows].sum())
 
     def validate(self, network: keras.Model) -> EpochRow:
-        sessions = TranslatorSessions(*map(Session, export_translator(network, self.recipe.model)))
+        sessions = TranslatorSessions(*map(Session, export_translator(network, self.recipe.model).values()))
         held_out, tokenizer = self.data.validation, self.data.tokenizer
         sources, targets = ([side.row(row) for row in range(len(side))] for side in (held_out.source, held_out.target))
         max_length, max_ratio = self.recipe.tokenizer.max_length, self.recipe.data.max_ratio

@@ -329,7 +329,7 @@ class Translator(TextTask[TranslationRecipe], RowTask[TranslationRecipe]):
     def _graphs(self, network: "keras.Model") -> dict[str, bytes]:
         from nlpkit.tasks.translation.network import export_translator
 
-        return dict(zip((ENCODER, "model.onnx"), export_translator(network, self.recipe.model), strict=True))
+        return export_translator(network, self.recipe.model)
 
     def _card(self) -> CardText:
         return card_text(self.metadata, self.recipe)
