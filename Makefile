@@ -17,7 +17,7 @@ help:
 	@echo "make lint         lint, format and types only"
 	@echo "make docs         build the guide and the reference into build/docs"
 	@echo "make soak         kills, damaged bundles, full disks and odd tables by the thousand (an hour)"
-	@echo "make starters     train the models that come with the package anew, from IMDB, dates and Python's docs (an hour)"
+	@echo "make starters     train the models that come with the package anew, from IMDB, dates and Python's docs (three hours)"
 	@echo "make wheel-check  build the wheel, and the one that answers alone, and try each in an empty environment"
 	@echo "make clean        remove .venv and what was built"
 

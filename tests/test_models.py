@@ -21,7 +21,7 @@ _MOST_BYTES = 16_000_000
 
 
 def test_starters_are_small_whole_and_say_what_they_are() -> None:
-    assert {*starters()} == {"dates", "python-docs", "sentiment"}
+    assert {*starters()} == {"dates", "language", "python-docs", "sentiment"}
     assert sum(file.stat().st_size for file in STARTERS.rglob("*") if file.is_file()) < _MOST_BYTES
     for name, folder in starters().items():
         model = package.load(name)  # held to its hashes
@@ -72,7 +72,7 @@ def test_models_are_listed(nlpkit: Command, trained: Path, tmp_path: Path) -> No
     (tmp_path / "models" / "worn" / "model.onnx").write_bytes(b"")
     rows = json.loads(nlpkit("models", "--json", cwd=tmp_path).stdout)
     by_name = {row["model"]: row for row in rows}
-    assert [*by_name] == ["models/mine", "models/worn", "dates", "python-docs", "sentiment"]
+    assert [*by_name] == ["models/mine", "models/worn", "dates", "language", "python-docs", "sentiment"]
     assert by_name["models/mine"]["task"] == "classification"
     assert not by_name["models/mine"]["shipped"]
     assert "damaged" in by_name["models/worn"]["error"]
@@ -147,3 +147,13 @@ def test_answers_of_starters_need_no_framework(tmp_path: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=tmp_path)
     assert done.stdout == "set()\n"
+
+
+@pytest.mark.slow
+def test_language_reaches_what_its_card_says(tfds_data: Path) -> None:
+    model: Any = package.load("language")
+    known = model.metadata["metrics"]["validation"]
+    unread = [row.text for row in islice(TextClassifier.open_data("imdb").read("test"), 0, None, 50)]
+    low, high = model.evaluate(unread).intervals["nats_per_character"]
+    assert low < known["nats_per_character"] < high
+    assert known["nats_per_character"] < 1.03
