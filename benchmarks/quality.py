@@ -45,10 +45,11 @@ SIZES |= {"newsgroups": SIZES["r8"], "tweets": SIZES["r8"]}
 PLAY = (10_000, 20_000, 100_000, 300_000, 1_003_854)  # the last is all of it
 PAIRS = (500, 2_000, 10_000)
 KNOWING = {  # what reviews without labels add
-    "nlpkit, unlabelled": ("--unlabelled", "imdb-texts"),
+    "nlpkit, from nothing": ("--from", "none"),
     "nlpkit, from language": ("--from", "language"),
+    "nlpkit, unlabelled": ("--unlabelled", "imdb-texts"),
 }
-COLOURS = {"nlpkit": "#3465a4", **dict(zip(KNOWING, ("#4e9a06", "#75507b"), strict=True))}
+COLOURS = {"nlpkit": "#3465a4", **dict(zip(KNOWING, ("#8ab0de", "#75507b", "#4e9a06"), strict=True))}
 COLOURS |= {"counts": "#cc0000", "fastText": "#777777"}
 DRAWS = {200: 5, 1_000: 3}  # of texts, each with a seed of its own; one of all other sizes
 PUBLISHED = {

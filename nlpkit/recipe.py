@@ -5,12 +5,12 @@ default below. Whatever is not a key of the schema is refused, with the key that
 """
 
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from nlpkit.data.tables import Reading
 from nlpkit.errors import UsageError, did_you_mean, reason
@@ -53,10 +53,14 @@ class TokenizerSection(Section):
     byte_fallback: bool = True
 
 
+NOTHING, AUTO = "none", "auto"
+"""Of what to start from: nothing, which a setting can say so too, and what the task finds best for the data."""
+
+
 class StackSection(Section):
     """The backbone, the same for every task."""
 
-    start_from: str | None = None
+    start_from: Annotated[str | None, BeforeValidator(lambda given: None if given == NOTHING else given)] = None
     vectors: Annotated[str, Field(min_length=1)] | None = None
     cell: Literal["lstm", "gru", "rnn"] = "lstm"
     units: Annotated[int, Field(ge=1, le=8192)] = 128
@@ -117,6 +121,10 @@ class Recipe(Section):
 
     renamed: ClassVar[Mapping[str, str]] = {}
     """The keys that had another name, by that name, dotted."""
+
+    @classmethod
+    def settle(cls, table: dict[str, Any], keys: Collection[str]) -> None:
+        """Settles in a recipe's table what it leaves open, where it follows from the `keys`, dotted, that were set."""
 
     @classmethod
     def upgraded(cls, table: dict[str, Any]) -> dict[str, Any]:
@@ -193,6 +201,7 @@ def load_recipe(reference: str | Path, settings: Iterable[str] = (), flags: Mapp
         if value is not None:
             _assign(table, key, value, key)
             origin[key] = f"--{key.rsplit('.', 1)[-1].replace('_', '-')} {value}"
+    _schema(table, str(path)).settle(table, origin)
     return parse_recipe(table, str(path), origin)
 
 

@@ -154,6 +154,5 @@ def test_language_reaches_what_its_card_says(tfds_data: Path) -> None:
     model: Any = package.load("language")
     known = model.metadata["metrics"]["validation"]
     unread = [row.text for row in islice(TextClassifier.open_data("imdb").read("test"), 0, None, 50)]
-    low, high = model.evaluate(unread).intervals["nats_per_character"]
-    assert low < known["nats_per_character"] < high
     assert known["nats_per_character"] < 1.03
+    assert model.evaluate(unread).nats_per_character < known["nats_per_character"] + 0.03

@@ -23,7 +23,7 @@ from nlpkit.frontend import FRONTENDS, Frontend
 from nlpkit.locking import locked
 from nlpkit.model_card import CardText, model_card
 from nlpkit.quiet import import_keras
-from nlpkit.recipe import Recipe, load_recipe, recipe_from_toml, setting_key
+from nlpkit.recipe import AUTO, Recipe, load_recipe, recipe_from_toml, setting_key
 from nlpkit.runtime.session import Session
 from nlpkit.tasks.starting import recipe_from, take_weights
 from nlpkit.training.randomness import own_random_state
@@ -33,6 +33,7 @@ from nlpkit.yardstick import Yardstick, yardstick_facts, yardstick_line
 if TYPE_CHECKING:
     import keras
 
+    from nlpkit.inspect.inspection import Inspection
     from nlpkit.training.fit import EpochBatches
     from nlpkit.training.plan import TrainingPlan
     from nlpkit.training.progress import EpochRow, TrainingDisplay
@@ -234,6 +235,10 @@ class TrainedTask(ABC, Generic[R]):
     def _card(self) -> CardText:
         """What the model's card tells of it."""
 
+    def inspect(self, text: str) -> "Inspection":
+        """What goes on inside the model while it reads a text. Raises UsageError for a task that does not show it."""
+        raise UsageError(f"models for {self.task} do not show what goes on inside them")
+
     # -- training
 
     def prepared(self) -> Any:
@@ -247,16 +252,22 @@ class TrainedTask(ABC, Generic[R]):
 
         Raises UsageError where the recipe's data is not there, DataError where it cannot be trained on.
         """
-        start, dataset = self.start(), self._named(self.recipe.data.source)
+        dataset = self._named(self.recipe.data.source)
+        start = self.start(dataset)
         prepared = self._prepare(dataset, lambda *_: None, self._given_frontend(start))
         self._resolve(prepared)
         self._gather(dataset, prepared, lambda *_: None)
         import_keras()
         return self._planned(prepared, start)
 
-    def start(self) -> "TrainedTask[Any] | None":
+    def start(self, dataset: Dataset[Any] | None = None) -> "TrainedTask[Any] | None":
         """The model that the recipe starts from, whose shape and tokenizer it takes now; None where it starts from
-        nothing. Raises UsageError where they cannot go together, BundleError where it cannot be read."""
+        nothing. Where the recipe leaves that to the data, `dataset` or its own, it is settled now. Raises UsageError
+        where they cannot go together, BundleError where it cannot be read."""
+        if self.recipe.model.start_from == AUTO:
+            found = self._default_start(dataset or self._named(self.recipe.data.source))
+            section = self.recipe.model.model_copy(update={"start_from": found})
+            self.recipe = self.recipe.model_copy(update={"model": section})
         if self.recipe.model.start_from is None:
             return None
         from nlpkit.tasks import load
@@ -271,6 +282,10 @@ class TrainedTask(ABC, Generic[R]):
             raise UsageError("model.vectors fills what model.start_from brings already; leave one of them out")
         self.recipe = recipe_from(self.recipe, start.recipe)
         return start
+
+    def _default_start(self, dataset: Dataset[Any]) -> str | None:
+        """What to start from where the recipe leaves it to the data; None for nothing."""
+        return None
 
     def _given_frontend(self, start: "TrainedTask[Any] | None") -> bytes | None:
         """What is to stand before the network, as it is written: that of the model it starts from; None where it is
@@ -299,7 +314,7 @@ class TrainedTask(ABC, Generic[R]):
         from nlpkit.training.progress import TrainingDisplay
 
         self._with_source(IN_MEMORY if given else str(data) if data is not None else self.recipe.data.source)
-        start = self.start()
+        start = self.start(given)
         check_run(checkpoint, self.recipe, resume=resume)
         dataset = given or self._named(self.recipe.data.source)
         if "train" not in dataset.splits:

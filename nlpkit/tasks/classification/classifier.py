@@ -19,6 +19,7 @@ from nlpkit.data.labels import all_of, listed
 from nlpkit.data.notes import tell_once
 from nlpkit.data.seen import Seen, row_key
 from nlpkit.data.summary import LabelledSummary, summarize
+from nlpkit.data.values import one_text
 from nlpkit.errors import BundleError, DataError, Interrupted, UsageError
 from nlpkit.model_card import CardText
 from nlpkit.runtime.session import Session
@@ -37,6 +38,7 @@ from nlpkit.yardstick import Yardstick
 if TYPE_CHECKING:
     import keras
 
+    from nlpkit.inspect.inspection import Inspection
     from nlpkit.tasks.base import TrainedTask
     from nlpkit.tasks.classification.frozen import FrozenHead
     from nlpkit.training.fit import EpochBatches
@@ -75,7 +77,7 @@ class TextClassifier(TextTask[ClassificationRecipe], RowTask[ClassificationRecip
 
     def __init__(self, recipe: ClassificationRecipe | str | Path = "sentiment", **settings: Any) -> None:
         super().__init__(recipe, **settings)
-        self._asked = self.recipe.model.labels
+        self._asked = self.recipe
         self._head: FrozenHead | None = None  # of a backbone that stayed as it was
         self._texts: Texts | None = None  # without labels, as fit was given them
         self._unlabelled: list[np.ndarray] = []  # and their token ids, or those of the recipe's
@@ -101,7 +103,8 @@ class TextClassifier(TextTask[ClassificationRecipe], RowTask[ClassificationRecip
         recipe's `data.unlabelled` names, its n-grams learn too. The `options` are those of `FitOptions`.
         Raises DataError for data that cannot be trained on.
         """
-        self._with_labels(self._asked)
+        if self._bundle is not None:  # what the data of another time settled
+            self.recipe = self._asked
         if unlabelled is not None and not self.recipe.model.ngrams:
             raise UsageError("texts without labels are what n-grams learn from, and model.ngrams is 0")
         self._texts = unlabelled
@@ -201,6 +204,19 @@ class TextClassifier(TextTask[ClassificationRecipe], RowTask[ClassificationRecip
         self.check_trained()
         given = texts_of(texts, self.columns.get("text"))
         return predict_texts(self.session, self.tokenizer, given, self.recipe.tokenizer)
+
+    def inspect(self, text: str) -> "Inspection":
+        """What goes on inside the model while it reads a text: gates, memory, what it would answer after each word,
+        and what each word adds to the answer.
+
+        >>> found = classifier.inspect("a lovely day")
+        >>> found.arrays()["text.layer 1 forward.forget"].shape == (len(found.parts[0].text.tokens), 128)
+        True
+        """
+        from nlpkit.tasks.classification.inspecting import inspect_text
+
+        self.check_trained()
+        return inspect_text(self, one_text(text, "text"))
 
     def evaluate(
         self,
@@ -405,8 +421,16 @@ class TextClassifier(TextTask[ClassificationRecipe], RowTask[ClassificationRecip
         network, encoder, _ = self._on_frozen(prepared, start)
         return plan_head(network, encoder, self.recipe, prepared, unit=self.unit)
 
-    def start(self) -> "TrainedTask[Any] | None":
-        start = super().start()
+    def _default_start(self, dataset: Dataset[Example]) -> str | None:
+        from nlpkit.tasks.classification.default_start import default_start
+
+        found = default_start(dataset, self.recipe)
+        if found:
+            tell_once(f"few texts, of a kind that {found} has read: the model starts from it; --from none does not")
+        return found
+
+    def start(self, dataset: Dataset[Any] | None = None) -> "TrainedTask[Any] | None":
+        start = super().start(dataset)
         section = self.recipe.model
         if start and start.task != self.task and self._frozen(start) and section.pooling == type(section)().pooling:
             # a state's maxima say more of how long a text is than of what it is about

@@ -1,11 +1,34 @@
 """A classifier's recipe."""
 
-from typing import Annotated, Literal, Self
+from collections.abc import Collection
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
 from nlpkit.normalization import Normalization
-from nlpkit.recipe import DataSection, Fraction, StackSection, TextRecipe, TokenizerSection, TrainingSection
+from nlpkit.recipe import (
+    AUTO,
+    NOTHING,
+    DataSection,
+    Fraction,
+    StackSection,
+    TextRecipe,
+    TokenizerSection,
+    TrainingSection,
+)
+
+_LEAVE_OPEN = {
+    "tokenizer.max_length",
+    "tokenizer.truncation",
+    "model.start_from",
+    "model.labels",
+    "model.ngrams",
+    "training.class_weights",
+    "training.selective_accuracy",
+    "training.yardstick",
+    "training.seed",
+}
+"""Keys that go with whatever a model starts from."""
 
 Pooling = Literal["last", "mean", "max", "attention"]
 
@@ -55,6 +78,14 @@ class ClassificationRecipe(TextRecipe):
     model: ClassifierSection = ClassifierSection()
     training: ClassifierTraining = ClassifierTraining()
 
+    @classmethod
+    def settle(cls, table: dict[str, Any], keys: Collection[str]) -> None:
+        """What is set of the network or its training is set for one that starts from nothing, unless it says from
+        what."""
+        model = table.get("model")
+        if isinstance(model, dict) and model.get("start_from") == AUTO and any(map(_decides, keys)):
+            model["start_from"] = NOTHING
+
     @model_validator(mode="after")
     def _check_together(self) -> Self:
         if self.training.frozen and self.model.start_from is None:
@@ -62,3 +93,8 @@ class ClassificationRecipe(TextRecipe):
         if self.data.unlabelled is not None and not self.model.ngrams:
             raise ValueError("data.unlabelled is what n-grams learn from, and model.ngrams is 0")
         return self
+
+
+def _decides(key: str) -> bool:
+    """Whether a key, dotted, says what the network or its training is like."""
+    return key.partition(".")[0] in ("tokenizer", "model", "training") and key not in _LEAVE_OPEN

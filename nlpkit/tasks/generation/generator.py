@@ -38,6 +38,7 @@ from nlpkit.yardstick import Yardstick
 if TYPE_CHECKING:
     import keras
 
+    from nlpkit.inspect.inspection import Inspection
     from nlpkit.tasks.base import TrainedTask
     from nlpkit.training.fit import EpochBatches
     from nlpkit.training.progress import EpochRow
@@ -211,6 +212,19 @@ class TextGenerator(TextTask[GenerationRecipe]):
                 continue  # a byte of a character whose others follow
             begun, cost = b"", 0.0
         return found
+
+    def inspect(self, text: str) -> "Inspection":
+        """What goes on inside the model while it reads a text: gates, memory, what it expects after each token, how
+        much each surprises it, and how far back that comes from. Raises DataError for an empty text.
+
+        >>> found = generator.inspect("one two")
+        >>> found.parts[0].surprise.shape == (len(found.parts[0].text.tokens),)
+        True
+        """
+        from nlpkit.tasks.generation.inspecting import inspect_text
+
+        self.check_trained()
+        return inspect_text(self, one_text(text, "text"))
 
     def evaluate(
         self,

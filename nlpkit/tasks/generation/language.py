@@ -55,6 +55,15 @@ class LanguageModel:
             contexts = ngrams.advance(contexts, tokens)
         return self.counts.scores(logits, contexts), State(network, contexts)
 
+    def along(self, ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The network's logits, and the scores, [tokens, vocabulary] each, for the token after each of a text that is
+        short enough to hold them, read from a beginning."""
+        state = self.begin(1)
+        logits = self.session.run(ids[None], state.network)[0][0]
+        if self.counts is None or state.contexts is None:
+            return logits, logits
+        return logits, self.counts.scores(logits, self.counts.ngrams.along(ids[None], state.contexts)[0])
+
     def nats(self, ids: np.ndarray) -> np.ndarray:
         """The surprise of each token of a text given all before it, -log p in nats: float64 [tokens]."""
         nats = np.empty(len(ids))

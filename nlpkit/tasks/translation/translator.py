@@ -45,6 +45,7 @@ from nlpkit.yardstick import Yardstick
 if TYPE_CHECKING:
     import keras
 
+    from nlpkit.inspect.inspection import Inspection
     from nlpkit.tasks.base import TrainedTask
     from nlpkit.training.fit import EpochBatches
     from nlpkit.training.progress import EpochRow
@@ -191,6 +192,20 @@ class Translator(TextTask[TranslationRecipe], RowTask[TranslationRecipe]):
         _, attention = forced_log_probabilities(self.sessions, [np.array(ids)], np.array([[BOS, *wanted]]))
         pieces = self.tokenizer.pieces
         return Alignment(pieces(ids), pieces([*wanted, EOS]), attention[0])
+
+    def inspect(self, text: str) -> "Inspection":
+        """What goes on inside the model while it reads a source and writes its translation: gates, memory, where it
+        looked, and what each piece would lose without each source word. Raises UsageError for an ensemble, DataError
+        for a text that is empty or longer than one sentence.
+
+        >>> found = translator.inspect("one two")
+        >>> [part.name for part in found.parts]
+        ['source', 'translation']
+        """
+        from nlpkit.tasks.translation.inspecting import inspect_text
+
+        self._alone("inspect")
+        return inspect_text(self, one_text(text, "text"))
 
     def together(self, *others: "Translator") -> Self:
         """This translator with others beside it, an ensemble: each token by the mean of their probabilities. Of

@@ -1,0 +1,84 @@
+"""Inspections as one page that stands alone: no request leaves it."""
+
+import base64
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nlpkit.inspect.features import followed, text_features
+from nlpkit.inspect.inspection import Inspection, Part, Trace
+
+_TEMPLATE = Path(__file__).with_name("page.html")
+
+
+def page(inspections: Sequence[Inspection]) -> str:
+    """The page of some texts, HTML. What texts hold cannot become part of it as anything but text."""
+    data = json.dumps([_facts(one) for one in inspections], ensure_ascii=False, allow_nan=False)
+    # in a script no markup counts but what could end it
+    data = data.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+    return _TEMPLATE.read_text(encoding="utf-8").replace("/*DATA*/[]", data)
+
+
+def _facts(found: Inspection) -> dict[str, Any]:
+    return {
+        "task": found.task,
+        "answers": [[answer, chance and round(chance, 4)] for answer, chance in found.answers[:8]],
+        "about": found.about,
+        "cut": found.cut,
+        "figures": {name: round(value, 4) for name, value in found.figures.items()},
+        "parts": [_part(part) for part in found.parts],
+        "alignment": _packed(found.alignment, 0, 1),
+        "lost": _packed(found.lost),
+    }
+
+
+def _part(part: Part) -> dict[str, Any]:
+    features = text_features(part.text, part.after)
+    return {
+        "name": part.name,
+        "tokens": part.text.tokens,
+        "words": part.text.words.tolist(),
+        "after": [[[answer, round(chance, 4)] for answer, chance in answers] for answers in part.after],
+        "values": {
+            name: np.round(values.astype(np.float64), 4).tolist()
+            for name, values in (
+                ("weights", part.weights),
+                ("left out", None if part.left_out is None else part.left_out[part.text.words]),
+                ("gradient", part.gradient),
+                ("surprise", part.surprise),
+            )
+            if values is not None
+        },
+        "influence": _packed(part.influence),
+        "traces": [_trace(trace, features) for trace in part.traces],
+    }
+
+
+def _trace(trace: Trace, features: dict[str, np.ndarray]) -> dict[str, Any]:
+    steps, half_lives = trace.steps, trace.half_lives()
+    arrays = {name: _packed(gate, -1 if name == "candidate" else 0, 1) for name, gate in steps.gates.items()}
+    if steps.memory is not None:
+        arrays["memory"] = _packed(steps.memory)
+    arrays["hidden"] = _packed(steps.hidden, -1, 1)
+    return {
+        "name": trace.name,
+        "arrays": arrays,
+        "halfLives": None if half_lives is None else np.round(np.minimum(half_lives, 1e6), 2).tolist(),
+        "follows": [[name, round(value, 2)] for name, value in followed(trace, features)],
+        "worth": None if trace.worth is None else np.round(trace.worth.astype(np.float64), 4).tolist(),
+    }
+
+
+def _packed(array: np.ndarray | None, low: float | None = None, high: float | None = None) -> dict[str, Any] | None:
+    """A matrix as bytes between two values; between its extremes, zero in the middle, where they are not given."""
+    if array is None:
+        return None
+    if low is None or high is None:
+        high = float(np.abs(array).max(initial=1e-6))
+        low = -high if array.min(initial=0) < 0 else 0.0
+    scaled = np.clip((array - low) / (high - low), 0, 1)
+    content = base64.b64encode(np.rint(scaled * 255).astype(np.uint8).tobytes()).decode()
+    return {"shape": list(array.shape), "low": low, "high": high, "bytes": content}

@@ -1,0 +1,119 @@
+"""A generator opened up: what its gates did over a text, what it expected, and how far back that came from."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from nlpkit.errors import BundleError, DataError
+from nlpkit.inspect.cells import Steps
+from nlpkit.inspect.inspection import Inspection, Part, read_text, traces_of
+from nlpkit.inspect.stack import GraphReader, Run
+from nlpkit.tasks.generation.language import cross_entropy
+from nlpkit.tokenizer import BOS
+
+if TYPE_CHECKING:
+    from nlpkit.tasks.generation.generator import TextGenerator
+    from nlpkit.tokenizer import Tokenizer
+
+_BEST = 5  # tokens told of what is expected
+_MOST = 2_000  # tokens read of a text
+_LAGS = 64  # tokens back that gradients are followed
+_TARGETS = 32  # followed at a time
+_AS_SESSION = 1e-3  # how far a logit may be from the session's
+
+
+def inspect_text(model: "TextGenerator", text: str) -> Inspection:
+    """What a generator does while it reads a text, or, of a long one, its beginning. Gradients are those of the network
+    alone, without the counts beside it. Raises DataError for an empty text, BundleError for a model whose graph is not
+    of today's form."""
+    whole = np.array(model.tokenizer.encode([text])[0], np.int32)
+    if not len(whole):
+        raise DataError("there is no text to inspect")
+    ids = np.concatenate([[BOS], whole[:_MOST]]).astype(np.int32)
+    logits, scores = model.language.along(ids)
+    try:
+        graph = GraphReader(model.bundle.files["model.onnx"])
+        run = graph.stack().run(graph.embedding()[ids][None])
+        readers = _readers(graph)
+    except (KeyError, ValueError, IndexError, StopIteration):
+        raise _older() from None
+    found = run.hidden[0]
+    for kernel in readers:
+        found = found @ kernel
+    # a bias, the same at every token, is all that may lie between
+    if np.ptp(logits - found, axis=0).max() > _AS_SESSION:
+        raise _older()
+    nats = cross_entropy(scores[:-1], ids[1:].astype(np.int64))
+    after = _expected(model.tokenizer, scores)
+    part = Part(
+        "text",
+        read_text(model.tokenizer, ids),
+        traces_of(run, 0),
+        after=after,
+        surprise=np.concatenate([[0.0], nats]),
+        influence=_influence(run, logits, readers, ids),
+    )
+    characters = max(1, len(model.tokenizer.decode(ids)))
+    figures = {"nats a token": float(nats.mean()), "nats a character": float(nats.sum()) / characters}
+    return Inspection("generation", [part], after[-1], figures, cut=len(whole) + 1 - len(ids))
+
+
+def _older() -> BundleError:
+    return BundleError("the model's graph is of an older form, which cannot be opened up; train it again")
+
+
+def _readers(graph: GraphReader) -> list[np.ndarray]:
+    """What the last layer's outputs are multiplied with, one after the other, for the logits."""
+    found = []
+    for node in graph.all("MatMul"):
+        given = graph.given(node)
+        found.append(given[0] if given else graph.given(graph.maker(node.input[1]))[0].T)
+    return found
+
+
+def _expected(tokenizer: "Tokenizer", scores: np.ndarray) -> list[list[tuple[str, float]]]:
+    """The likeliest tokens after each, as they are written, with their probabilities."""
+    best = np.argpartition(-scores, _BEST, axis=1)[:, :_BEST]
+    chances = np.exp(-cross_entropy(np.repeat(scores[:, None], _BEST, 1), best))
+    spellings = tokenizer.spellings()
+    told = []
+    for row, shares in zip(best.tolist(), chances.tolist(), strict=True):
+        ranked = sorted(zip(shares, row, strict=True), reverse=True)
+        told.append([(spellings[i].decode(errors="replace") or "end", share) for share, i in ranked])
+    return told
+
+
+def _influence(run: Run, logits: np.ndarray, readers: list[np.ndarray], ids: np.ndarray) -> np.ndarray:
+    """The norm of the gradient of each token's log p in the vectors of the tokens before it, at most `_LAGS` back:
+    float32 [tokens, tokens]."""
+    count = len(ids)
+    shares = np.exp(logits - logits.max(1, keepdims=True))
+    d_found = -shares / shares.sum(1, keepdims=True)
+    d_found[np.arange(count - 1), ids[1:]] += 1
+    for kernel in reversed(readers):
+        d_found = d_found @ kernel.T
+    found = np.zeros((count, count), np.float32)
+    lags = min(_LAGS, count)
+    for start in range(0, count - 1, _TARGETS):
+        ends = np.arange(start, min(start + _TARGETS, count - 1))  # the last token read before each target
+        places = ends[:, None] - np.arange(lags, -1, -1)  # one more at the start, whose own gradient is not whole
+        window = _window(run, places)
+        d_hidden = np.zeros_like(window.hidden)
+        d_hidden[:, -1] = d_found[ends]
+        norms = np.linalg.norm(window.gradient(d_hidden)[:, 1:], axis=2)
+        rows, columns = np.nonzero(places[:, 1:] >= 0)
+        found[ends[rows] + 1, places[rows, columns + 1]] = norms[rows, columns]
+    return found
+
+
+def _window(run: Run, places: np.ndarray) -> Run:
+    """What a stack did at some places of its one row, [rows, steps]; before the first it did nothing."""
+
+    def taken(values: np.ndarray) -> np.ndarray:
+        return np.where((places >= 0)[..., None], values[0, np.maximum(places, 0)], 0)
+
+    def steps(done: Steps) -> Steps:
+        memory = None if done.memory is None else taken(done.memory)
+        return Steps({name: taken(gate) for name, gate in done.gates.items()}, memory, taken(done.hidden))
+
+    return Run(run.stack, [[steps(done) for done in layer] for layer in run.done], taken(run.hidden))
