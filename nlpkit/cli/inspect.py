@@ -1,13 +1,30 @@
-"""`nlpkit inspect`: what a model's gates do with a text, and why it answers as it does."""
+"""`nlpkit inspect`: what a model's gates do with a text, why it answers as it does, and how far back it remembers."""
 
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import typer
 
-from nlpkit.cli.options import Delimiter, Encoding, Json, NoHeader, TextColumn, check_options, note, print_json
+from nlpkit.cli.options import (
+    Delimiter,
+    Encoding,
+    Json,
+    NoHeader,
+    TextColumn,
+    check_options,
+    check_reading_options,
+    check_texts,
+    data_option,
+    load_model,
+    note,
+    print_json,
+    progress,
+    read_texts,
+    reading_of,
+)
 from nlpkit.errors import NlpkitError, UsageError, reason
-from nlpkit.output import check_output_file
+from nlpkit.output import check_output_file, open_output, replacing
 
 if TYPE_CHECKING:
     from nlpkit.inspect.inspection import Inspection
@@ -24,43 +41,71 @@ def inspect(
     encoding: Encoding = None,
     delimiter: Delimiter = None,
     no_header: NoHeader = False,
+    memory: bool = typer.Option(False, "--memory", help="How far back the model remembers, on data, not of a text."),
+    data: str = data_option(None, help="With --memory: a data set or a path.", show_default="what it was trained on"),
+    split: str = data_option(None, help="Which split of it.", show_default="test, else what was held out"),
     gate: Literal["forget", "input", "output", "candidate", "memory", "hidden", "update", "reset"] = typer.Option(
         None, metavar="GATE", help="What the heat map shows.", show_default="forget, or what the cell has"
     ),
     html: Path = typer.Option(None, "--html", metavar="FILE", help="Write a page to look into, which stands alone."),
-    npz: Path = typer.Option(None, "--npz", metavar="FILE", help="Write every array, for NumPy; of one text."),
+    npz: Path = typer.Option(None, "--npz", metavar="FILE", help="Write every array of one text, for NumPy."),
+    svg: Path = typer.Option(None, "--svg", metavar="FILE", help="With --memory: write a picture."),
     overwrite: bool = typer.Option(False, "--overwrite", help="Replace files that are there already."),
     as_json: Json = False,
 ) -> None:
     """Show what goes on inside a model while it reads: its gates, its memory, and why it answers so."""
-    from nlpkit.cli.options import check_reading_options, check_texts, load_model, read_texts, reading_of
-    from nlpkit.inspect.page import page
-    from nlpkit.output import open_output, replacing
-
+    of_texts = ["texts", "file", "gate", "html", "npz"]
     check_options(
         context,
-        apart={"as_json": ["gate"]},
-        together={"text_column": ["file"], "overwrite": ["html", "npz"]},
+        apart={"as_json": ["gate"], "memory": of_texts},
+        together={
+            "text_column": ["file", "memory"],
+            "overwrite": ["html", "npz", "svg"],
+            "data": ["memory"],
+            "split": ["memory"],
+            "svg": ["memory"],
+        },
     )
+    for output in (html, npz, svg):
+        check_output_file(output, overwrite=overwrite)
+    reading = reading_of(encoding, delimiter, no_header)
+    if memory:
+        _inspect_memory(load_model(bundle), data, split, svg, as_json, text_column=text_column, reading=reading)
+        return
     check_texts(texts, file, f'nlpkit inspect {bundle} "I loved every minute"')
     check_reading_options(texts, encoding, delimiter, no_header)
-    for output in (html, npz):
-        check_output_file(output, overwrite=overwrite)
     model = load_model(bundle)
-    reading = reading_of(encoding, delimiter, no_header)
     given = read_texts(texts, file, text_column, remembered=model.columns.get("text"), reading=reading)
+    found = _inspected(model, (text for burst in given for _, text in burst), 1 if npz is not None else _MOST)
+    _write(html, npz, found)
+    if as_json:
+        print_json(found[0].to_dict() if len(found) == 1 else [one.to_dict() for one in found])
+    elif html is None and npz is None:
+        from nlpkit.inspect.terminal import print_inspection
+
+        for number, one in enumerate(found):
+            if number:
+                print()
+            print_inspection(one, gate)
+
+
+def _inspected(model: Any, texts: Iterable[str], most: int) -> "list[Inspection]":
     found: list[Inspection] = []
-    for burst in given:
-        for _, text in burst:
-            if len(found) == _MOST or (npz is not None and found):
-                limit = "one text" if npz is not None else f"{_MOST} texts"
-                raise UsageError(f"{'--npz' if npz is not None else 'inspect'} takes {limit}; give fewer")
-            found.append(model.inspect(text))
+    for text in texts:
+        if len(found) == most:
+            raise UsageError(f"{most:,} {'text is' if most == 1 else 'texts are'} the most that can be shown so")
+        found.append(model.inspect(text))
     if not found:
         raise UsageError("there is no text to inspect")
+    return found
+
+
+def _write(html: Path | None, npz: Path | None, found: "list[Inspection]") -> None:
     if html is not None:
-        with open_output(html) as page_file:
-            page_file.write(page(found))
+        from nlpkit.inspect.page import page
+
+        with open_output(html) as file:
+            file.write(page(found))
     if npz is not None:
         import numpy as np
 
@@ -71,13 +116,24 @@ def inspect(
             raise NlpkitError(f"{npz} cannot be written: {reason(error)}") from error
     for output in (html, npz):
         if output is not None:
-            note(f"wrote {output} ({output.stat().st_size / 1e6:.1f} MB)")
-    if as_json:
-        print_json(found[0].to_dict() if len(found) == 1 else [one.to_dict() for one in found])
-    elif html is None and npz is None:
-        from nlpkit.inspect.terminal import print_inspection
+            note(f"wrote {output}")
 
-        for number, one in enumerate(found):
-            if number:
-                print()
-            print_inspection(one, gate)
+
+def _inspect_memory(
+    model: Any, data: str | None, split: str | None, svg: Path | None, as_json: bool, **columns: Any
+) -> None:
+    from nlpkit.inspect.terminal import memory_panels, print_memory
+
+    given = {name: value for name, value in columns.items() if value is not None}
+    with progress("cutting the context") as report:
+        found = model.memory(data, split, report=report, **given)
+    if svg is not None:
+        from nlpkit.inspect.chart import svg as drawn
+
+        with open_output(svg) as file:
+            file.write(drawn(memory_panels(found)))
+        note(f"wrote {svg}")
+    if as_json:
+        print_json(found.to_dict())
+    else:
+        print_memory(found)

@@ -253,6 +253,26 @@ def watched(items: Iterable[T], what: str) -> Iterator[T]:
         yield from progress.track(items, description=what)
 
 
+@contextmanager
+def progress(what: str) -> Iterator[Callable[[int, int], None]]:
+    """A function that is told how many of how many are done, and shows it on a terminal's standard error, with the time
+    that is left."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=28),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
 def print_report(title: str, report: "Report", trained_on: int | None = 0) -> None:
     """One evaluation: its figures, and how many rows were `trained_on`."""
     from rich.console import Console

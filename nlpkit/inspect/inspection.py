@@ -53,15 +53,12 @@ class Trace:
         return {**self.steps.gates, "memory": self.steps.memory, "hidden": self.steps.hidden}.get(name)
 
     def half_lives(self) -> np.ndarray | None:
-        """How long each unit remembers, in tokens, by its mean forget gate f: ln 0.5 / ln f, float64 [units]; None for
-        a cell without one."""
+        """How long each unit remembers, in tokens: float64 [units]; None for a cell without a gate that keeps."""
         gates = self.steps.gates
         keep = gates.get("forget", gates.get("update"))
         if keep is None:
             return None
-        mean = np.clip(keep.mean(0, dtype=np.float64), 1e-6, 1 - 1e-6)
-        found: np.ndarray = np.log(0.5) / np.log(mean)
-        return found
+        return half_lives(keep.mean(0, dtype=np.float64))
 
 
 @dataclass(frozen=True)
@@ -165,6 +162,12 @@ class Inspection:
         from nlpkit.inspect.page import page
 
         return f'<iframe srcdoc="{escape(page([self]))}" style="width:100%;height:640px;border:0"></iframe>'
+
+
+def half_lives(kept: np.ndarray) -> np.ndarray:
+    """In how many tokens a memory halves of which a share is kept at each: ln 0.5 / ln share."""
+    found: np.ndarray = np.log(0.5) / np.log(np.clip(kept, 1e-6, 1 - 1e-6))
+    return found
 
 
 def traces_of(run: Run, row: int) -> list[Trace]:

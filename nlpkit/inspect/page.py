@@ -2,6 +2,7 @@
 
 import base64
 import json
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ import numpy as np
 from nlpkit.inspect.features import followed, text_features
 from nlpkit.inspect.inspection import Inspection, Part, Trace
 
+_FINE, _COARSE = 255, 31  # levels of what is shown,
+_MANY = 400_000  # the fewer for matrices of more values
 _TEMPLATE = Path(__file__).with_name("page.html")
 
 
@@ -73,12 +76,15 @@ def _trace(trace: Trace, features: dict[str, np.ndarray]) -> dict[str, Any]:
 
 
 def _packed(array: np.ndarray | None, low: float | None = None, high: float | None = None) -> dict[str, Any] | None:
-    """A matrix as bytes between two values; between its extremes, zero in the middle, where they are not given."""
+    """A matrix as zipped bytes, in `levels` steps from one value to another; between its extremes, with zero in the
+    middle, where they are not given."""
     if array is None:
         return None
     if low is None or high is None:
         high = float(np.abs(array).max(initial=1e-6))
         low = -high if array.min(initial=0) < 0 else 0.0
-    scaled = np.clip((array - low) / (high - low), 0, 1)
-    content = base64.b64encode(np.rint(scaled * 255).astype(np.uint8).tobytes()).decode()
-    return {"shape": list(array.shape), "low": low, "high": high, "bytes": content}
+    levels = _FINE if array.size <= _MANY else _COARSE
+    scaled = np.rint(np.clip((array - low) / (high - low), 0, 1) * levels).astype(np.uint8)
+    # a column's values stand together: what a unit does from step to step changes little
+    content = base64.b64encode(zlib.compress(np.ascontiguousarray(scaled.T).tobytes(), 6)).decode()
+    return {"shape": list(array.shape), "low": low, "high": high, "levels": levels, "bytes": content}

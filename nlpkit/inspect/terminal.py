@@ -7,7 +7,10 @@ from rich.cells import cell_len, set_cell_size
 from rich.console import Console
 from rich.text import Text
 
+from nlpkit.inspect.chart import Panel
 from nlpkit.inspect.inspection import Inspection, Part, Trace
+from nlpkit.inspect.memory import MemoryReport
+from nlpkit.terminal import plain_table
 
 SHADES = " ░▒▓█"
 _FOR, _AGAINST = (208, 96, 24), (42, 108, 190)
@@ -37,6 +40,42 @@ def print_inspection(found: Inspection, gate: str | None) -> None:
         console.print()
         for name, value in found.figures.items():
             console.print(f"{name}: {value:.4f}")
+
+
+def print_memory(found: MemoryReport) -> None:
+    """How far back a model remembers, as a table."""
+    console = Console(highlight=False, markup=False, emoji=False)
+    columns = ["last tokens", "alone, nats", "", "the rest shuffled", ""]
+    table = plain_table(*columns, *(["gradient there"] if found.gradient else []), right=len(columns) + 1)
+    rows = zip(found.contexts, found.cut, found.cut_error, found.shuffled, found.shuffled_error, strict=True)
+    for number, (context, *values) in enumerate(rows):
+        cells = [f"{values[0]:.4f}", f"± {values[1]:.4f}", f"{values[2]:.4f}", f"± {values[3]:.4f}"]
+        more = [f"{found.gradient[number]:.2e}"] if found.gradient and number < len(found.gradient) else []
+        table.add_row(f"{context:,}", *cells, *more)
+    table.add_row("all", f"{found.whole:.4f}")
+    console.print(table)
+    console.print()
+    console.print(f"effective context: {found.effective:,} tokens hold 95 % of what context brings")
+    if found.half_lives:
+        console.print()
+        lives = plain_table("half-lives, tokens", "10 % below", "median", "90 % below", "longest", right=4)
+        for name, values in found.half_lives.items():
+            lives.add_row(name, *(f"{value:,.1f}" for value in values))
+        console.print(lives)
+
+
+def memory_panels(found: MemoryReport) -> list[Panel]:
+    """The same as charts."""
+    lines = {
+        "the last tokens alone": list(zip(found.contexts, found.cut, strict=True)),
+        "the rest shuffled": list(zip(found.contexts, found.shuffled, strict=True)),
+    }
+    whole = [(context, found.whole) for context in found.contexts]
+    panels = [Panel("What context is worth", "tokens of context", "loss, nats", lines, bars={"all of it": whole})]
+    if found.gradient:
+        norms = {"gradient": list(zip(found.contexts, found.gradient, strict=False))}
+        panels.append(Panel("How far back the gradient reaches", "tokens back", "norm", norms, log_y=True))
+    return panels
 
 
 def _answer(found: Inspection) -> str:

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     import keras
 
     from nlpkit.inspect.inspection import Inspection
+    from nlpkit.inspect.memory import MemoryReport
     from nlpkit.training.fit import EpochBatches
     from nlpkit.training.plan import TrainingPlan
     from nlpkit.training.progress import EpochRow, TrainingDisplay
@@ -238,6 +239,22 @@ class TrainedTask(ABC, Generic[R]):
     def inspect(self, text: str) -> "Inspection":
         """What goes on inside the model while it reads a text. Raises UsageError for a task that does not show it."""
         raise UsageError(f"models for {self.task} do not show what goes on inside them")
+
+    def memory(
+        self,
+        data: str | Path | None = None,
+        split: str | None = None,
+        *,
+        report: Callable[[int, int], object] = lambda done, total: None,
+        **columns: Any,
+    ) -> "MemoryReport":
+        """How far back the model's answers come from, on the split that `evaluate` takes. `report` is told how many
+        contexts of how many are done. Raises as `rows` does, and UsageError for a task that does not show it."""
+        self.check_trained()
+        return self._measure_memory(self.rows(data, split, **columns)[1], report)
+
+    def _measure_memory(self, rows: Any, report: Callable[[int, int], object]) -> "MemoryReport":
+        raise UsageError(f"models for {self.task} do not show how far back they remember")
 
     # -- training
 

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     import keras
 
     from nlpkit.inspect.inspection import Inspection
+    from nlpkit.inspect.memory import MemoryReport
     from nlpkit.tasks.base import TrainedTask
     from nlpkit.tasks.classification.frozen import FrozenHead
     from nlpkit.training.fit import EpochBatches
@@ -217,6 +218,11 @@ class TextClassifier(TextTask[ClassificationRecipe], RowTask[ClassificationRecip
 
         self.check_trained()
         return inspect_text(self, one_text(text, "text"))
+
+    def _measure_memory(self, rows: Any, report: Callable[[int, int], object]) -> "MemoryReport":
+        from nlpkit.tasks.classification.inspecting import measure_memory
+
+        return measure_memory(self, rows, report)
 
     def evaluate(
         self,

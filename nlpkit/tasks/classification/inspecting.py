@@ -1,14 +1,19 @@
 """A classifier opened up: what its gates did over a text, what it would have answered so far, and why it answers so."""
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nlpkit.cores import cores
 from nlpkit.data.batching import truncate
-from nlpkit.errors import BundleError
+from nlpkit.data.dataset import Example
+from nlpkit.data.labels import all_of
+from nlpkit.errors import BundleError, DataError
 from nlpkit.inspect.attributions import integrated_gradients, rationale_masks, without
 from nlpkit.inspect.inspection import Inspection, Part, ReadText, Trace, read_text, traces_of
+from nlpkit.inspect.memory import MemoryReport, half_lives_of, mean_by_lag, memory_report, some_of
 from nlpkit.inspect.stack import GraphReader, Stack
 from nlpkit.tasks.classification.answering import predict_rows
 from nlpkit.tasks.classification.ngrams import NgramWeights, find_ngrams, place_of
@@ -18,6 +23,7 @@ if TYPE_CHECKING:
     from nlpkit.tasks.classification.classifier import TextClassifier
 
 _BEST = 5  # labels told of each answer
+_FOLLOWED = 64  # examples of which gradients are followed
 _AS_SESSION = 1e-4  # how far a probability may be from the session's
 
 
@@ -246,3 +252,38 @@ def _faithful(model: "TextClassifier", read: ReadText, weights: np.ndarray, labe
         "comprehensiveness": whole - float(np.mean(found[:half])),
         "sufficiency": whole - float(np.mean(found[half:])),
     }
+
+
+def measure_memory(
+    model: "TextClassifier", rows: Iterable[Example], report: Callable[[int, int], object]
+) -> MemoryReport:
+    """What context is worth to a classifier: its loss with the last tokens of a text alone. Raises DataError where no
+    row has a label that it knows."""
+    names, section = [str(label) for label in model.metadata["labels"]], model.recipe.tokenizer
+    known = (row for row in rows if all(label in names for label in all_of(row.label)))
+    examples = some_of(known)
+    if not examples:
+        raise DataError("there is nothing to measure on: no text has a label that the model knows")
+    encoded = model.tokenizer.encode([row.text for row in examples], threads=cores())
+    read = [truncate(np.array(ids or [PAD], np.int32), section.max_length, section.truncation) for ids in encoded]
+    truth = np.zeros((len(examples), len(names)), bool)
+    for place, row in enumerate(examples):
+        truth[place, [names.index(label) for label in all_of(row.label)]] = True
+
+    def losses(rows: list[np.ndarray]) -> np.ndarray:
+        chances = np.clip(predict_rows(model.session, rows, section).astype(np.float64), 1e-9, 1)
+        found = -np.log(chances) * truth
+        if model.several:
+            found = found - np.log(np.clip(1 - chances, 1e-9, 1)) * ~truth
+        summed: np.ndarray = found.sum(1)
+        return summed
+
+    network = read_network(model)
+    norms, runs = [], []
+    for ids, labels in list(zip(read, truth, strict=True))[:_FOLLOWED]:
+        run = network.stack.run(network.embedding[ids][None])
+        direction = network.kernel @ network.contrast(int(labels.argmax()))
+        gradient = run.gradient(network.pooled_gradient(run.hidden, direction[None]))[0]
+        norms.append(np.linalg.norm(gradient, axis=1))
+        runs.append(run)
+    return memory_report(read, losses, mean_by_lag(norms), half_lives_of(runs), report)

@@ -1,7 +1,7 @@
 """Text generation: writing on from a prompt, in the manner of the text that was trained on."""
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, Unpack
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     import keras
 
     from nlpkit.inspect.inspection import Inspection
+    from nlpkit.inspect.memory import MemoryReport
     from nlpkit.tasks.base import TrainedTask
     from nlpkit.training.fit import EpochBatches
     from nlpkit.training.progress import EpochRow
@@ -225,6 +226,11 @@ class TextGenerator(TextTask[GenerationRecipe]):
 
         self.check_trained()
         return inspect_text(self, one_text(text, "text"))
+
+    def _measure_memory(self, rows: Any, report: Callable[[int, int], object]) -> "MemoryReport":
+        from nlpkit.tasks.generation.inspecting import measure_memory
+
+        return measure_memory(self, rows, report)
 
     def evaluate(
         self,

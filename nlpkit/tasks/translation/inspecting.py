@@ -1,22 +1,27 @@
 """A translator opened up: what its gates did over the source and the translation, and what each piece came from."""
 
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nlpkit.cores import cores
 from nlpkit.data.batching import pad
+from nlpkit.data.dataset import Pair
 from nlpkit.errors import BundleError, DataError
 from nlpkit.inspect.attributions import without
 from nlpkit.inspect.cells import Steps
 from nlpkit.inspect.inspection import Inspection, Part, ReadText, Trace, read_text, traces_of
+from nlpkit.inspect.memory import MemoryReport, half_lives_of, memory_report, some_of
 from nlpkit.inspect.stack import GraphReader
-from nlpkit.tasks.translation.answering import forced_log_probabilities
+from nlpkit.tasks.translation.answering import ENCODER, forced_log_probabilities, forced_nats
 from nlpkit.tokenizer import BOS, EOS, UNK
 
 if TYPE_CHECKING:
     from nlpkit.tasks.translation.translator import Translator
 
 _BEST = 5  # tokens told of what is expected
+_FOLLOWED = 64  # sources of which the memory is followed
 _AS_SESSION = 1e-3  # how far a state may be from the session's
 
 
@@ -35,7 +40,7 @@ def inspect_text(model: "Translator", text: str) -> Inspection:
     target = np.array([BOS, *model.tokenizer.encode([best.text])[0]], np.int32)
     source = read_text(model.tokenizer, ids)
     try:
-        graph = GraphReader(model.bundle.files["encoder.onnx"])
+        graph = GraphReader(model.bundle.files[ENCODER])
         run = graph.stack().run(graph.embedding()[ids][None])
         traces, chances, attention = _decoded(model, ids, target)
     except (KeyError, ValueError, IndexError, StopIteration):
@@ -123,3 +128,20 @@ def _lost(model: "Translator", source: ReadText, target: np.ndarray, nats: np.nd
     left = chances[:, np.arange(len(wanted)), wanted].astype(np.float64)
     lost: np.ndarray = -nats[:, None] - left.T
     return lost
+
+
+def measure_memory(model: "Translator", rows: Iterable[Pair], report: Callable[[int, int], object]) -> MemoryReport:
+    """What the source is worth to a translator: its loss on the whole of each reference with the last tokens of the
+    source alone. Raises DataError where there is no pair."""
+    most = model.recipe.tokenizer.max_length
+    pairs = some_of(pair for pair in rows if pair.source.strip() and pair.target.strip())
+    encoded = (model.tokenizer.encode([pair[side] for pair in pairs], threads=cores()) for side in (0, 1))
+    sources, targets = ([np.array(ids[:most], np.int32) for ids in side] for side in encoded)
+    if not pairs:
+        raise DataError("there is nothing to measure on: no pair has both a source and a translation")
+    graph = GraphReader(model.bundle.files[ENCODER])
+    stack, embedding = graph.stack(), graph.embedding()
+    runs = [stack.run(embedding[ids][None]) for ids in sources[:_FOLLOWED]]
+    return memory_report(
+        sources, lambda rows: forced_nats([model.sessions], rows, targets), None, half_lives_of(runs), report
+    )

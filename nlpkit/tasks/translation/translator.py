@@ -1,7 +1,7 @@
 """Translation: one sequence into another, from one language to another or from one way of writing to another."""
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     import keras
 
     from nlpkit.inspect.inspection import Inspection
+    from nlpkit.inspect.memory import MemoryReport
     from nlpkit.tasks.base import TrainedTask
     from nlpkit.training.fit import EpochBatches
     from nlpkit.training.progress import EpochRow
@@ -206,6 +207,11 @@ class Translator(TextTask[TranslationRecipe], RowTask[TranslationRecipe]):
 
         self._alone("inspect")
         return inspect_text(self, one_text(text, "text"))
+
+    def _measure_memory(self, rows: Any, report: Callable[[int, int], object]) -> "MemoryReport":
+        from nlpkit.tasks.translation.inspecting import measure_memory
+
+        return measure_memory(self, rows, report)
 
     def together(self, *others: "Translator") -> Self:
         """This translator with others beside it, an ensemble: each token by the mean of their probabilities. Of

@@ -1,0 +1,161 @@
+"""The page of an inspection in a browser: nothing is asked for, nothing fails, and hands can move about in it."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import nlpkit as package
+from nlpkit.inspect.page import page
+from tests.test_inspect import HOSTILE
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+DRIVER = shutil.which("chromedriver")
+
+pytestmark = pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="needs chromium and chromedriver (chromium-driver)")
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("pages")
+    texts = {
+        "sentiment": ["I loved every minute of it, but the ending was not good.", *HOSTILE],
+        "python-docs": ['def open(file): "Open a (text) file"', *HOSTILE[:4]],
+        "dates": ["Dienstag, 31. Dezember 1985"],
+    }
+    for name, given in texts.items():
+        model: Any = package.load(name)
+        (folder / f"{name}.html").write_text(page([model.inspect(text) for text in given]), encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    from selenium import webdriver
+    from selenium.webdriver.chrome.service import Service
+
+    options = webdriver.ChromeOptions()
+    options.binary_location = str(CHROMIUM)
+    for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"):
+        options.add_argument(argument)
+    downloads = tmp_path_factory.mktemp("downloads")
+    options.add_experimental_option("prefs", {"download.default_directory": str(downloads)})
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    driver: Any = webdriver.Chrome(options=options, service=Service(str(DRIVER)))
+    driver.downloads = downloads
+    yield driver
+    driver.quit()
+
+
+def opened(browser: Any, path: Path, width: int = 1280, theme: str = "light") -> None:
+    media = {"features": [{"name": "prefers-color-scheme", "value": theme}]}
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
+    size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    browser.get_log("browser")
+    browser.get_log("performance")
+    browser.get(path.as_uri())
+    waited(browser, "return document.querySelectorAll('#text span').length > 0")
+
+
+def waited(browser: Any, condition: str) -> None:
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    WebDriverWait(browser, 20).until(lambda driver: driver.execute_script(condition))
+
+
+def requests(browser: Any) -> list[str]:
+    events = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
+    sent = [event["params"]["request"]["url"] for event in events if event["method"] == "Network.requestWillBeSent"]
+    return [url for url in sent if not url.startswith(("data:", "blob:"))]
+
+
+@pytest.mark.parametrize("name", ["sentiment", "python-docs", "dates"])
+@pytest.mark.parametrize(("width", "theme"), [(1280, "light"), (1280, "dark"), (390, "dark")])
+def test_a_page_asks_for_nothing_and_fits(browser: Any, pages: Path, name: str, width: int, theme: str) -> None:
+    path = pages / f"{name}.html"
+    opened(browser, path, width, theme)
+    assert requests(browser) == [path.as_uri()]
+    assert browser.get_log("browser") == []
+    assert browser.execute_script("return document.documentElement.scrollWidth") <= width
+    ground = browser.execute_script("return getComputedStyle(document.body).backgroundColor")
+    assert ground == {"light": "rgb(251, 251, 250)", "dark": "rgb(21, 24, 28)"}[theme]
+    drawn = "const c = document.getElementById('map'); return c.getContext('2d').getImageData(0, 0, c.width, c.height)"
+    assert len(set(browser.execute_script(f"{drawn}.data.join().split(',').slice(0, 4000)"))) > 10
+
+
+def test_texts_that_are_markup_stay_texts(browser: Any, pages: Path) -> None:
+    opened(browser, pages / "sentiment.html")
+    count = browser.execute_script("return document.getElementById('which').options.length")
+    assert count == len(HOSTILE) + 1
+    for number in range(count):
+        browser.execute_script(
+            "const w = document.getElementById('which'); w.value = arguments[0]; w.dispatchEvent(new Event('change'))",
+            number,
+        )
+        shown = browser.execute_script("return document.getElementById('text').textContent.length")
+        assert shown > 0
+        assert browser.title == "Inside the model"
+        assert browser.find_elements("css selector", "main img, main script") == []
+    assert browser.get_log("browser") == []
+    assert requests(browser) == [(pages / "sentiment.html").as_uri()]
+
+
+def test_a_token_is_chosen_by_hand_and_by_keys(browser: Any, pages: Path) -> None:
+    from selenium.webdriver import ActionChains, Keys
+
+    opened(browser, pages / "sentiment.html")
+    spans = browser.find_elements("css selector", "#text span")
+    place = next(number for number, span in enumerate(spans) if span.text.strip() == "loved")
+    ActionChains(browser).move_to_element(spans[place]).perform()
+    title = browser.find_element("id", "tokenTitle")
+    assert f"Token {place + 1} of {len(spans)}: “·loved”" == title.text
+    told = browser.find_element("id", "token").text
+    assert "adds" in told
+    assert "if the text ended here" in told
+    assert "forget" in told
+    browser.find_element("tag name", "body").send_keys(Keys.ARROW_RIGHT)
+    assert title.text.startswith(f"Token {place + 2} of")
+    before = browser.find_element("id", "unitTitle").text
+    browser.find_element("tag name", "body").send_keys(Keys.ARROW_DOWN)
+    assert browser.find_element("id", "unitTitle").text != before
+
+
+def test_units_are_sorted(browser: Any, pages: Path) -> None:
+    from selenium.webdriver.support.ui import Select
+
+    opened(browser, pages / "sentiment.html")
+
+    def column(name: str) -> list[float]:
+        heads = [head.text for head in browser.find_elements("css selector", "#units th")]
+        cells = f"#units tbody td:nth-child({heads.index(name) + 1})"
+        return [float(cell.get_attribute("textContent")) for cell in browser.find_elements("css selector", cells)]
+
+    lives = column("half-life")
+    assert lives == sorted(lives, reverse=True)
+    Select(browser.find_element("id", "sort")).select_by_visible_text("weight on the answer")
+    worth = [abs(value) for value in column("worth")]
+    assert worth == sorted(worth, reverse=True)
+    browser.find_element("css selector", "#units th button").click()
+    assert column("unit") == list(range(128))
+
+
+def test_the_data_comes_down_as_numbers(browser: Any, pages: Path) -> None:
+    opened(browser, pages / "dates.html")
+    browser.find_element("id", "download").click()
+    path = browser.downloads / "inspection.json"
+    waited(browser, "return true")
+    for _ in range(100):
+        if path.exists():
+            break
+        waited(browser, "return new Promise(done => setTimeout(() => done(true), 100))")
+    (found,) = json.loads(path.read_text(encoding="utf-8"))
+    part = found["parts"][1]
+    forget = part["traces"][0]["arrays"]["forget"]
+    assert len(forget) == len(part["tokens"])
+    model: Any = package.load("dates")
+    steps = model.inspect("Dienstag, 31. Dezember 1985").parts[1].traces[0].steps
+    assert abs(steps.gates["forget"] - forget).max() < 1 / 200
