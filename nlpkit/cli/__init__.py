@@ -9,7 +9,7 @@ from types import FrameType
 import typer
 
 import nlpkit
-from nlpkit.cli import data, evaluate, export, generate, info, inspect, models, predict, recipes, train, translate
+from nlpkit.cli import data, evaluate, export, generate, info, inspect, lab, models, predict, recipes, train, translate
 from nlpkit.cli.streams import give_up, prepare_streams
 from nlpkit.errors import NlpkitError, reason
 
@@ -31,6 +31,7 @@ app.command("inspect")(inspect.inspect)
 app.command("models")(models.models)
 app.add_typer(recipes.app, name="recipes")
 app.add_typer(data.app, name="data")
+app.add_typer(lab.app, name="lab")
 
 
 def _print_version(asked: bool) -> None:

@@ -9,6 +9,8 @@ import numpy as np
 COLOURS = ("#c2570c", "#2a6cbe", "#1d8a5b", "#9a4fb5", "#b8960f", "#c33c5b")
 _WIDTH, _HEIGHT, _LEFT, _RIGHT, _TOP, _BOTTOM = 460, 300, 62, 14, 34, 62
 
+_APART = 34  # of two marks on the axis across, at least
+
 _STYLE = (
     "text{font:12px system-ui,sans-serif;fill:#333}.t{font-weight:600;font-size:13px}.s{fill:#666}"
     ".g{stroke:#ccc;stroke-width:.7}.l{fill:none;stroke-width:1.9}.b{stroke:#777;stroke-width:1;stroke-dasharray:4 3}"
@@ -21,13 +23,14 @@ Points = Sequence[tuple[float, float]]
 
 @dataclass(frozen=True)
 class Panel:
-    """One chart: its lines by name, over a logarithmic axis, and dashed bars to hold them against."""
+    """One chart: its lines by name, and dashed bars to hold them against."""
 
     title: str
     across: str
     up: str
     lines: Mapping[str, Points]
     bars: Mapping[str, Points] = field(default_factory=dict)
+    log_x: bool = True
     log_y: bool = False
 
 
@@ -57,20 +60,20 @@ def _panel(panel: Panel, height: int) -> list[str]:
         return [f'<text class="t" x="{_LEFT}" y="20">{escape(panel.title)}</text>']
     xs, ys = np.array(everything, np.float64).T
     if panel.log_y:
-        floor = float(ys[ys > 0].min(initial=1e300)) if (ys > 0).any() else 1e-3
-        ys = np.maximum(ys, floor)
+        ys = np.maximum(ys, ys[ys > 0].min() if (ys > 0).any() else 1e-3)
         low, high = np.floor(np.log10(ys.min())), np.ceil(np.log10(ys.max()))
         high = max(high, low + 1)
     else:
-        floor, low, high = -np.inf, min(0.0, float(ys.min())), float(ys.max()) * 1.05 or 1.0
-    first, last = np.log(xs.min()), np.log(xs.max())
+        low, high = min(0.0, float(ys.min())), float(ys.max()) * 1.05 or 1.0
+    scale = np.log if panel.log_x else float
+    first, last = scale(xs.min()), scale(xs.max())
 
     def across(x: float) -> float:
-        share = (np.log(x) - first) / max(last - first, 1e-9)
+        share = (scale(x) - first) / max(last - first, 1e-9)
         return float(_LEFT + share * (_WIDTH - _LEFT - _RIGHT))
 
     def up(y: float) -> float:
-        value = np.log10(max(y, floor)) if panel.log_y else y
+        value = np.log10(max(y, 10.0**low)) if panel.log_y else y
         return float(bottom - (value - low) / (high - low) * (bottom - _TOP))
 
     found = [f'<text class="t" x="{_LEFT}" y="20">{escape(panel.title)}</text>']
@@ -81,7 +84,11 @@ def _panel(panel: Panel, height: int) -> list[str]:
         found.append(f'<line class="g" x1="{_LEFT}" x2="{_WIDTH - _RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>')
         told = f"1e{round(np.log10(mark))}" if panel.log_y else f"{mark:g}"
         found.append(f'<text class="s" text-anchor="end" x="{_LEFT - 6}" y="{y + 4:.1f}">{told}</text>')
-    for x in sorted(set(xs.tolist()))[:: -(-len(set(xs.tolist())) // 9)]:
+    before = -1e9
+    for x in sorted(set(xs.tolist())):
+        if across(x) - before < _APART:
+            continue
+        before = across(x)
         found.append(f'<text class="s" text-anchor="middle" x="{across(x):.1f}" y="{bottom + 16}">{x:g}</text>')
     middle = (_LEFT + _WIDTH - _RIGHT) / 2
     found.append(f'<text text-anchor="middle" x="{middle}" y="{bottom + 33}">{escape(panel.across)}</text>')

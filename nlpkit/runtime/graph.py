@@ -80,11 +80,19 @@ def mean_over_steps(graph: GraphBuilder, x: str) -> str:
 
 def operator_weights(graph: GraphBuilder, directions: Sequence[RecurrentWeights], cell: str) -> list[str]:
     """The operator's kernel, recurrent kernel and biases, each with the directions as its first axis."""
-    return [
-        graph.constant(np.stack([_reorder(w.kernel, cell).T for w in directions])),
-        graph.constant(np.stack([_reorder(w.recurrent_kernel, cell).T for w in directions])),
-        graph.constant(np.stack([_biases(w.bias, cell) for w in directions])),
-    ]
+    ordered = [in_operator_order(weights, cell) for weights in directions]
+    kernels, recurrents, biases = (np.stack(arrays) for arrays in zip(*ordered, strict=True))
+    return [*map(graph.constant, (kernels, recurrents, biases.reshape(len(directions), -1)))]
+
+
+def in_operator_order(weights: RecurrentWeights, cell: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """A direction's kernel [gates * units, features], recurrent kernel [gates * units, units] and biases [2, gates *
+    units], as ONNX has them."""
+    return (
+        _reorder(weights.kernel, cell).T,
+        _reorder(weights.recurrent_kernel, cell).T,
+        np.stack(np.split(_biases(weights.bias, cell), 2)),
+    )
 
 
 def _reorder(array: np.ndarray, cell: str) -> np.ndarray:
