@@ -21,6 +21,8 @@ ROOMS = {
     "layers": (1.8, 2),
     "report, yardstick": (3.3, 2),
     "bundle": (4.8, 2),
+    "inspect": (6, 2),
+    "lab": (6, 3),
     "runtime": (0.8, 1),
     "data": (2.4, 1),
     "recipe, tokenizer": (4.2, 1),

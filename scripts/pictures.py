@@ -1,5 +1,6 @@
-"""Draws the README's pictures from trained bundles into docs/.
+"""Draws the README's pictures into docs/: of what comes with the package, and of trained bundles where they are named.
 
+python scripts/pictures.py
 cd models
 python ../scripts/pictures.py sentiment-imdb generate-tiny_shakespeare multi30k-en-de
 """
@@ -11,28 +12,69 @@ import matplotlib
 
 matplotlib.use("svg")
 import matplotlib.pyplot as plt
+import numpy as np
 
 import nlpkit
 
+INSIDE = "I wanted to like it, and the beginning is slow, but the acting is good and the ending is wonderful."
 REVIEW = (
     "For the first half hour I was bored: the jokes are old and nothing happens . Then the sister arrives , "
     "and it turns into the funniest , most moving film I have seen this year ."
 )
 SENTENCE = "A little girl in a red dress is playing with her dog in the snow."
-BLUE, RED = "#3d7ec2", "#c2553d"
+BLUE, RED, ORANGE = "#3d7ec2", "#c2553d", "#c2570c"
 
 
 def main() -> None:
+    plt.rcParams |= {"svg.hashsalt": "nlpkit", "svg.fonttype": "none", "font.family": "sans-serif"}
+    docs = Path(__file__).parents[1] / "docs"
+    docs.mkdir(exist_ok=True)
+    inside(docs / "inside.svg")
+    if len(sys.argv) == 1:
+        return
     classifier, generator, translator = (nlpkit.load(folder) for folder in sys.argv[1:])
     assert isinstance(classifier, nlpkit.TextClassifier)
     assert isinstance(generator, nlpkit.TextGenerator)
     assert isinstance(translator, nlpkit.Translator)
-    plt.rcParams |= {"svg.hashsalt": "nlpkit", "svg.fonttype": "none", "font.family": "sans-serif"}
-    docs = Path(__file__).parents[1] / "docs"
-    docs.mkdir(exist_ok=True)
     reading(classifier, docs / "reading.svg")
     learning(generator, docs / "learning.svg")
     aligning(translator, docs / "attention.svg")
+
+
+def inside(path: Path) -> None:
+    """What each word adds to an answer, the answer so far, and the gates and the memory of the units that remember
+    longest."""
+    found = nlpkit.load("sentiment").inspect(INSIDE)
+    part = found.parts[0]
+    trace, weights = part.traces[0], part.weights
+    lives, memory = trace.half_lives(), trace.steps.memory
+    assert lives is not None
+    assert weights is not None
+    assert memory is not None
+    words, adds = [word.strip() for word in part.text.written], part.text.by_word(weights)
+    last = [int(np.flatnonzero(part.text.words == number)[-1]) for number in range(len(words))]
+    so_far = [dict(part.after[place])["positive"] for place in last]
+    figure, axes = plt.subplots(
+        4, 1, figsize=(10, 5.6), layout="constrained", sharex=True, height_ratios=(1.1, 0.9, 1.3, 1.3)
+    )
+    axes[0].bar(range(len(words)), adds, color=[ORANGE if value > 0 else BLUE for value in adds], width=0.75)
+    axes[0].axhline(0, color="#999999", linewidth=0.8)
+    axes[0].set(ylabel=f"adds to\n{found.about}", title="Inside a model: why it answers so, and what its gates did")
+    axes[1].plot(so_far, "o-", color="#555555", markersize=4)
+    axes[1].axhline(0.5, color="#999999", linewidth=0.8)
+    axes[1].set(ylim=(-0.05, 1.05), ylabel="positive\nso far")
+    order = np.argsort(-lives)[:24]
+    for axis, values, colours, low, name in (
+        (axes[2], trace.steps.gates["forget"], "Oranges", 0, "forget\ngates"),
+        (axes[3], memory, "PuOr_r", -1, "memory"),
+    ):
+        axis.imshow(values[last][:, order].T, aspect="auto", cmap=colours, vmin=low, vmax=1, interpolation="nearest")
+        axis.set(yticks=[], ylabel=name)
+    axes[3].set_xticks(range(len(words)), words, rotation=60, ha="right")
+    for axis in axes:
+        axis.spines[:].set_visible(False)
+        axis.tick_params(length=0)
+    figure.savefig(path, metadata={"Date": None})
 
 
 def reading(classifier: nlpkit.TextClassifier, path: Path) -> None:

@@ -99,7 +99,7 @@ class Part:
             yield "influence", ("tokens", "earlier tokens"), self.influence
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Inspection:
     """What a model did with a text: of each of its parts what went on inside.
 
@@ -117,6 +117,10 @@ class Inspection:
     cut: int = 0
     alignment: np.ndarray | None = None
     lost: np.ndarray | None = None
+
+    def __repr__(self) -> str:
+        read = ", ".join(f"{part.name} of {len(part.text.tokens)} tokens" for part in self.parts)
+        return f"Inspection({self.task}: {read}; {len(self.arrays())} arrays; answers {list(self.answers)[:3]})"
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Every array by name, such as `text.layer 1 forward.forget` [tokens, units]."""

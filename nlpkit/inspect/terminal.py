@@ -127,10 +127,9 @@ def _map(trace: Trace, gate: str, values: np.ndarray, console: Console) -> Itera
         if gate != "memory"
         else (-float(np.abs(means).max()), float(np.abs(means).max()))
     )
-    what = "half-life in tokens" if half_lives is not None else "first unit"
-    yield Text(
-        f"{trace.name}: {gate}, {low:.2g} to {high:.2g}; a row {len(bands[0])} units ({what}), a column a token", "dim"
-    )
+    by = "half-life" if half_lives is not None else "number"
+    told = f"{trace.name}: {gate}, {low:.2g} to {high:.2g}; {len(bands[0])} units a row by {by}, tokens across"
+    yield Text(told, "dim")
     for band, row in zip(bands, means, strict=True):
         label = f"{np.median(half_lives[band]):7.1f}" if half_lives is not None else f"{int(band[0]):5d}"
         line = Text(f"{label}  ")
