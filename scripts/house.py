@@ -71,7 +71,7 @@ def imports() -> Counter[tuple[str, str]]:
 
 def main() -> None:
     plt.rcParams |= {"svg.hashsalt": "nlpkit", "svg.fonttype": "none", "font.family": "sans-serif"}
-    figure, axis = plt.subplots(figsize=(10, 5.2), layout="constrained")
+    figure, axis = plt.subplots(figsize=(11, 5.2), layout="constrained")
     for (room, other), count in imports().items():
         (x, y), (u, v) = ROOMS[room], ROOMS[other]
         up = v > y  # against the way down
@@ -90,7 +90,7 @@ def main() -> None:
     for room, (x, y) in ROOMS.items():
         box = {"boxstyle": "round,pad=0.45", "facecolor": "white", "edgecolor": BLUE}
         axis.text(x, y, room, ha="center", va="center", bbox=box, fontsize=11)
-    axis.set(xlim=(-0.9, 5.7), ylim=(0.6, 4.4))
+    axis.set(xlim=(-0.9, 6.7), ylim=(0.6, 4.4))
     axis.axis("off")
     figure.savefig(PACKAGE.parent / "docs" / "house.svg", metadata={"Date": None})
 

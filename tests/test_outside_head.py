@@ -58,6 +58,9 @@ def test_it_is_listed_and_told(nlpkit: Command, installed: dict[str, str], bundl
     told = nlpkit("info", bundle, env=installed).stdout
     assert "mean absolute error" in told
     assert "360 texts, 40 held out" in told
+    refused = nlpkit("inspect", bundle, "A text", env=installed)
+    assert refused.returncode == 2
+    assert "models for capitals do not show what goes on inside them" in refused.stderr
     assert "under a sum" in (bundle / "README.md").read_text(encoding="utf-8")
     shown = nlpkit("data", "show", bundle.parents[1] / "capitals.csv", env=installed)
     assert shown.returncode == 0, shown.stderr

@@ -29,7 +29,8 @@ _EVERY = 50  # updates between two looks
 
 @dataclass(frozen=True)
 class Settings:
-    """lags: of the adding problem how many numbers there are, of copying how long the wait is; updates: at most."""
+    """lags: of the adding problem how many numbers there are, of copying how long the wait is; updates: at most, one
+    that has solved its problem ends."""
 
     lags: tuple[int, ...] = (10, 30, 100)
     units: int = 64
@@ -57,38 +58,26 @@ class Trial:
 def run(settings: Settings, report: Callable[[int, int], object] = lambda done, total: None) -> list[Trial]:
     """Every cell on every problem at every lag, each from the same rows."""
     wanted = [(problem, lag, cell) for problem in PROBLEMS.values() for lag in settings.lags for cell in CELLS]
-    found = []
-    costs = np.cumsum([0, *(lag + 20 for _, lag, _ in wanted)])
-    for number, (problem, lag, cell) in enumerate(wanted):
-        found.append(
-            _trial(
-                problem,
-                lag,
-                cell,
-                settings,
-                lambda share, at=number: report(  # type: ignore[misc]
-                    int(costs[at] + share * (costs[at + 1] - costs[at])), int(costs[-1])
-                ),
-            )
-        )
+    found: list[Trial] = []
+    total = sum(lag for _, lag, _ in wanted)
+    for problem, lag, cell in wanted:
+        report(sum(trial.lag for trial in found), total)
+        found.append(_trial(problem, lag, cell, settings))
     return found
 
 
-def _trial(problem: Problem, lag: int, cell: str, settings: Settings, report: Callable[[float], object]) -> Trial:
+def _trial(problem: Problem, lag: int, cell: str, settings: Settings) -> Trial:
     keras.utils.set_random_seed(settings.seed)
     model = _model(problem, lag, cell, settings)
     rng, fresh = np.random.default_rng(settings.seed), np.random.default_rng(settings.seed + 1)
     judged = problem.batch(fresh, _JUDGED, lag)
     before = _fading(model, judged[0])
     loss, updates = float("inf"), 0
-    while updates < settings.updates:
+    while updates < settings.updates and loss > _SOLVED * problem.bar(lag):
         for _ in range(_EVERY):
             model.train_on_batch(*problem.batch(rng, _ROWS, lag))
         updates += _EVERY
-        report(updates / settings.updates)
         loss = float(np.asarray(model.test_on_batch(*judged)))
-        if loss < _SOLVED * problem.bar(lag):
-            break
     return Trial(problem.name, cell, lag, loss, problem.bar(lag), updates, before, _fading(model, judged[0]))
 
 
