@@ -55,6 +55,8 @@ def test_as_many_as_are_read_count() -> None:
         (["model.start_from=none"], None),
         (["model.start_from=models/mine", "training.epochs=3"], "models/mine"),
         (["model.start_from=auto", "training.seed=4"], "auto"),
+        (["model.start_from=auto", "training.epochs=4"], "auto"),
+        (["training.checkpoint_minutes=4"], "auto"),
     ],
 )
 def test_what_is_set_of_the_network_is_kept(settings: list[str], start: str | None) -> None:
@@ -70,6 +72,35 @@ def test_a_classifier_of_few_reviews(caplog: pytest.LogCaptureFixture, tmp_path:
     assert model.predict(REVIEWS) == ["positive", "negative"] * 3
     model.save(tmp_path / "kept")
     assert load(tmp_path / "kept").recipe.model.start_from == "language"
+
+
+def test_a_recipe_of_one_s_own_is_kept(tmp_path: Path) -> None:
+    text = (Path(__file__).parents[1] / "recipes" / "sentiment.toml").read_text()
+    copy = tmp_path / "mine.toml"
+    copy.write_text(text)
+    assert load_recipe(copy).model.start_from == "auto"
+    copy.write_text(text.replace("units = 128 ", "units = 32 "))
+    assert (load_recipe(copy).model.start_from, load_recipe(copy).model.units) == (None, 32)
+    copy.write_text(text.replace("# epochs = 6", "epochs = 2"))
+    assert load_recipe(copy).model.start_from is None
+    assert load_recipe(copy, ["model.start_from=auto"]).model.start_from == "auto"
+
+
+def test_a_folder_of_that_name_is_not_taken_for_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "language").mkdir()
+    monkeypatch.chdir(tmp_path)
+    model = TextClassifier(yardstick=False).fit(REVIEWS * 6, ["positive", "negative"] * 18)
+    assert model.metadata["start"]["from"] == "language"
+
+
+def test_what_was_planned_or_failed_settles_nothing(tmp_path: Path) -> None:
+    data = write_csv(tmp_path / "reviews.csv", [*zip(REVIEWS * 6, ["positive", "negative"] * 18, strict=True)])
+    model = TextClassifier(source=str(data), yardstick=False)
+    assert model.plan().epochs == 1
+    texts, labels = zip(*made_reviews(40), strict=True)
+    model.fit(texts, labels)
+    assert (model.recipe.model.start_from, model.recipe.model.units) == (None, 128)
+    assert model.recipe.data.source == "texts in memory"
 
 
 def test_each_data_is_settled_for_itself() -> None:

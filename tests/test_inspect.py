@@ -23,6 +23,7 @@ from nlpkit.tasks.classification.inspecting import read_network
 from nlpkit.tasks.classification.network import build_classifier, export_classifier
 from nlpkit.tasks.classification.recipe import ClassifierSection
 from tests.conftest import Command, made_reviews, write_csv
+from tests.test_default_start import REVIEWS
 
 Cell = Literal["lstm", "gru", "rnn"]
 HOSTILE = [
@@ -136,10 +137,12 @@ def test_attributions_add_up_to_the_answer(classifier: TextClassifier) -> None:
             label = int(scores.argmax())
             assert dict(found.answers)[model.labels[label]] == pytest.approx(scores[label], abs=1e-6)
             wanted = float(np.log(scores[label]) - np.log(scores[1 - label]))
-            assert found.figures["score"] == pytest.approx(wanted, abs=1e-3 * max(1, abs(wanted)))
+            assert found.figures["score"] == pytest.approx(wanted, abs=1e-4)
             weights = found.parts[0].weights
             assert weights is not None
-            assert weights.sum() + found.figures["score of nothing"] == pytest.approx(found.figures["score"])
+            change = abs(wanted - found.figures["score of nothing"])
+            total = weights.sum() + found.figures["score of nothing"]
+            assert total == pytest.approx(wanted, abs=2e-3 * max(1, change))
 
 
 def test_the_word_that_decides_weighs_most(classifier: TextClassifier) -> None:
@@ -173,6 +176,40 @@ def test_what_it_would_have_answered_so_far(classifier: TextClassifier) -> None:
     for place, word in enumerate(part.text.words.tolist()):
         so_far = "".join(part.text.written[: word + 1]).strip()
         assert dict(part.after[place])["negative"] == pytest.approx(classifier.predict_proba([so_far])[0][0], abs=1e-5)
+
+
+def test_nothing_is_read_as_the_model_reads_it(classifier: TextClassifier) -> None:
+    assert dict(classifier.inspect("").answers)["positive"] == pytest.approx(
+        classifier.predict_proba([""])[0][1], abs=1e-5
+    )
+    part = classifier.inspect("film").parts[0]
+    whole, nothing = classifier.predict_proba(["film", ""])
+    label = int(whole.argmax())
+    assert part.left_out is not None
+    lost = np.log(whole[label] / whole[1 - label]) - np.log(nothing[label] / nothing[1 - label])
+    assert part.left_out[0] == pytest.approx(float(lost), abs=1e-3)
+
+
+def test_a_model_on_a_frozen_backbone() -> None:
+    """Whose backbone never met an unknown word: there the way from such a text would lead through strange places."""
+    model = TextClassifier(start_from="language", yardstick=False).fit(REVIEWS * 6, ["positive", "negative"] * 18)
+    for text in REVIEWS:
+        found = model.inspect(text)
+        assert found.parts[0].weights is not None
+        assert "attributions off by" not in found.figures
+        total = found.parts[0].weights.sum() + found.figures["score of nothing"]
+        change = abs(found.figures["score"] - found.figures["score of nothing"])
+        assert total == pytest.approx(found.figures["score"], abs=2e-3 * max(1.0, change))
+
+
+def test_the_best_labels_are_followed_all_along() -> None:
+    labels = [f"kind {number}" for number in range(9)]
+    texts = [f"the film about {label} number {i}" for i in range(8) for label in labels]
+    model = TextClassifier(units=8, embedding_size=8, epochs=1, yardstick=False).fit(texts, labels * 8)
+    found = model.inspect("the film about kind 3 was shown")
+    best = {answer for answer, _ in found.answers[:5]}
+    for answers in found.parts[0].after:
+        assert best <= {answer for answer, _ in answers}
 
 
 def test_equal_tokens_have_gradients_of_their_own(classifier: TextClassifier) -> None:
@@ -288,6 +325,22 @@ def test_a_memory_of_so_many_tokens_is_found() -> None:
     assert found.whole == 0
 
 
+def test_no_context_is_longer_than_a_text() -> None:
+    rows = [np.arange(100) + number for number in range(8)]
+    whole = memory_report(rows, lambda given: np.array([float(len(row) < 100) for row in given]), None, {})
+    assert whole.effective <= 100
+
+
+def test_a_generator_is_measured_from_a_beginning() -> None:
+    model: Any = package.load("python-docs")
+    documents = ["Return a copy of the list, and raise an error if there is none. " * 40]
+    found = model._measure_memory(model._text(documents, None), lambda done, total: None)
+    assert max(found.cut) < 8
+    assert found.cut[-1] == pytest.approx(found.whole, abs=0.2)
+    assert found.gradient is not None
+    assert found.gradient[0] > 3 * found.gradient[5]
+
+
 def test_examples_are_drawn_from_all() -> None:
     drawn = some_of(range(10_000), 100)
     assert len(set(drawn)) == 100
@@ -325,7 +378,8 @@ def test_a_page_holds_texts_as_text(classifier: TextClassifier, text: str) -> No
     assert "<" not in data
     (known,) = json.loads(data)
     read = classifier.inspect(text).parts[0].text
-    assert "".join(known["parts"][0]["tokens"]).removeprefix(" ") == classifier.tokenizer.decode(read.ids)
+    if text:
+        assert "".join(known["parts"][0]["tokens"]).removeprefix(" ") == classifier.tokenizer.decode(read.ids)
     assert "://" not in made.replace(data, "")
     assert len(made) < 3_000_000
 
@@ -346,6 +400,7 @@ def test_the_command_shows_words_gates_and_answers(nlpkit: Command, trained: Pat
     assert re.search(r"^lovely +\+\d+\.\d+ █", done.stdout, re.MULTILINE)
     assert "layer 1 backward: forget" in done.stdout
     assert max(map(len, done.stdout.splitlines())) <= 120
+    assert "such a cell has no update gate" in nlpkit("inspect", trained, "film", "--gate", "update").stdout
     assert "layer 1 forward: memory" in nlpkit("inspect", trained, "film", "--gate", "memory").stdout
 
 
@@ -369,6 +424,10 @@ def test_the_command_writes_for_programs(nlpkit: Command, trained: Path, tmp_pat
         (["film", "day", "--npz", "x.npz"], "1 text is the most that can be shown so"),
         (["film", "--memory"], "--memory goes without texts; leave one of them out"),
         (["film", "--svg", "x.svg"], "--svg goes with --memory"),
+        (["film", "--html", "x", "--npz", "x"], "--html and --npz name one file"),
+        (["film", "--label-column", "kind"], "--label-column goes with --memory"),
+        (["film", "--gate", "memory", "--html", "x"], "leave one of them out"),
+        (["--memory", "--pair", "en-de"], "--pair goes with translation, not classification"),
         (["--memory", "--html", "x.html"], "leave one of them out"),
     ],
 )

@@ -121,6 +121,8 @@ def test_a_token_is_chosen_by_hand_and_by_keys(browser: Any, pages: Path) -> Non
     assert title.text.startswith(f"Token {place + 2} of")
     before = browser.find_element("id", "unitTitle").text
     browser.find_element("tag name", "body").send_keys(Keys.ARROW_DOWN)
+    assert browser.find_element("id", "unitTitle").text == before  # the page scrolls
+    browser.find_element("id", "text").send_keys(Keys.ARROW_DOWN)
     assert browser.find_element("id", "unitTitle").text != before
 
 

@@ -1,6 +1,7 @@
 """`nlpkit inspect`: what a model's gates do with a text, why it answers as it does, and how far back it remembers."""
 
 from collections.abc import Iterable
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -10,8 +11,15 @@ from nlpkit.cli.options import (
     Delimiter,
     Encoding,
     Json,
+    LabelColumn,
+    LabelColumns,
+    LabelDelimiter,
+    LanguagePair,
     NoHeader,
+    SourceColumn,
+    TargetColumn,
     TextColumn,
+    check_data_options,
     check_options,
     check_reading_options,
     check_texts,
@@ -22,13 +30,17 @@ from nlpkit.cli.options import (
     progress,
     read_texts,
     reading_of,
+    split_names,
+    watched,
 )
 from nlpkit.errors import NlpkitError, UsageError, reason
 from nlpkit.output import check_output_file, open_output, replacing
 
 if TYPE_CHECKING:
+    from nlpkit.data.tables import Reading
     from nlpkit.inspect.inspection import Inspection
 
+_OF_DATA = ("label_column", "label_columns", "label_delimiter", "source_column", "target_column", "pair")
 _MOST = 200  # texts of a page
 
 
@@ -44,6 +56,12 @@ def inspect(
     memory: bool = typer.Option(False, "--memory", help="How far back the model remembers, on data, not of a text."),
     data: str = data_option(None, help="With --memory: a data set or a path.", show_default="what it was trained on"),
     split: str = data_option(None, help="Which split of it.", show_default="test, else what was held out"),
+    label_column: LabelColumn = None,
+    label_columns: LabelColumns = None,
+    label_delimiter: LabelDelimiter = None,
+    source_column: SourceColumn = None,
+    target_column: TargetColumn = None,
+    pair: LanguagePair = None,
     gate: Literal["forget", "input", "output", "candidate", "memory", "hidden", "update", "reset"] = typer.Option(
         None, metavar="GATE", help="What the heat map shows.", show_default="forget, or what the cell has"
     ),
@@ -57,20 +75,32 @@ def inspect(
     of_texts = ["texts", "file", "gate", "html", "npz"]
     check_options(
         context,
-        apart={"as_json": ["gate"], "memory": of_texts},
+        apart={"gate": ["as_json", "html", "npz"], "memory": of_texts},
         together={
             "text_column": ["file", "memory"],
+            **{name: ["memory"] for name in _OF_DATA},
             "overwrite": ["html", "npz", "svg"],
             "data": ["memory"],
             "split": ["memory"],
             "svg": ["memory"],
         },
     )
+    if html is not None and html == npz:
+        raise UsageError("--html and --npz name one file; give each its own")
     for output in (html, npz, svg):
         check_output_file(output, overwrite=overwrite)
     reading = reading_of(encoding, delimiter, no_header)
     if memory:
-        _inspect_memory(load_model(bundle), data, split, svg, as_json, text_column=text_column, reading=reading)
+        columns = {
+            "text_column": text_column,
+            "label_column": label_column,
+            "label_columns": split_names(label_columns),
+            "label_delimiter": label_delimiter,
+            "source_column": source_column,
+            "target_column": target_column,
+            "pair": pair,
+        }
+        _inspect_memory(load_model(bundle), data, split, svg, as_json, reading, columns)
         return
     check_texts(texts, file, f'nlpkit inspect {bundle} "I loved every minute"')
     check_reading_options(texts, encoding, delimiter, no_header)
@@ -90,14 +120,12 @@ def inspect(
 
 
 def _inspected(model: Any, texts: Iterable[str], most: int) -> "list[Inspection]":
-    found: list[Inspection] = []
-    for text in texts:
-        if len(found) == most:
-            raise UsageError(f"{most:,} {'text is' if most == 1 else 'texts are'} the most that can be shown so")
-        found.append(model.inspect(text))
-    if not found:
+    given = list(islice(texts, most + 1))
+    if len(given) > most:
+        raise UsageError(f"{most:,} {'text is' if most == 1 else 'texts are'} the most that can be shown so")
+    if not given:
         raise UsageError("there is no text to inspect")
-    return found
+    return [model.inspect(text) for text in watched(given, "inspecting")]
 
 
 def _write(html: Path | None, npz: Path | None, found: "list[Inspection]") -> None:
@@ -120,20 +148,29 @@ def _write(html: Path | None, npz: Path | None, found: "list[Inspection]") -> No
 
 
 def _inspect_memory(
-    model: Any, data: str | None, split: str | None, svg: Path | None, as_json: bool, **columns: Any
+    model: Any,
+    data: str | None,
+    split: str | None,
+    svg: Path | None,
+    as_json: bool,
+    reading: "Reading | None",
+    columns: dict[str, Any],
 ) -> None:
     from nlpkit.inspect.terminal import memory_panels, print_memory
 
     given = {name: value for name, value in columns.items() if value is not None}
+    check_data_options(type(model), given)
+    if reading is not None:
+        given["reading"] = reading
     with progress("cutting the context") as report:
         found = model.memory(data, split, report=report, **given)
+    if as_json:
+        print_json(found.to_dict())
+    else:
+        print_memory(found)
     if svg is not None:
         from nlpkit.inspect.chart import svg as drawn
 
         with open_output(svg) as file:
             file.write(drawn(memory_panels(found)))
         note(f"wrote {svg}")
-    if as_json:
-        print_json(found.to_dict())
-    else:
-        print_memory(found)

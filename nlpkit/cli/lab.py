@@ -46,16 +46,16 @@ def memory(
 
     with progress("training cells") as report:
         trials = run(Settings(lags=steps, units=units, updates=updates, seed=seed), report)
+    if as_json:
+        print_json(to_dict(trials))
+    else:
+        _print(trials)
     if svg is not None:
         from nlpkit.inspect.chart import svg as drawn
 
         with open_output(svg) as file:
             file.write(drawn(panels(trials)))
         note(f"wrote {svg}")
-    if as_json:
-        print_json(to_dict(trials))
-    else:
-        _print(trials)
 
 
 def _print(trials: "list[Trial]") -> None:

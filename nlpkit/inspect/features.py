@@ -16,7 +16,8 @@ _OPEN, _SHUT = "([{", ")]}"
 def text_features(text: ReadText, after: Sequence[Sequence[tuple[str, float]]] = ()) -> dict[str, np.ndarray]:
     """What there is to follow, float64 [tokens] each; those that do not change within the text are left out.
 
-    Where `after` tells what a model would answer after each token, the probability of its first label is one of them.
+    Where `after` tells what a model would answer after each token, the probability of what it answers in the end is one
+    of them.
     """
     tokens = text.tokens
     inside, quoted, line = [], [], []
@@ -47,7 +48,7 @@ def text_features(text: ReadText, after: Sequence[Sequence[tuple[str, float]]] =
         "punctuation": [bool(token.strip()) and not any(map(str.isalnum, token)) for token in tokens],
     }
     if after and all(after):
-        first = min(name for name, _ in after[0])
+        first = after[-1][0][0]
         found[f"how much it is {first} so far"] = [dict(answers).get(first, 0.0) for answers in after]
     arrays = {name: np.asarray(values, np.float64) for name, values in found.items()}
     return {name: values for name, values in arrays.items() if len(values) > 2 and values.std() > 0}

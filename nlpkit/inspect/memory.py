@@ -63,6 +63,7 @@ def memory_report(
     longest = max(map(len, rows))
     contexts = [n for n in (2**power for power in range(20)) if n <= longest]
     rng = np.random.default_rng(0)
+    farthest = longest if whole is None else 2 * longest  # where there is more than the rows, it lies anywhere beyond
     whole = losses(list(rows)) if whole is None else whole
     found: dict[str, list[np.ndarray]] = {"cut": [], "shuffled": []}
     for done, n in enumerate(contexts):
@@ -82,7 +83,7 @@ def memory_report(
         shuffled_error=errors["shuffled"],
         gradient=None if gradient is None else [float(gradient[n - 1]) for n in contexts if n <= len(gradient)],
         whole=float(whole.mean()),
-        effective=_effective(contexts, means["cut"], float(whole.mean()), 2 * longest),
+        effective=_effective(contexts, means["cut"], float(whole.mean()), farthest),
         half_lives={name: np.quantile(lives, _QUANTILES).round(2).tolist() for name, lives in half_lives.items()},
     )
 
@@ -103,8 +104,8 @@ def half_lives_of(runs: Iterable[Run]) -> dict[str, np.ndarray]:
 
 
 def _effective(contexts: list[int], cut: list[float], whole: float, longest: int) -> int:
-    """Within how many tokens most of what context brings, over one token of it, lies; between two that were measured
-    by the logarithm."""
+    """Within how many tokens most of what context brings, over one token of it, lies, where all of it lies within the
+    `longest`; between two that were measured by the logarithm."""
     if not contexts or cut[0] <= whole:
         return 1
     wanted = cut[0] - _SHARE * (cut[0] - whole)

@@ -12,7 +12,7 @@ import numpy as np
 from nlpkit.inspect.features import followed, text_features
 from nlpkit.inspect.inspection import Inspection, Part, Trace
 
-_FINE, _COARSE = 255, 31  # levels of what is shown,
+_FINE, _COARSE = 254, 30  # levels of what is shown, even so that zero is one,
 _MANY = 400_000  # the fewer for matrices of more values
 _TEMPLATE = Path(__file__).with_name("page.html")
 

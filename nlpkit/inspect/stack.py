@@ -1,16 +1,20 @@
 """A bundle's recurrent layers, read out of its graph, and run and differentiated in NumPy."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nlpkit.errors import BundleError
 from nlpkit.inspect.cells import CellWeights, Steps, input_gradient, run_cell
 from nlpkit.runtime.quantize import constants_of
 
 if TYPE_CHECKING:
     import onnx
+
+OLDER = "the model's graph is of an older form, which cannot be opened up; train it again"
 
 _CELLS = {"LSTM": "lstm", "GRU": "gru", "RNN": "rnn"}
 
@@ -99,6 +103,15 @@ class GraphReader:
         """What the lowest layer reads: float32 [vocabulary, features]."""
         first = next(node for node in self.nodes if node.op_type in _CELLS)
         return self.constants[self.maker(first.input[0]).input[0]]
+
+
+@contextmanager
+def opened_up() -> Iterator[None]:
+    """Raises BundleError where a graph is not of the form that is looked for in it."""
+    try:
+        yield
+    except (KeyError, ValueError, IndexError, StopIteration):
+        raise BundleError(OLDER) from None
 
 
 def _reversed(steps: Steps) -> Steps:

@@ -32,8 +32,10 @@ def print_inspection(found: Inspection, gate: str | None) -> None:
             console.print(line, no_wrap=True, crop=True)
         for trace in part.traces:
             shown = gate or next(name for name in _FIRST if trace.array(name) is not None)
-            if (values := trace.array(shown)) is not None:
-                console.print()
+            console.print()
+            if (values := trace.array(shown)) is None:
+                console.print(Text(f"{trace.name}: such a cell has no {shown} gate", "dim"))
+            else:
                 for line in _map(trace, shown, values, console):
                     console.print(line, no_wrap=True, crop=True)
     if found.figures:

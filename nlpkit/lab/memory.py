@@ -74,9 +74,10 @@ def _trial(problem: Problem, lag: int, cell: str, settings: Settings) -> Trial:
     before = _fading(model, judged[0])
     loss, updates = float("inf"), 0
     while updates < settings.updates and loss > _SOLVED * problem.bar(lag):
-        for _ in range(_EVERY):
+        some = min(_EVERY, settings.updates - updates)
+        for _ in range(some):
             model.train_on_batch(*problem.batch(rng, _ROWS, lag))
-        updates += _EVERY
+        updates += some
         loss = float(np.asarray(model.test_on_batch(*judged)))
     return Trial(problem.name, cell, lag, loss, problem.bar(lag), updates, before, _fading(model, judged[0]))
 

@@ -22,6 +22,7 @@ from nlpkit.errors import BundleError, DataError, UsageError
 from nlpkit.frontend import FRONTENDS, Frontend
 from nlpkit.locking import locked
 from nlpkit.model_card import CardText, model_card
+from nlpkit.models import starters
 from nlpkit.quiet import import_keras
 from nlpkit.recipe import AUTO, Recipe, load_recipe, recipe_from_toml, setting_key
 from nlpkit.runtime.session import Session
@@ -281,16 +282,18 @@ class TrainedTask(ABC, Generic[R]):
         """The model that the recipe starts from, whose shape and tokenizer it takes now; None where it starts from
         nothing. Where the recipe leaves that to the data, `dataset` or its own, it is settled now. Raises UsageError
         where they cannot go together, BundleError where it cannot be read."""
-        if self.recipe.model.start_from == AUTO:
+        where: str | Path | None = self.recipe.model.start_from
+        if where == AUTO:
             found = self._default_start(dataset or self._named(self.recipe.data.source))
+            where = found and starters()[found]  # and not what is called so here
             section = self.recipe.model.model_copy(update={"start_from": found})
             self.recipe = self.recipe.model_copy(update={"model": section})
-        if self.recipe.model.start_from is None:
+        if where is None:
             return None
         from nlpkit.tasks import load
 
         try:
-            start = load(self.recipe.model.start_from)
+            start = load(where)
         except BundleError as error:
             raise BundleError(f"model.start_from: {error}") from None
         if start.frontend_file != self.frontend_file:
@@ -301,7 +304,7 @@ class TrainedTask(ABC, Generic[R]):
         return start
 
     def _default_start(self, dataset: Dataset[Any]) -> str | None:
-        """What to start from where the recipe leaves it to the data; None for nothing."""
+        """The starter to start from where the recipe leaves it to the data; None for nothing."""
         return None
 
     def _given_frontend(self, start: "TrainedTask[Any] | None") -> bytes | None:

@@ -11,13 +11,13 @@ from nlpkit.data.batching import truncate
 from nlpkit.data.dataset import Example
 from nlpkit.data.labels import all_of
 from nlpkit.errors import BundleError, DataError
-from nlpkit.inspect.attributions import integrated_gradients, rationale_masks, without
+from nlpkit.inspect.attributions import NEAR, integrated_gradients, rationale_masks, without
 from nlpkit.inspect.inspection import Inspection, Part, ReadText, Trace, read_text, traces_of
 from nlpkit.inspect.memory import MemoryReport, half_lives_of, mean_by_lag, memory_report, some_of
-from nlpkit.inspect.stack import GraphReader, Stack
+from nlpkit.inspect.stack import OLDER, GraphReader, Stack, opened_up
 from nlpkit.tasks.classification.answering import predict_rows
 from nlpkit.tasks.classification.ngrams import NgramWeights, find_ngrams, place_of
-from nlpkit.tokenizer import PAD, UNK
+from nlpkit.tokenizer import UNK
 
 if TYPE_CHECKING:
     from nlpkit.tasks.classification.classifier import TextClassifier
@@ -31,7 +31,7 @@ def inspect_text(model: "TextClassifier", text: str) -> Inspection:
     """What a classifier does with a text, as its session would answer it. Raises BundleError for a model whose graph
     is not of today's form."""
     section = model.recipe.tokenizer
-    whole = np.array(model.tokenizer.encode([text])[0] or [PAD], np.int32)
+    whole = np.array(model.tokenizer.encode([text])[0] or [UNK], np.int32)
     ids = truncate(whole, section.max_length, section.truncation)
     network = read_network(model)
     read = read_text(model.tokenizer, ids)
@@ -40,7 +40,7 @@ def inspect_text(model: "TextClassifier", text: str) -> Inspection:
     pooled = network.pooled(run.hidden)[0]
     found = network.answer(pooled, ids)
     if np.abs(found - probabilities).max() > _AS_SESSION:
-        raise BundleError("the model's graph is of an older form, which cannot be opened up; train it again")
+        raise BundleError(OLDER)
 
     label = int(model.ranked(probabilities)[0])
     contrast = network.contrast(label)
@@ -56,7 +56,11 @@ def inspect_text(model: "TextClassifier", text: str) -> Inspection:
         left_out=left_out,
         gradient=np.linalg.norm(gradient, axis=1),
     )
-    figures = {"score": float(base + weights.sum()), "score of nothing": float(base)}
+    score = float(network.score(probabilities[None], label)[0])
+    figures = {"score": score, "score of nothing": float(base)}
+    off = float(base + weights.sum()) - score
+    if abs(off) > 2 * NEAR * max(1.0, abs(score - base)):
+        figures["attributions off by"] = off
     for name, ranking in (("attributions", read.by_word(weights)), ("leaving out", left_out)):
         figures |= {f"{what} by {name}": value for what, value in _faithful(model, read, ranking, label).items()}
     chosen = [(str(model.labels[i]), float(probabilities[i])) for i in model.ranked(probabilities)]
@@ -149,7 +153,7 @@ class Network:
 def read_network(model: "TextClassifier") -> Network:
     """A classifier's weights, read out of its graph. Raises BundleError for one of another form."""
     section = model.recipe.model
-    try:
+    with opened_up():
         graph = GraphReader(model.bundle.files["model.onnx"])
         gemm = next(node for node in graph.all("Gemm") if len(graph.given(node)) == 2)
         kernel, bias = graph.given(gemm)
@@ -161,9 +165,8 @@ def read_network(model: "TextClassifier") -> Network:
             attention = of_steps, more
         ngrams = _read_ngrams(graph) if section.ngrams else None
         embedding, stack = graph.embedding(), graph.stack()
-    except (KeyError, ValueError, IndexError, StopIteration):
-        raise BundleError("the model's graph is of an older form, which cannot be opened up; train it again") from None
-    nothing = embedding[UNK] if section.word_dropout else np.zeros_like(embedding[UNK])  # as training dropped words
+    dropped = section.word_dropout and not model.metadata.get("start", {}).get("frozen")  # words, in training
+    nothing = embedding[UNK] if dropped else np.zeros_like(embedding[UNK])
     return Network(
         stack, embedding, nothing, list(section.pooling), attention, kernel, bias, ngrams, several=model.several
     )
@@ -225,19 +228,23 @@ def _left_out(
 ) -> np.ndarray:
     """By how much a label's score is lower without each word: float64 [words]."""
     kept = [read.words != word for word in range(len(read.written))]
-    rows = without(kept, read.ids, PAD)
+    rows = without(kept, read.ids, UNK)
     found = predict_rows(model.session, rows, model.recipe.tokenizer)
     lost: np.ndarray = network.score(probabilities[None], label) - network.score(found, label)
     return lost
 
 
 def _after(model: "TextClassifier", read: ReadText) -> list[list[tuple[str, float]]]:
-    """What the model would answer if the text ended behind the word that each token is of."""
+    """What the model would answer if the text ended behind the word that each token is of: the best labels there, and
+    those that are the best in the end."""
     ends = np.flatnonzero(np.append(np.diff(read.words), 1)) + 1
     found = predict_rows(model.session, [read.ids[:end] for end in ends.tolist()], model.recipe.tokenizer)
-    told = [
-        [(str(model.labels[i]), float(scores[i])) for i in model.ranked(scores)[:_BEST].tolist()] for scores in found
-    ]
+    final = set(model.ranked(found[-1])[:_BEST].tolist())
+    told = []
+    for scores in found:
+        ranked = model.ranked(scores).tolist()
+        shown = [i for place, i in enumerate(ranked) if place < _BEST or i in final]
+        told.append([(str(model.labels[i]), float(scores[i])) for i in shown])
     return [told[word] for word in read.words.tolist()]
 
 
@@ -245,7 +252,7 @@ def _faithful(model: "TextClassifier", read: ReadText, weights: np.ndarray, labe
     """By how much a label's probability is lower without the words of most weight, and with them alone, in the mean
     over some shares of the words: the more and the less, the better the weights tell why."""
     lists = rationale_masks(weights, read.words)
-    rows = without([*lists[0], *lists[1], read.words >= 0], read.ids, PAD)
+    rows = without([*lists[0], *lists[1], read.words >= 0], read.ids, UNK)
     *found, whole = predict_rows(model.session, rows, model.recipe.tokenizer)[:, label].astype(np.float64).tolist()
     half = len(lists[0])
     return {
@@ -265,7 +272,7 @@ def measure_memory(
     if not examples:
         raise DataError("there is nothing to measure on: no text has a label that the model knows")
     encoded = model.tokenizer.encode([row.text for row in examples], threads=cores())
-    read = [truncate(np.array(ids or [PAD], np.int32), section.max_length, section.truncation) for ids in encoded]
+    read = [truncate(np.array(ids or [UNK], np.int32), section.max_length, section.truncation) for ids in encoded]
     truth = np.zeros((len(examples), len(names)), bool)
     for place, row in enumerate(examples):
         truth[place, [names.index(label) for label in all_of(row.label)]] = True

@@ -1,6 +1,7 @@
 """A classifier's recipe."""
 
-from collections.abc import Collection
+import tomllib
+from collections.abc import Collection, Iterator
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
@@ -15,6 +16,7 @@ from nlpkit.recipe import (
     TextRecipe,
     TokenizerSection,
     TrainingSection,
+    packaged_recipes,
 )
 
 _LEAVE_OPEN = {
@@ -26,6 +28,7 @@ _LEAVE_OPEN = {
     "training.class_weights",
     "training.selective_accuracy",
     "training.yardstick",
+    "training.checkpoint_minutes",
     "training.seed",
 }
 """Keys that go with whatever a model starts from."""
@@ -80,10 +83,13 @@ class ClassificationRecipe(TextRecipe):
 
     @classmethod
     def settle(cls, table: dict[str, Any], keys: Collection[str]) -> None:
-        """What is set of the network or its training is set for one that starts from nothing, unless it says from
-        what."""
+        """What is set of the network or its training, here or in a recipe of one's own, is set for one that starts from
+        nothing, unless it says from what."""
         model = table.get("model")
-        if isinstance(model, dict) and model.get("start_from") == AUTO and any(map(_decides, keys)):
+        if not isinstance(model, dict) or model.get("start_from") != AUTO or "model.start_from" in keys:
+            return
+        usual = tomllib.loads((packaged_recipes() / "sentiment.toml").read_text(encoding="utf-8"))
+        if any(map(_decides, {*keys, *_changed(table, usual)})):
             model["start_from"] = NOTHING
 
     @model_validator(mode="after")
@@ -93,6 +99,14 @@ class ClassificationRecipe(TextRecipe):
         if self.data.unlabelled is not None and not self.model.ngrams:
             raise ValueError("data.unlabelled is what n-grams learn from, and model.ngrams is 0")
         return self
+
+
+def _changed(table: dict[str, Any], usual: dict[str, Any]) -> Iterator[str]:
+    """The keys, dotted, that are not as usual."""
+    for section in ("tokenizer", "model", "training"):
+        own, other = (one.get(section) for one in (table, usual))
+        if isinstance(own, dict) and isinstance(other, dict):
+            yield from (f"{section}.{key}" for key in {*own, *other} if own.get(key) != other.get(key))
 
 
 def _decides(key: str) -> bool:

@@ -9,7 +9,7 @@ from nlpkit.errors import BundleError, DataError
 from nlpkit.inspect.cells import Steps
 from nlpkit.inspect.inspection import Inspection, Part, read_text, traces_of
 from nlpkit.inspect.memory import EXAMPLES, MOST, MemoryReport, half_lives_of, memory_report
-from nlpkit.inspect.stack import GraphReader, Run
+from nlpkit.inspect.stack import OLDER, GraphReader, Run, opened_up
 from nlpkit.tasks.generation.language import LanguageModel, cross_entropy, zero_state
 from nlpkit.tokenizer import BOS
 
@@ -36,18 +36,16 @@ def inspect_text(model: "TextGenerator", text: str) -> Inspection:
         raise DataError("there is no text to inspect")
     ids = np.concatenate([[BOS], whole[:_MOST]]).astype(np.int32)
     logits, scores = model.language.along(ids)
-    try:
+    with opened_up():
         graph = GraphReader(model.bundle.files["model.onnx"])
         run = graph.stack().run(graph.embedding()[ids][None])
         readers = _readers(graph)
-    except (KeyError, ValueError, IndexError, StopIteration):
-        raise _older() from None
     found = run.hidden[0]
     for kernel in readers:
         found = found @ kernel
     # a bias, the same at every token, is all that may lie between
     if np.ptp(logits - found, axis=0).max() > _AS_SESSION:
-        raise _older()
+        raise BundleError(OLDER)
     nats = cross_entropy(scores[:-1], ids[1:].astype(np.int64))
     after = _expected(model.tokenizer, scores)
     part = Part(
@@ -63,10 +61,6 @@ def inspect_text(model: "TextGenerator", text: str) -> Inspection:
     return Inspection("generation", [part], after[-1], figures, cut=len(whole) + 1 - len(ids))
 
 
-def _older() -> BundleError:
-    return BundleError("the model's graph is of an older form, which cannot be opened up; train it again")
-
-
 def _readers(graph: GraphReader) -> list[np.ndarray]:
     """What the last layer's outputs are multiplied with, one after the other, for the logits."""
     found = []
@@ -78,8 +72,8 @@ def _readers(graph: GraphReader) -> list[np.ndarray]:
 
 def _expected(tokenizer: "Tokenizer", scores: np.ndarray) -> list[list[tuple[str, float]]]:
     """The likeliest tokens after each, as they are written, with their probabilities."""
-    best = np.argpartition(-scores, _BEST, axis=1)[:, :_BEST]
-    chances = np.exp(-cross_entropy(np.repeat(scores[:, None], _BEST, 1), best))
+    best = np.argsort(-scores, axis=1, kind="stable")[:, :_BEST]
+    chances = np.exp(-cross_entropy(np.repeat(scores[:, None], best.shape[1], 1), best))
     spellings = tokenizer.spellings()
     told = []
     for row, shares in zip(best.tolist(), chances.tolist(), strict=True):
@@ -144,19 +138,22 @@ def measure_memory(model: "TextGenerator", rows: "JudgedText", report: Callable[
         found = []
         size = max(1, _LOGITS // (len(rows[0]) * vocabulary))
         for start in range(0, len(rows), size):
-            part = np.stack(rows[start : start + size])
+            # begun as in training: a network that begins elsewhere is lost for long
+            part = np.stack([np.concatenate([[BOS], row]) for row in rows[start : start + size]]).astype(np.int32)
             logits = model.session.run(part, zero_state(model.session, len(part)))[0][:, -1]
             found.append(cross_entropy(logits, ids[ends[start : start + size]]))
         return np.concatenate(found)
 
-    graph = GraphReader(model.bundle.files["model.onnx"])
     begun = np.concatenate([[BOS], ids[:_MOST]]).astype(np.int32)
-    run = graph.stack().run(graph.embedding()[begun][None])
+    with opened_up():
+        graph = GraphReader(model.bundle.files["model.onnx"])
+        run = graph.stack().run(graph.embedding()[begun][None])
+        readers = _readers(graph)
     logits = model.session.run(begun[None], zero_state(model.session, 1))[0][0]
     return memory_report(
         [ids[end - length : end].astype(np.int32) for end in ends.tolist()],
         losses,
-        _reach(run, logits, _readers(graph), begun, length),
+        _reach(run, logits, readers, begun, length),
         half_lives_of([run]),
         report,
         whole=LanguageModel(model.session).nats(ids)[ends],

@@ -13,7 +13,7 @@ from nlpkit.inspect.attributions import without
 from nlpkit.inspect.cells import Steps
 from nlpkit.inspect.inspection import Inspection, Part, ReadText, Trace, read_text, traces_of
 from nlpkit.inspect.memory import MemoryReport, half_lives_of, memory_report, some_of
-from nlpkit.inspect.stack import GraphReader
+from nlpkit.inspect.stack import OLDER, GraphReader, opened_up
 from nlpkit.tasks.translation.answering import ENCODER, forced_log_probabilities, forced_nats
 from nlpkit.tokenizer import BOS, EOS, UNK
 
@@ -39,15 +39,13 @@ def inspect_text(model: "Translator", text: str) -> Inspection:
     best = model.translate_many([text])[0][0]
     target = np.array([BOS, *model.tokenizer.encode([best.text])[0]], np.int32)
     source = read_text(model.tokenizer, ids)
-    try:
+    with opened_up():
         graph = GraphReader(model.bundle.files[ENCODER])
         run = graph.stack().run(graph.embedding()[ids][None])
         traces, chances, attention = _decoded(model, ids, target)
-    except (KeyError, ValueError, IndexError, StopIteration):
-        raise _older() from None
     memory = model.sessions.encoder.run(*pad([ids]))[0][0]
     if np.abs(memory[:, : run.hidden.shape[2]] - run.hidden[0]).max() > _AS_SESSION:
-        raise _older()
+        raise BundleError(OLDER)
     wanted = np.append(target[1:], EOS)
     nats = -chances[np.arange(len(wanted)), wanted].astype(np.float64)
     written = Part(
@@ -61,10 +59,6 @@ def inspect_text(model: "Translator", text: str) -> Inspection:
     parts = [Part("source", source, traces_of(run, 0)), written]
     lost = _lost(model, source, target, nats)
     return Inspection("translation", parts, [(best.text, None)], figures, alignment=attention, lost=lost)
-
-
-def _older() -> BundleError:
-    return BundleError("the model's graphs are of an older form, which cannot be opened up; train it again")
 
 
 def _decoded(model: "Translator", ids: np.ndarray, target: np.ndarray) -> tuple[list[Trace], np.ndarray, np.ndarray]:
@@ -139,8 +133,9 @@ def measure_memory(model: "Translator", rows: Iterable[Pair], report: Callable[[
     sources, targets = ([np.array(ids[:most], np.int32) for ids in side] for side in encoded)
     if not pairs:
         raise DataError("there is nothing to measure on: no pair has both a source and a translation")
-    graph = GraphReader(model.bundle.files[ENCODER])
-    stack, embedding = graph.stack(), graph.embedding()
+    with opened_up():
+        graph = GraphReader(model.bundle.files[ENCODER])
+        stack, embedding = graph.stack(), graph.embedding()
     runs = [stack.run(embedding[ids][None]) for ids in sources[:_FOLLOWED]]
     return memory_report(
         sources, lambda rows: forced_nats([model.sessions], rows, targets), None, half_lives_of(runs), report

@@ -211,6 +211,7 @@ class Translator(TextTask[TranslationRecipe], RowTask[TranslationRecipe]):
     def _measure_memory(self, rows: Any, report: Callable[[int, int], object]) -> "MemoryReport":
         from nlpkit.tasks.translation.inspecting import measure_memory
 
+        self._alone("memory")
         return measure_memory(self, rows, report)
 
     def together(self, *others: "Translator") -> Self:
