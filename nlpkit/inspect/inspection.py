@@ -10,6 +10,8 @@ from nlpkit.inspect.cells import Steps
 from nlpkit.inspect.stack import Run
 from nlpkit.tokenizer import Tokenizer
 
+_BEST = 5  # tokens told of what is expected
+
 
 @dataclass(frozen=True)
 class ReadText:
@@ -48,17 +50,19 @@ class Trace:
     def name(self) -> str:
         return f"layer {self.layer} {self.direction}"
 
-    def array(self, name: str) -> np.ndarray | None:
-        """A gate, the candidate, the memory or the hidden state by name; None where the cell has none such."""
-        return {**self.steps.gates, "memory": self.steps.memory, "hidden": self.steps.hidden}.get(name)
+    def arrays(self) -> dict[str, np.ndarray]:
+        """The gates, the candidate, the memory, where the cell has one apart, and the hidden state, by name."""
+        memory = {} if self.steps.memory is None else {"memory": self.steps.memory}
+        return {**self.steps.gates, **memory, "hidden": self.steps.hidden}
+
+    def kept(self) -> np.ndarray | None:
+        """The share of the memory that stays at each step [tokens, units]; None for a cell without a gate for that."""
+        return self.steps.gates.get("forget", self.steps.gates.get("update"))
 
     def half_lives(self) -> np.ndarray | None:
         """How long each unit remembers, in tokens: float64 [units]; None for a cell without a gate that keeps."""
-        gates = self.steps.gates
-        keep = gates.get("forget", gates.get("update"))
-        if keep is None:
-            return None
-        return half_lives(keep.mean(0, dtype=np.float64))
+        kept = self.kept()
+        return None if kept is None else half_lives(kept.mean(0, dtype=np.float64))
 
 
 @dataclass(frozen=True)
@@ -87,10 +91,8 @@ class Part:
         yield "ids", ("tokens",), self.text.ids
         yield "words", ("tokens",), self.text.words
         for trace in self.traces:
-            kept = {**trace.steps.gates, "memory": trace.steps.memory, "hidden": trace.steps.hidden}
-            for name, array in kept.items():
-                if array is not None:
-                    yield f"{trace.name}.{name}", ("tokens", "units"), array
+            for name, array in trace.arrays().items():
+                yield f"{trace.name}.{name}", ("tokens", "units"), array
         axes = {"weights": "tokens", "left_out": "words", "gradient": "tokens", "surprise": "tokens"}
         for name, axis in axes.items():
             if (array := getattr(self, name)) is not None:
@@ -204,6 +206,19 @@ def read_text(tokenizer: Tokenizer, ids: Sequence[int] | np.ndarray) -> ReadText
         before = token or before
         words.append(max(word, 0))
     return ReadText(np.asarray(ids, np.int32), tokens, np.array(words, np.int64))
+
+
+def expected(tokenizer: Tokenizer, scores: np.ndarray) -> list[list[tuple[str, float]]]:
+    """The likeliest next tokens, as they are written, with their probabilities, by scores [tokens, vocabulary] whose
+    softmax these are."""
+    spellings = tokenizer.spellings()
+    chances = np.exp(scores - scores.max(1, keepdims=True))
+    chances /= chances.sum(1, keepdims=True)
+    best = np.argsort(-chances, axis=1, kind="stable")[:, :_BEST]
+    return [
+        [(spellings[i].decode(errors="replace") or "end", float(row[i])) for i in places]
+        for row, places in zip(chances, best.tolist(), strict=True)
+    ]
 
 
 def _begins_word(before: str, token: str) -> bool:

@@ -96,10 +96,8 @@ def half_lives_of(runs: Iterable[Run]) -> dict[str, np.ndarray]:
     for run in runs:
         for row in range(len(run.hidden)):
             for trace in traces_of(run, row):
-                keep = trace.array("forget")
-                keep = trace.array("update") if keep is None else keep
-                if keep is not None:
-                    gates.setdefault(trace.name, []).append(keep.mean(0, dtype=np.float64))
+                if (kept := trace.kept()) is not None:
+                    gates.setdefault(trace.name, []).append(kept.mean(0, dtype=np.float64))
     return {name: half_lives(np.mean(means, axis=0)) for name, means in gates.items()}
 
 

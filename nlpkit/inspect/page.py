@@ -14,6 +14,13 @@ from nlpkit.inspect.inspection import Inspection, Part, Trace
 
 _FINE, _COARSE = 254, 30  # levels of what is shown, even so that zero is one,
 _MANY = 400_000  # the fewer for matrices of more values
+_RANGES: dict[str, tuple[float | None, float | None]] = {
+    "candidate": (-1, 1),
+    "hidden": (-1, 1),
+    "memory": (None, None),
+}
+"""Between what the values of arrays lie that are no gates; of a memory that follows from its values."""
+
 _TEMPLATE = Path(__file__).with_name("page.html")
 
 
@@ -61,14 +68,10 @@ def _part(part: Part) -> dict[str, Any]:
 
 
 def _trace(trace: Trace, features: dict[str, np.ndarray]) -> dict[str, Any]:
-    steps, half_lives = trace.steps, trace.half_lives()
-    arrays = {name: _packed(gate, -1 if name == "candidate" else 0, 1) for name, gate in steps.gates.items()}
-    if steps.memory is not None:
-        arrays["memory"] = _packed(steps.memory)
-    arrays["hidden"] = _packed(steps.hidden, -1, 1)
+    half_lives = trace.half_lives()
     return {
         "name": trace.name,
-        "arrays": arrays,
+        "arrays": {name: _packed(array, *_RANGES.get(name, (0, 1))) for name, array in trace.arrays().items()},
         "halfLives": None if half_lives is None else np.round(np.minimum(half_lives, 1e6), 2).tolist(),
         "follows": [[name, round(value, 2)] for name, value in followed(trace, features)],
         "worth": None if trace.worth is None else np.round(trace.worth.astype(np.float64), 4).tolist(),

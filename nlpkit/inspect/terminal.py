@@ -31,12 +31,13 @@ def print_inspection(found: Inspection, gate: str | None) -> None:
         for line in _lines(part, console):
             console.print(line, no_wrap=True, crop=True)
         for trace in part.traces:
-            shown = gate or next(name for name in _FIRST if trace.array(name) is not None)
+            arrays = trace.arrays()
+            shown = gate or next(name for name in _FIRST if name in arrays)
             console.print()
-            if (values := trace.array(shown)) is None:
+            if shown not in arrays:
                 console.print(Text(f"{trace.name}: such a cell has no {shown} gate", "dim"))
             else:
-                for line in _map(trace, shown, values, console):
+                for line in _map(trace, shown, arrays[shown], console):
                     console.print(line, no_wrap=True, crop=True)
     if found.figures:
         console.print()
@@ -122,13 +123,8 @@ def _map(trace: Trace, gate: str, values: np.ndarray, console: Console) -> Itera
     stretches = np.array_split(np.arange(len(values)), min(width, len(values)))
     wide = max(1, min(4, width // len(stretches)))
     means = np.stack([[values[np.ix_(tokens, band)].mean() for tokens in stretches] for band in bands])
-    low, high = (
-        (0.0, 1.0)
-        if means.min() >= 0 and means.max() <= 1
-        else (-1.0, 1.0)
-        if gate != "memory"
-        else (-float(np.abs(means).max()), float(np.abs(means).max()))
-    )
+    most = float(np.abs(means).max()) if gate == "memory" else 1.0
+    low, high = (0.0, 1.0) if means.min() >= 0 and means.max() <= 1 else (-most, most)
     by = "half-life" if half_lives is not None else "number"
     told = f"{trace.name}: {gate}, {low:.2g} to {high:.2g}; {len(bands[0])} units a row by {by}, tokens across"
     yield Text(told, "dim")

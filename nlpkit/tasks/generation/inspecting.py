@@ -7,7 +7,7 @@ import numpy as np
 
 from nlpkit.errors import BundleError, DataError
 from nlpkit.inspect.cells import Steps
-from nlpkit.inspect.inspection import Inspection, Part, read_text, traces_of
+from nlpkit.inspect.inspection import Inspection, Part, expected, read_text, traces_of
 from nlpkit.inspect.memory import EXAMPLES, MOST, MemoryReport, half_lives_of, memory_report
 from nlpkit.inspect.stack import OLDER, GraphReader, Run, opened_up
 from nlpkit.tasks.generation.language import LanguageModel, cross_entropy, zero_state
@@ -15,9 +15,7 @@ from nlpkit.tokenizer import BOS
 
 if TYPE_CHECKING:
     from nlpkit.tasks.generation.generator import JudgedText, TextGenerator
-    from nlpkit.tokenizer import Tokenizer
 
-_BEST = 5  # tokens told of what is expected
 _MOST = 2_000  # tokens read of a text
 _LAGS = 64  # tokens back that gradients are followed
 _TARGETS = 32  # followed at a time
@@ -47,7 +45,7 @@ def inspect_text(model: "TextGenerator", text: str) -> Inspection:
     if np.ptp(logits - found, axis=0).max() > _AS_SESSION:
         raise BundleError(OLDER)
     nats = cross_entropy(scores[:-1], ids[1:].astype(np.int64))
-    after = _expected(model.tokenizer, scores)
+    after = expected(model.tokenizer, scores)
     part = Part(
         "text",
         read_text(model.tokenizer, ids),
@@ -68,18 +66,6 @@ def _readers(graph: GraphReader) -> list[np.ndarray]:
         given = graph.given(node)
         found.append(given[0] if given else graph.given(graph.maker(node.input[1]))[0].T)
     return found
-
-
-def _expected(tokenizer: "Tokenizer", scores: np.ndarray) -> list[list[tuple[str, float]]]:
-    """The likeliest tokens after each, as they are written, with their probabilities."""
-    best = np.argsort(-scores, axis=1, kind="stable")[:, :_BEST]
-    chances = np.exp(-cross_entropy(np.repeat(scores[:, None], best.shape[1], 1), best))
-    spellings = tokenizer.spellings()
-    told = []
-    for row, shares in zip(best.tolist(), chances.tolist(), strict=True):
-        ranked = sorted(zip(shares, row, strict=True), reverse=True)
-        told.append([(spellings[i].decode(errors="replace") or "end", share) for share, i in ranked])
-    return told
 
 
 def _influence(run: Run, logits: np.ndarray, readers: list[np.ndarray], ids: np.ndarray) -> np.ndarray:

@@ -11,7 +11,7 @@ from nlpkit.data.dataset import Pair
 from nlpkit.errors import BundleError, DataError
 from nlpkit.inspect.attributions import without
 from nlpkit.inspect.cells import Steps
-from nlpkit.inspect.inspection import Inspection, Part, ReadText, Trace, read_text, traces_of
+from nlpkit.inspect.inspection import Inspection, Part, ReadText, Trace, expected, read_text, traces_of
 from nlpkit.inspect.memory import MemoryReport, half_lives_of, memory_report, some_of
 from nlpkit.inspect.stack import OLDER, GraphReader, opened_up
 from nlpkit.tasks.translation.answering import ENCODER, forced_log_probabilities, forced_nats
@@ -20,7 +20,6 @@ from nlpkit.tokenizer import BOS, EOS, UNK
 if TYPE_CHECKING:
     from nlpkit.tasks.translation.translator import Translator
 
-_BEST = 5  # tokens told of what is expected
 _FOLLOWED = 64  # sources of which the memory is followed
 _AS_SESSION = 1e-3  # how far a state may be from the session's
 
@@ -52,7 +51,7 @@ def inspect_text(model: "Translator", text: str) -> Inspection:
         "translation",
         read_text(model.tokenizer, target),
         traces,
-        after=_expected(model, chances),
+        after=expected(model.tokenizer, chances),
         surprise=np.append(0.0, nats[:-1]),
     )
     figures = {"log p": float(-nats.sum()), "nats a token": float(nats.mean())}
@@ -100,16 +99,6 @@ def _traces(graph: GraphReader, x: np.ndarray, states: np.ndarray, feds: np.ndar
         found.append(Trace(number + 1, "decoder", Steps(gates, c[1:], h[1:])))
         x = h[1:]
     return found
-
-
-def _expected(model: "Translator", chances: np.ndarray) -> list[list[tuple[str, float]]]:
-    """The likeliest tokens after each, as they are written, with their probabilities."""
-    spellings = model.tokenizer.spellings()
-    best = np.argsort(-chances, axis=1, kind="stable")[:, :_BEST]
-    return [
-        [(spellings[i].decode(errors="replace") or "end", float(np.exp(row[i]))) for i in places]
-        for row, places in zip(chances, best.tolist(), strict=True)
-    ]
 
 
 def _lost(model: "Translator", source: ReadText, target: np.ndarray, nats: np.ndarray) -> np.ndarray:
