@@ -284,7 +284,10 @@ class TrainedTask(ABC, Generic[R]):
         where they cannot go together, BundleError where it cannot be read."""
         where: str | Path | None = self.recipe.model.start_from
         if where == AUTO:
-            found = self._default_start(dataset or self._named(self.recipe.data.source))
+            try:
+                found = self._default_start(dataset or self._named(self.recipe.data.source))
+            except UsageError:  # there is no such data, which is told when it is to be learned from
+                found = None
             where = found and starters()[found]  # and not what is called so here
             section = self.recipe.model.model_copy(update={"start_from": found})
             self.recipe = self.recipe.model_copy(update={"model": section})
