@@ -22,7 +22,7 @@ NEWS = [
     "SHR CTS NET TWELVE VS NINE, QTLY DIV 14.5 CTS PAYABLE MAY 4, RECORD APRIL 13, 1987",
     "RT @nobody: #debate tonite 9pm ET http://t.co/x1 tune in!!",
     "Der Hund lief über die Straße, und niemand wusste, warum er es so eilig hatte.",
-    "for i in range(len(rows)): total += rows[i].price * rows[i].count  # TODO",
+    "for i in range(len(rows)): total += rows[i].price * rows[i].count  # in euros",
 ]
 
 

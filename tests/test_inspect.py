@@ -427,6 +427,7 @@ def test_the_command_writes_for_programs(nlpkit: Command, trained: Path, tmp_pat
         (["film", "--html", "x", "--npz", "x"], "--html and --npz name one file"),
         (["film", "--label-column", "kind"], "--label-column goes with --memory"),
         (["film", "--gate", "memory", "--html", "x"], "leave one of them out"),
+        (["--memory", "--label-column", "kind"], "--label-column goes with --data, which names the table"),
         (["--memory", "--pair", "en-de"], "--pair goes with translation, not classification"),
         (["--memory", "--html", "x.html"], "leave one of them out"),
     ],

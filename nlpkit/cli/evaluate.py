@@ -18,8 +18,8 @@ from nlpkit.cli.options import (
     SourceColumn,
     TargetColumn,
     TextColumn,
-    check_data_options,
     data_option,
+    given_of_data,
     load_model,
     print_json,
     print_report,
@@ -76,11 +76,7 @@ def evaluate(
         "target_column": target_column,
         "beam": beam,
     }
-    options = {option: value for option, value in given.items() if value is not None}
-    check_data_options(type(trained), options)
-    for option in options:
-        if option.endswith("column") and data is None:
-            raise UsageError(f"--{option.replace('_', '-')} goes with --data, which names the table")
+    options = given_of_data(type(trained), given, data)
     if (source is None) != (target is None) or (source and data):
         raise UsageError("give --data, or --source and --target together")
     judged = {option: options.pop(option) for option in trained.judge_options if option in options}

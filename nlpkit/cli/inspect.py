@@ -19,11 +19,11 @@ from nlpkit.cli.options import (
     SourceColumn,
     TargetColumn,
     TextColumn,
-    check_data_options,
     check_options,
     check_reading_options,
     check_texts,
     data_option,
+    given_of_data,
     load_model,
     note,
     print_json,
@@ -32,6 +32,7 @@ from nlpkit.cli.options import (
     reading_of,
     split_names,
     watched,
+    write_chart,
 )
 from nlpkit.errors import NlpkitError, UsageError, reason
 from nlpkit.output import check_output_file, open_output, replacing
@@ -158,8 +159,7 @@ def _inspect_memory(
 ) -> None:
     from nlpkit.inspect.terminal import memory_panels, print_memory
 
-    given = {name: value for name, value in columns.items() if value is not None}
-    check_data_options(type(model), given)
+    given = given_of_data(type(model), columns, data)
     if reading is not None:
         given["reading"] = reading
     with progress("cutting the context") as report:
@@ -169,8 +169,4 @@ def _inspect_memory(
     else:
         print_memory(found)
     if svg is not None:
-        from nlpkit.inspect.chart import svg as drawn
-
-        with open_output(svg) as file:
-            file.write(drawn(memory_panels(found)))
-        note(f"wrote {svg}")
+        write_chart(svg, memory_panels(found))

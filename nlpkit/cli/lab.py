@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from nlpkit.cli.options import Json, note, print_json, progress
+from nlpkit.cli.options import Json, print_json, progress, write_chart
 from nlpkit.errors import UsageError
-from nlpkit.output import check_output_file, open_output
+from nlpkit.output import check_output_file
 from nlpkit.terminal import plain_table
 
 if TYPE_CHECKING:
@@ -51,11 +51,7 @@ def memory(
     else:
         _print(trials)
     if svg is not None:
-        from nlpkit.inspect.chart import svg as drawn
-
-        with open_output(svg) as file:
-            file.write(drawn(panels(trials)))
-        note(f"wrote {svg}")
+        write_chart(svg, panels(trials))
 
 
 def _print(trials: "list[Trial]") -> None:

@@ -19,6 +19,7 @@ from nlpkit.errors import UsageError
 
 if TYPE_CHECKING:
     from nlpkit.data.tables import Reading, Row
+    from nlpkit.inspect.chart import Panel
     from nlpkit.report import Report
     from nlpkit.tasks.base import TrainedTask
 
@@ -105,6 +106,17 @@ def check_data_options(task: "type[TrainedTask[Any]]", given: Iterable[str]) -> 
         if option not in (*task.data_options, *task.judge_options):
             names = [one.task for one in task_classes() if option in (*one.data_options, *one.judge_options)]
             raise UsageError(f"--{option.replace('_', '-')} goes with {' and '.join(names)}, not {task.task}")
+
+
+def given_of_data(task: "type[TrainedTask[Any]]", given: Mapping[str, Any], data: str | None) -> dict[str, Any]:
+    """The options that say where in the data its rows are, as far as they were given. Refuses those of other tasks, and
+    columns where no data is named."""
+    options = {option: value for option, value in given.items() if value is not None}
+    check_data_options(task, options)
+    for option in options:
+        if option.endswith("column") and data is None:
+            raise UsageError(f"--{option.replace('_', '-')} goes with --data, which names the table")
+    return options
 
 
 def check_options(
@@ -271,6 +283,16 @@ def progress(what: str) -> Iterator[Callable[[int, int], None]]:
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task(what, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def write_chart(path: Path, panels: "Sequence[Panel]") -> None:
+    """Writes charts as SVG, and says so. Raises NlpkitError when it cannot be written."""
+    from nlpkit.inspect.chart import svg
+    from nlpkit.output import open_output
+
+    with open_output(path) as file:
+        file.write(svg(panels))
+    note(f"wrote {path}")
 
 
 def print_report(title: str, report: "Report", trained_on: int | None = 0) -> None:
