@@ -2,4 +2,5 @@
 
 from nlpkit.cli import main
 
-main()
+if __name__ == "__main__":  # processes that it begins import this module
+    main()

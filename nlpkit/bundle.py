@@ -178,11 +178,11 @@ def read_bundle(folder: Path) -> Bundle:
     when a newer nlpkit made it.
     """
     for _ in range(_READINGS):
-        before = _state(folder)
+        before = bundle_state(folder)
         try:
             return _read(folder)
         except BundleError:
-            if _state(folder) == before:
+            if bundle_state(folder) == before:
                 raise
     return _read(folder)
 
@@ -292,7 +292,7 @@ def _content(folder: Path, name: str) -> bytes:
     raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(folder / name))
 
 
-def _state(folder: Path) -> tuple[int, int, bytes] | None:
+def bundle_state(folder: Path) -> tuple[int, int, bytes] | None:
     """What changes with every bundle that is written into a folder, and stays while its files are moved."""
     for path in _places(folder, METADATA):
         with suppress(OSError):

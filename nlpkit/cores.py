@@ -5,6 +5,8 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
+from nlpkit.errors import UsageError
+
 T = TypeVar("T")
 A = TypeVar("A")
 
@@ -20,4 +22,13 @@ def on_all_cores(answer: Callable[[T], A], batches: Sequence[T]) -> list[A]:
 
 def cores() -> int:
     """How many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return core_limit() or (len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+
+
+def core_limit() -> int:
+    """How many cores this process is to use at most, where NLPKIT_CORES says so, one of several on a machine; else 0.
+    Raises UsageError where it is no number."""
+    said = os.environ.get("NLPKIT_CORES", "0")
+    if not said.isdecimal():
+        raise UsageError(f"NLPKIT_CORES is {said!r}, which is no number of cores")
+    return int(said)

@@ -1,6 +1,7 @@
 """The models that are at hand: those trained here, under ./models, and the starters, which come with the package."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from nlpkit.bundle import newest_bundle
@@ -34,6 +35,18 @@ def newest_model(task: str) -> Path:
         if path := starters().get(_ANSWERING.get(task, "")):
             return path
         raise
+
+
+def answering_models() -> dict[str, Path]:
+    """The folders of the models that answer where none is named, one for each task that has one, by name."""
+    from nlpkit.tasks import task_names
+
+    found = {}
+    for task in task_names():
+        with suppress(BundleError):
+            path = newest_model(task)
+            found[path.name] = path
+    return found
 
 
 def list_models(root: Path = Path("models")) -> Iterator[tuple[str, Path]]:

@@ -9,7 +9,21 @@ from types import FrameType
 import typer
 
 import nlpkit
-from nlpkit.cli import data, evaluate, export, generate, info, inspect, lab, models, predict, recipes, train, translate
+from nlpkit.cli import (
+    data,
+    evaluate,
+    export,
+    generate,
+    info,
+    inspect,
+    lab,
+    models,
+    predict,
+    recipes,
+    serve,
+    train,
+    translate,
+)
 from nlpkit.cli.streams import give_up, prepare_streams
 from nlpkit.errors import NlpkitError, reason
 
@@ -29,6 +43,7 @@ app.command("export")(export.export)
 app.command("info")(info.info)
 app.command("inspect")(inspect.inspect)
 app.command("models")(models.models)
+app.command("serve")(serve.serve)
 app.add_typer(recipes.app, name="recipes")
 app.add_typer(data.app, name="data")
 app.add_typer(lab.app, name="lab")

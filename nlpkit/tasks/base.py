@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
     from nlpkit.inspect.inspection import Inspection
     from nlpkit.inspect.memory import MemoryReport
+    from nlpkit.serve.verbs import Verb
     from nlpkit.training.fit import EpochBatches
     from nlpkit.training.plan import TrainingPlan
     from nlpkit.training.progress import EpochRow, TrainingDisplay
@@ -240,6 +241,10 @@ class TrainedTask(ABC, Generic[R]):
     def inspect(self, text: str) -> "Inspection":
         """What goes on inside the model while it reads a text. Raises UsageError for a task that does not show it."""
         raise UsageError(f"models for {self.task} do not show what goes on inside them")
+
+    def verbs(self) -> "list[Verb]":
+        """What its models can be asked over HTTP, besides to be inspected."""
+        return []
 
     def memory(
         self,

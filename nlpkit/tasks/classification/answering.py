@@ -14,7 +14,7 @@ from nlpkit.tokenizer import Tokenizer
 
 logger = logging.getLogger("nlpkit")
 
-_FEW_TOKENS = 2_048  # what a core's cache holds of an operator over all steps
+FEW_TOKENS = 2_048  # what a core's cache holds of an operator over all steps
 _MANY_TOKENS, _MOST_ROWS = 65_536, 128  # for a loop, which keeps nothing of a step: with more there is more padding
 _MOST_SCORES = 1 << 23  # of tokens for labels, which n-grams keep
 
@@ -54,5 +54,5 @@ def plan_batches(session: Session, lengths: Sequence[int]) -> list[np.ndarray]:
     most = min(_MANY_TOKENS, _MOST_SCORES // int(session.shape("probabilities")[-1]))
     tokens = min(most, sum(lengths) // (4 * cores()))
     if session.many_rows is None or tokens < session.many_rows * max(lengths):
-        return sorted_batches(lengths, _FEW_TOKENS)
+        return sorted_batches(lengths, FEW_TOKENS)
     return sorted_batches(lengths, tokens, _MOST_ROWS)

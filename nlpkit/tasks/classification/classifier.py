@@ -4,6 +4,7 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 
     from nlpkit.inspect.inspection import Inspection
     from nlpkit.inspect.memory import MemoryReport
+    from nlpkit.serve.verbs import Verb
     from nlpkit.tasks.base import TrainedTask
     from nlpkit.tasks.classification.frozen import FrozenHead
     from nlpkit.training.fit import EpochBatches
@@ -49,6 +51,19 @@ if TYPE_CHECKING:
 logger = logging.getLogger("nlpkit")
 
 _LEAST_SHARE = 0.05  # of the sequence in a classifier, for its head to be worth going on from
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A text's label and the score of it, and the likeliest labels with their scores.
+
+    The label is None where the best score, which then stands beside it, is too low; it is a list, and the score too,
+    where a text may have several.
+    """
+
+    label: Any
+    score: Any
+    ranked: list[tuple[Any, float]]
 
 
 class TextClassifier(TextTask[ClassificationRecipe], RowTask[ClassificationRecipe]):
@@ -178,6 +193,19 @@ class TextClassifier(TextTask[ClassificationRecipe], RowTask[ClassificationRecip
         that a rare label may stand before a likelier one, as training found best for what was held out."""
         weights = self._rare_weights()
         return np.argsort(-scores if weights is None else -scores * weights, kind="stable")
+
+    def verdict(
+        self, scores: np.ndarray, choose: Callable[[np.ndarray], list[int]], most: int | None = None
+    ) -> "Verdict":
+        """What is told of a text by its scores, float32 [labels], as a `chooser` chooses: at most so many labels with
+        their scores."""
+        labels = self.labels
+        order = self.ranked(scores)[:most]
+        ranked = list(zip([labels[i] for i in order.tolist()], scores[order].tolist(), strict=True))
+        given = [(labels[i], float(scores[i])) for i in choose(scores)]
+        if self.several:
+            return Verdict([label for label, _ in given], [score for _, score in given], ranked)
+        return Verdict(given[0][0] if given else None, ranked[0][1], ranked)
 
     def predict_proba(self, texts: Texts) -> np.ndarray:
         """Each label's probability for each text: float32 [texts, labels]; of several a text, each by itself.
@@ -318,6 +346,11 @@ class TextClassifier(TextTask[ClassificationRecipe], RowTask[ClassificationRecip
                 yield f"speaks for {label}", ", ".join(map(repr, heaviest))
 
     # -- within
+
+    def verbs(self) -> "list[Verb]":
+        from nlpkit.tasks.classification.serving import classifier_verbs
+
+        return classifier_verbs(self)
 
     def _open(self, bundle: Bundle) -> None:
         super()._open(bundle)

@@ -30,7 +30,7 @@ from nlpkit.tasks.generation.recipe import GenerationRecipe
 from nlpkit.tasks.generation.report import GenerationReport, generation_report
 from nlpkit.tasks.generation.sampling import Sampling
 from nlpkit.tasks.generation.stream import PreparedStream, Stream, prepare_stream, repeated_characters, token_ids
-from nlpkit.tasks.generation.writing import write, write_likeliest
+from nlpkit.tasks.generation.writing import Writer, write, write_likeliest
 from nlpkit.tasks.text import TextTask
 from nlpkit.training.run import Run
 from nlpkit.yardstick import Yardstick
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
     from nlpkit.inspect.inspection import Inspection
     from nlpkit.inspect.memory import MemoryReport
+    from nlpkit.serve.verbs import Verb
     from nlpkit.tasks.base import TrainedTask
     from nlpkit.training.fit import EpochBatches
     from nlpkit.training.progress import EpochRow
@@ -142,16 +143,7 @@ class TextGenerator(TextTask[GenerationRecipe]):
         if beam < 0 or sampling or seed is not None:
             raise UsageError("beam is 1 or more, and goes without sampling options: it draws nothing")
         self._check(prompt, length)
-        return write_likeliest(
-            self.language,
-            self.tokenizer,
-            prompt,
-            width=beam,
-            length=length,
-            stop=_words(stop),
-            ends=self._ends(),
-            rare=self._rare(),
-        )
+        return write_likeliest(self.writer(), prompt, width=beam, length=length, stop=_words(stop))
 
     def generate_many(
         self,
@@ -362,6 +354,15 @@ class TextGenerator(TextTask[GenerationRecipe]):
         """What all writing and judging asks."""
         return LanguageModel(self.session, self._counts)
 
+    def writer(self) -> Writer:
+        """What writes on from a prompt."""
+        return Writer(self.language, self.tokenizer, ends=self._ends(), rare=self._rare())
+
+    def verbs(self) -> "list[Verb]":
+        from nlpkit.tasks.generation.serving import generator_verbs
+
+        return generator_verbs(self)
+
     def _judge_held_out(self, prepared: PreparedStream) -> GenerationReport:
         held_out = prepared.validation
         return self.compare(JudgedText(held_out.ids, held_out.characters, None))
@@ -464,16 +465,13 @@ class TextGenerator(TextTask[GenerationRecipe]):
         check_options("generate", sampling, Sampling)
         options = Sampling(**sampling)
         return write(
-            self.language,
-            self.tokenizer,
+            self.writer(),
             prompt,
             options,
             length=length,
             stop=_words(stop),
             seed=int(np.random.default_rng().integers(2**31)) if seed is None else seed,
             samples=samples,
-            ends=self._ends(),
-            rare=self._rare(),
         )
 
     def _check(self, prompt: str, length: int) -> None:

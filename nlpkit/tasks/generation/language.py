@@ -1,6 +1,6 @@
 """Reading with a generator: its session and the counts beside it, the state they carry, and the loss along a text."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,6 +30,13 @@ class State:
         contexts = None if self.contexts is None else self.contexts[rows]
         return State(np.ascontiguousarray(self.network[:, rows]), contexts)
 
+    @staticmethod
+    def join(states: Sequence["State"]) -> "State":
+        """The states of some rows and of others, of one model."""
+        contexts = [one.contexts for one in states if one.contexts is not None]
+        network = np.concatenate([one.network for one in states], axis=1)
+        return State(network, np.concatenate(contexts) if contexts else None)
+
 
 @dataclass(frozen=True)
 class LanguageModel:
@@ -44,6 +51,10 @@ class LanguageModel:
     def begin(self, rows: int) -> State:
         """Where nothing was read."""
         return State(zero_state(self.session, rows), None if self.counts is None else self.counts.ngrams.begin(rows))
+
+    def after(self, ids: Sequence[int], state: State) -> State:
+        """The state after one row has read on; the same where there is nothing to read."""
+        return self.read(np.array([ids]), state)[1] if len(ids) else state
 
     def read(self, ids: np.ndarray, state: State) -> tuple[np.ndarray, State]:
         """Scores [rows, vocabulary] for the token after ids [rows, steps], read on from a state; and the state then."""

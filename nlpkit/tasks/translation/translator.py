@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
@@ -47,6 +46,7 @@ if TYPE_CHECKING:
 
     from nlpkit.inspect.inspection import Inspection
     from nlpkit.inspect.memory import MemoryReport
+    from nlpkit.serve.verbs import Verb
     from nlpkit.tasks.base import TrainedTask
     from nlpkit.training.fit import EpochBatches
     from nlpkit.training.progress import EpochRow
@@ -382,6 +382,11 @@ class Translator(TextTask[TranslationRecipe], RowTask[TranslationRecipe]):
 
         return translation_yardstick(prepared, self._rows_judged(dataset, prepared), self.recipe.training.seed)
 
+    def verbs(self) -> "list[Verb]":
+        from nlpkit.tasks.translation.serving import translator_verbs
+
+        return translator_verbs(self)
+
     def _open(self, bundle: Bundle) -> None:
         super()._open(bundle)
         self.sessions = TranslatorSessions(Session(bundle.files[ENCODER]), self.session)
@@ -393,28 +398,29 @@ class Translator(TextTask[TranslationRecipe], RowTask[TranslationRecipe]):
         if self._others:
             raise UsageError(f"{method} is for one model, not for several together; call it on each of them")
 
-    def _stream(self, texts: Iterable[str], beam: int, ranking: Ranking) -> Iterator[list[Translation]]:
+    def search(self, rows: list[np.ndarray], beam: int, ranking: Ranking) -> list[list[Hypothesis]]:
+        """The `beam` best translations of rows of token ids, each of a part of a text as `parts` gives them."""
         recipes = [self.recipe, *(other.recipe for other in self._others)]
-        # as long a source as every one of the models has seen, as long a target as any of them
-        lengths = [recipe.tokenizer.max_length for recipe in recipes]
-        search = partial(
-            translate_rows,
+        return translate_rows(
             self._models(),
+            rows,
             width=beam,
             ranking=ranking,
-            max_length=max(lengths),
+            max_length=max(recipe.tokenizer.max_length for recipe in recipes),  # as long a target as any has seen
             max_ratio=max(recipe.data.max_ratio for recipe in recipes),
         )
+
+    def _stream(self, texts: Iterable[str], beam: int, ranking: Ranking) -> Iterator[list[Translation]]:
         count, cut = 0, 0
         for window in windows(texts):
             rows: list[np.ndarray] = []
             texts_parts = []
-            for parts, ids in self._parts(window, min(lengths)):
+            for parts, ids in self.parts(window):
                 texts_parts.append(parts)
                 rows += ids
-            found = iter(search(rows))
+            found = iter(self.search(rows, beam, ranking))
             for parts in texts_parts:
-                answers = self._joined([(next(found), after) for after in parts], beam)
+                answers = self.joined([(next(found), after) for after in parts], beam)
                 count, cut = count + 1, cut + answers[0].cut
                 yield answers
         if cut:
@@ -424,9 +430,11 @@ class Translator(TextTask[TranslationRecipe], RowTask[TranslationRecipe]):
                 f"{count:,}",
             )
 
-    def _parts(self, texts: list[str], limit: int) -> Iterator[tuple[list[str], list[np.ndarray]]]:
+    def parts(self, texts: list[str]) -> Iterator[tuple[list[str], list[np.ndarray]]]:
         """Of each text the spaces behind each of its parts, and their token ids: one part for most texts, none for
         one without a word."""
+        # as long a source as every one of the models has seen
+        limit = min(one.recipe.tokenizer.max_length for one in [self, *self._others])
 
         def count(text: str) -> int:
             return len(self.tokenizer.encode([text])[0])
@@ -441,7 +449,7 @@ class Translator(TextTask[TranslationRecipe], RowTask[TranslationRecipe]):
                 cores_of = self.tokenizer.encode([piece.strip() for piece in pieces])
                 yield spaces_behind(pieces), [np.array(part, np.int32) for part in cores_of]
 
-    def _joined(self, parts: list[tuple[list[Hypothesis], str]], beam: int) -> list[Translation]:
+    def joined(self, parts: list[tuple[list[Hypothesis], str]], beam: int) -> list[Translation]:
         """The best translations of a text of those of its parts, each with the spaces behind it."""
         ranked = [(0.0, Translation("", 0.0))]
         for hypotheses, after in parts:
