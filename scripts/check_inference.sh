@@ -40,4 +40,27 @@ for i in 1 2 3 4 5 6 7 8 9; do printf 'a good day %s,good\na bad day %s,bad\n' $
 if nlpkit train sentiment --data mine.csv --output model >answers 2>&1; then exit 1; fi
 tail -n 1 answers
 grep -q 'this needs Keras and TensorFlow: pip install nlpkit-lstm' answers
-echo "what answers works alone"
+
+"$python" -m pip --python "$work/venv/bin/python" install --quiet --disable-pip-version-check \
+    --constraint "$root/constraints.txt" "$(echo "$work"/*.whl)[serve]"
+nlpkit serve mine="$work/models/classification" --port 8799 >log 2>&1 &
+server=$!
+python - <<'END'
+import json, time, urllib.request
+
+body = json.dumps({"texts": ["a lovely day"]}).encode()
+request = urllib.request.Request(
+    "http://127.0.0.1:8799/v1/models/mine:predict", body, {"content-type": "application/json"}
+)
+for attempt in range(200):
+    try:
+        answer = json.load(urllib.request.urlopen(request))
+        break
+    except OSError:
+        time.sleep(0.1)
+assert answer["predictions"][0]["label"] == "positive", answer
+END
+kill "$server"
+wait "$server"
+grep -q '"status": 200' log
+echo "what answers works alone, and serves"

@@ -132,6 +132,12 @@ def test_what_goes_on_inside(server: Running, classifier: Any) -> None:
     assert "</script><b>" not in page
 
 
+def test_it_serves_without_a_training_framework(server: Running) -> None:
+    loaded = Path(f"/proc/{server.process.pid}/maps").read_text(encoding="utf-8")
+    assert "onnxruntime" in loaded
+    assert not re.search("tensorflow|libtorch|jaxlib", loaded)
+
+
 def test_what_there_is_is_listed(server: Running) -> None:
     models = server.ask("/v1/models").json["models"]
     assert {one["name"]: one["verbs"] for one in models} == {

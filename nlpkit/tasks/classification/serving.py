@@ -65,4 +65,9 @@ def classifier_verbs(model: "TextClassifier") -> list[Verb]:
 
 
 def _told(verdict: "Verdict") -> dict[str, Any]:
-    return {"label": verdict.label, "score": verdict.score, "scores": {str(name): one for name, one in verdict.ranked}}
+    score = verdict.score
+    return {
+        "label": verdict.label,
+        "score": [round(one, 6) for one in score] if isinstance(score, list) else round(score, 6),
+        "scores": {str(name): round(one, 6) for name, one in verdict.ranked},
+    }

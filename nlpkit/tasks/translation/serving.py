@@ -62,11 +62,13 @@ def translator_verbs(model: "Translator") -> list[Verb]:
         told = []
         for text, (spaces, _) in zip(asked.texts, texts, strict=True):
             best = model.joined([(next(found), after) for after in spaces], asked.beam)[: asked.nbest]
-            one: dict[str, Any] = {"translations": [vars(translation) for translation in best]}
+            answer_to: dict[str, Any] = {
+                "translations": [vars(one) | {"log_probability": round(one.log_probability, 4)} for one in best]
+            }
             if asked.alignment and text.strip():
                 (aligned,) = await ask(align, [(text, best[0].text)], [1], most=1, kin="alignment")
-                one["alignment"] = aligned
-            told.append(one)
+                answer_to["alignment"] = aligned
+            told.append(answer_to)
         return {"texts": told}
 
     def align(pairs: list[tuple[str, str]]) -> list[dict[str, Any]]:
