@@ -341,6 +341,17 @@ def test_a_key_is_asked_for(tmp_path: Path) -> None:
         assert "of-mine" not in server.log.read_text(encoding="utf-8") + server.talk
 
 
+def test_pages_of_an_origin_that_is_let_in_may_ask(tmp_path: Path) -> None:
+    origin = "https://example.org"
+    with running(tmp_path, "sentiment", "--allow-origin", origin, "--api-key", key="of-mine") as server:
+        path = "/v1/models/sentiment:predict"
+        before = {"access-control-request-method": "POST", "access-control-request-headers": "authorization"}
+        for asking, told in ((origin, origin), ("https://other.org", None)):
+            asked = server.ask(path, method="OPTIONS", authorization="", origin=asking, **before)
+            assert asked.headers.get("access-control-allow-origin") == told
+            assert server.ask(path, {"texts": ["a"]}, origin=asking).headers.get("access-control-allow-origin") == told
+
+
 def test_what_stops_it_under_load_loses_nothing(tmp_path: Path) -> None:
     with running(tmp_path, "sentiment", "python-docs") as server:
         told: list[int] = []

@@ -86,30 +86,30 @@ def create_app(settings: Settings) -> FastAPI:
     _add_models(app, state)
 
     @app.get("/", include_in_schema=False)
-    def playground() -> HTMLResponse:
+    async def playground() -> HTMLResponse:
         return HTMLResponse(_PAGE.read_text(encoding="utf-8"), headers={"content-security-policy": _POLICY})
 
-    if settings.origins:
+    app.add_middleware(Guard, key=settings.key, max_body=settings.max_body, deadline=settings.deadline)
+    if settings.origins:  # before the guard, as a browser asks without the key whether it may ask
         app.add_middleware(
             CORSMiddleware, allow_origins=settings.origins, allow_methods=["GET", "POST"], allow_headers=["*"]
         )
-    app.add_middleware(Guard, key=settings.key, max_body=settings.max_body, deadline=settings.deadline)
     return app
 
 
 def _add_models(app: FastAPI, state: State) -> None:
     @app.get("/v1/models", summary="The models, and what each can be asked")
-    def models() -> JSONResponse:
+    async def models() -> JSONResponse:
         return JSONResponse({"models": [served.facts for served in state.models.by_name.values()]})
 
     @app.get("/v1/models/{name}", summary="One model")
-    def model(name: str) -> JSONResponse:
+    async def model(name: str) -> JSONResponse:
         if name not in state.models.by_name:
             raise HTTPException(404, f"there is no such model here; there are {', '.join(state.models.by_name)}")
         return JSONResponse(state.models.by_name[name].facts)
 
     @app.post("/v1/models/{name}", include_in_schema=False)
-    def nothing(name: str) -> None:
+    async def nothing(name: str) -> None:
         known = name.partition(":")[0]
         if known in state.models.by_name:
             verbs = " or ".join(f":{one}" for one in state.models.by_name[known].verbs)
@@ -119,11 +119,11 @@ def _add_models(app: FastAPI, state: State) -> None:
 
 def _add_health(app: FastAPI, state: State) -> None:
     @app.get("/healthz", summary="Whether the process is alive")
-    def healthz() -> JSONResponse:
+    async def healthz() -> JSONResponse:
         return JSONResponse({"status": "alive"})
 
     @app.get("/readyz", summary="Whether requests are welcome: not while the server is about to stop")
-    def readyz() -> JSONResponse:
+    async def readyz() -> JSONResponse:
         return JSONResponse({"status": "stopping"}, 503) if STOPPING.is_set() else JSONResponse({"status": "ready"})
 
     @app.get("/metrics", summary="Figures for Prometheus")
