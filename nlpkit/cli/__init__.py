@@ -9,7 +9,21 @@ from types import FrameType
 import typer
 
 import nlpkit
-from nlpkit.cli import data, evaluate, export, generate, info, inspect, lab, models, predict, recipes, train, translate
+from nlpkit.cli import (
+    data,
+    evaluate,
+    export,
+    generate,
+    info,
+    inspect,
+    lab,
+    models,
+    predict,
+    recipes,
+    sweep,
+    train,
+    translate,
+)
 from nlpkit.cli.streams import give_up, prepare_streams
 from nlpkit.errors import NlpkitError, reason
 
@@ -21,6 +35,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("train")(train.train)
+app.command("sweep")(sweep.sweep)
 app.command("evaluate")(evaluate.evaluate)
 app.command("predict")(predict.predict)
 app.command("generate")(generate.generate)
