@@ -1,8 +1,10 @@
 """A sweep's runs by Ray Tune: as many at once as a machine, or a cluster of them, has room for."""
 
+import io
 import logging
 import os
 from collections.abc import Sequence
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +51,7 @@ def train_on_ray(runs: Sequence[Run], ended: Ended, folder: Path, cpus: int) -> 
         return
     ray.init(include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
     try:
-        with work_folder(folder) as work:
+        with work_folder(folder) as work, redirect_stdout(io.StringIO()):  # where Tune talks, whatever it is told
             configs = [{"number": number, "command": run.command()} for number, run in enumerate(runs)]
             tune.Tuner(
                 tune.with_resources(trial, {"cpu": cpus}),

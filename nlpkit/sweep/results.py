@@ -8,6 +8,7 @@ from typing import Any
 
 from nlpkit.bundle import read_bundle
 from nlpkit.errors import NlpkitError
+from nlpkit.recipe import parse_setting
 from nlpkit.sweep.grid import Point
 from nlpkit.sweep.runs import SPLIT, Run
 from nlpkit.tasks.base import TrainedTask
@@ -61,7 +62,8 @@ class PointResult:
             for one in self.done
         ]
         failed = [{"seed": run.seed, "error": error} for run, error in self.failed.items()]
-        return {"settings": dict(self.point), **figures, "command": self.command, "runs": [*runs, *failed]}
+        settings = dict(parse_setting(f"{key}={value}") for key, value in self.point)
+        return {"settings": settings, **figures, "command": self.command, "runs": [*runs, *failed]}
 
 
 @dataclass(frozen=True)

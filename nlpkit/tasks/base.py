@@ -399,20 +399,24 @@ class TrainedTask(ABC, Generic[R]):
         return bundle
 
     def _planned(self, prepared: Any, start: "TrainedTask[Any] | None") -> "TrainingPlan":
+        from nlpkit.training.devices import shared_by
         from nlpkit.training.plan import plan_training
 
-        return plan_training(*self._compiled(prepared), self.recipe, unit=self.unit, **self._sizes(prepared))
+        with shared_by(self.recipe.training.devices):
+            return plan_training(*self._compiled(prepared), self.recipe, unit=self.unit, **self._sizes(prepared))
 
     def _learn(
         self, prepared: Any, run: Run, start: "TrainedTask[Any] | None"
     ) -> "tuple[keras.Model, list[EpochRow], dict[str, Any]]":
         """The trained network, its history, and what it took over from the model that it started from."""
+        from nlpkit.training.devices import shared_by
         from nlpkit.training.fit import fit
 
-        network, batches = self._compiled(prepared)
-        told = {} if start is None else self._take_over(network, prepared, start)
-        self._fill_embedding(network)
-        return network, fit(network, batches, self.recipe.training, run), told
+        with shared_by(self.recipe.training.devices):
+            network, batches = self._compiled(prepared)
+            told = {} if start is None else self._take_over(network, prepared, start)
+            self._fill_embedding(network)
+            return network, fit(network, batches, self.recipe.training, run), told
 
     def _fill_embedding(self, network: "keras.Model") -> None:
         """Sets the embedding of a fresh network to the vectors that the recipe names, if any."""
