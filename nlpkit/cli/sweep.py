@@ -5,18 +5,16 @@ from typing import TYPE_CHECKING, Literal
 
 import typer
 
-from nlpkit.cli.options import Json, check_options, data_option, note, print_json
+from nlpkit.cli.options import Json, data_option, note, print_json, progress
 from nlpkit.cores import cores
-from nlpkit.errors import Interrupted, NlpkitError
+from nlpkit.errors import Interrupted, NlpkitError, UsageError
 from nlpkit.terminal import plain_table
 
 if TYPE_CHECKING:
     from nlpkit.sweep.results import SweepResult
-    from nlpkit.sweep.runs import Run
 
 
 def sweep(
-    context: typer.Context,
     recipe: str = typer.Argument("sentiment", help="A recipe's name or path."),
     grid: list[str] = typer.Option(
         [],
@@ -35,7 +33,7 @@ def sweep(
     engine: Literal["local", "ray"] = typer.Option(
         "local", help="One run after another, or Ray Tune: several at once, on all machines of a Ray cluster."
     ),
-    cpus: int = typer.Option(None, min=1, help="Of each run, with --engine ray.", show_default="this machine's"),
+    cpus: int | None = typer.Option(None, min=1, help="Of each run, with --engine ray.", show_default="this machine's"),
     as_json: Json = False,
 ) -> None:
     """Train a recipe at every point of a grid, and compare the points on what is held out.
@@ -44,32 +42,36 @@ def sweep(
     """
     from nlpkit.locking import locked
     from nlpkit.sweep.results import read_results
-    from nlpkit.sweep.runs import plan_runs, train_in_turn
+    from nlpkit.sweep.runs import Run, plan_runs, train_in_turn
     from nlpkit.tasks import task_class
 
-    check_options(context, together={"cpus": ["engine"]})
+    if cpus is not None and engine != "ray":
+        raise UsageError("--cpus goes with --engine ray; the local one gives each run all there are")
     folder = output or Path("sweeps") / Path(recipe).stem
     chosen, runs, done = plan_runs(recipe, settings, grid, seeds, data, folder)
-    failed: dict[Run, str] = {}
+    todo = [run for run in runs if run not in done]
+    outcomes: dict[Run, str | None] = {}
 
-    def ended(run: "Run", error: str | None) -> None:
-        if error is not None:
-            failed[run] = error
-        note(f"{'trained' if error is None else 'failed'}: {run.name}" + (f": {error}" if error else ""))
-
-    with locked(folder):
-        todo = [run for run in runs if run not in done]
+    with locked(folder), progress("training runs") as report:
         note(f"{len(todo)} of {len(runs)} runs are to be trained into {folder}")
+        report(0, len(todo))
+
+        def ended(run: Run, error: str | None) -> None:
+            outcomes[run] = error
+            note(f"trained: {run.name}" if error is None else f"failed: {run.name}: {error}")
+            report(len(outcomes), len(todo))
+
         try:
-            if engine == "ray":
+            if engine == "local":
+                train_in_turn(todo, ended, note)
+            elif todo:
                 from nlpkit.sweep.on_ray import train_on_ray
 
                 train_on_ray(todo, ended, folder, cpus or cores())
-            else:
-                train_in_turn(todo, ended, note)
         except (KeyboardInterrupt, SystemExit) as stop:
             code = stop.code if isinstance(stop, SystemExit) and isinstance(stop.code, int) else 130
             raise Interrupted(f"stopped; what is done is in {folder}, and the same command goes on", code) from None
+        failed = {run: error for run, error in outcomes.items() if error is not None}
         result = read_results(task_class(chosen.task), runs, failed)
     if as_json:
         print_json(result.to_dict())
@@ -88,13 +90,13 @@ def _print(result: "SweepResult", seeds: int) -> None:
     console = Console(highlight=False, markup=False)
     console.print(f"{result.figure.replace('_', ' ')} on validation, the mean of {seeds} seeds")
     keys = [key for key, _ in result.points[0].point]
-    table = plain_table(*keys, "mean", "least to most", "seeds", "seconds", "")
+    table = plain_table(*keys, "", "mean", "least to most", "seeds", "seconds", right=4)
     for point in result.points:
-        figures = "", "", "", ""
+        figures = "", "", "0", ""
         if point.done:
             low, high = point.spread
-            figures = f"{point.mean:.4f}", f"{low:.4f} to {high:.4f}", f"{len(point.done)}", f"{point.seconds:,.0f}"
-        table.add_row(*(value for _, value in point.point), *figures, "best" if point is result.best else "")
+            figures = f"{point.mean:.4f}", f"{low:.4f} to {high:.4f}", f"{len(point.done)}", f"{point.seconds:,.1f}"
+        table.add_row(*(value for _, value in point.point), "best" if point is result.best else "", *figures)
     console.print(table)
     if best := result.best:
         console.print(f"best: {best.command}", soft_wrap=True)

@@ -8,11 +8,11 @@ from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
-from nlpkit.errors import NlpkitError
+from nlpkit.errors import NlpkitError, UsageError
 from nlpkit.locking import work_folder
 from nlpkit.sweep.runs import Ended, Run, train
 
-_PASSED_ON = ("KERAS_", "NLPKIT_", "TF_", "TFDS_", "XLA_", "JAX_", "CUDA_VISIBLE", "OMP_")
+_PASSED_ON = ("KERAS_", "NLPKIT_", "TF_", "TFDS_", "XLA_", "JAX_", "OMP_")
 _QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
@@ -25,7 +25,7 @@ def train_on_ray(runs: Sequence[Run], ended: Ended, folder: Path, cpus: int) -> 
     """Trains runs, each on so many CPUs, on the Ray cluster that this machine is of, or else on this machine.
 
     All machines of a cluster must see the folder, the data and the working directory by the same names. Raises
-    NlpkitError where Ray is not installed.
+    NlpkitError where Ray is not installed, UsageError for more CPUs than a machine has.
     """
     os.environ.update({name: value for name, value in _QUIET.items() if name not in os.environ})
     try:
@@ -47,10 +47,11 @@ def train_on_ray(runs: Sequence[Run], ended: Ended, folder: Path, cpus: int) -> 
         def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
             ended(runs[trial.config["run"]["number"]], "its process or its machine was lost")
 
-    if not runs:
-        return
     ray.init(include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
     try:
+        most = max(int(node["Resources"].get("CPU", 0)) for node in ray.nodes())  # type: ignore[no-untyped-call]
+        if cpus > most:  # which Ray would wait for without end
+            raise UsageError(f"--cpus {cpus}: no machine here has more than {most} for Ray; give fewer")
         with work_folder(folder) as work, redirect_stdout(io.StringIO()):  # where Tune talks, whatever it is told
             configs = [{"number": number, "command": run.command()} for number, run in enumerate(runs)]
             tune.Tuner(

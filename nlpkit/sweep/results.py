@@ -131,4 +131,4 @@ def _figure(task: type[TrainedTask[Any]], found: Sequence[Mapping[str, Any]]) ->
     gains = [metadata.get("yardstick", {}).get("gain", {}).get(SPLIT, {}).get("figure") for metadata in found]
     if gains and gains[0] and len(set(gains)) == 1:
         return str(gains[0])
-    return next((one for one in task.figures if all(one in metadata["metrics"][SPLIT] for metadata in found)), "")
+    return next(one for one in task.figures if all(one in metadata["metrics"][SPLIT] for metadata in found))

@@ -11,7 +11,7 @@ from typing import Any
 
 from nlpkit.bundle import CHECKPOINT, METADATA, read_bundle
 from nlpkit.errors import UsageError
-from nlpkit.recipe import Recipe, load_recipe, recipe_from_toml
+from nlpkit.recipe import Recipe, load_recipe, parse_setting, recipe_from_toml
 from nlpkit.sweep.grid import Point, grid_points, told
 from nlpkit.tasks import task_class
 from nlpkit.training.run import check_run, difference
@@ -54,10 +54,11 @@ def plan_runs(
     run's folder holds another model than the run would make.
     """
     base = load_recipe(reference, settings, {"data.source": data})
+    points = grid_points(grids)
+    for key in {parse_setting(setting)[0] for setting in settings}.intersection(dict(points[0])):
+        raise UsageError(f"{key} has a grid, and --set sets it too; leave one of them out")
     given = [reference, *(["--data", data] if data else []), *(word for one in settings for word in ("--set", one))]
-    wanted: dict[Point, Recipe] = {}
-    for point in grid_points(grids):
-        wanted[point] = _recipe_at(point, reference, settings, data)
+    wanted = {point: _recipe_at(point, reference, settings, data) for point in points}
     runs = [
         Run(point, seed, (*given, *(word for key, value in point for word in ("--set", f"{key}={value}"))), where)
         for seed in range(base.training.seed, base.training.seed + seeds)
@@ -135,7 +136,9 @@ def train(command: Sequence[str], say: Callable[[str], object], **options: Any) 
             process.terminate()
             process.communicate()
             raise
-    return (last.removeprefix("error: ") or f"exit code {process.returncode}") if process.returncode else None
+    if not process.returncode:
+        return None
+    return last.removeprefix("error: ") if last.startswith("error: ") else f"exit code {process.returncode}"
 
 
 def train_in_turn(runs: Sequence[Run], ended: Ended, say: Callable[[str], object]) -> None:
