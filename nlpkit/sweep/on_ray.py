@@ -47,6 +47,9 @@ def train_on_ray(runs: Sequence[Run], ended: Ended, folder: Path, cpus: int) -> 
         def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
             ended(runs[trial.config["run"]["number"]], "its process or its machine was lost")
 
+        def __reduce__(self) -> tuple[Any, ...]:  # Tune keeps a copy, which has nobody to tell
+            return tune.Callback, ()
+
     ray.init(include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
     try:
         most = max(int(node["Resources"].get("CPU", 0)) for node in ray.nodes())  # type: ignore[no-untyped-call]
