@@ -8,7 +8,9 @@ from importlib.util import find_spec
 
 import pytest
 
+from nlpkit import TextClassifier
 from nlpkit.errors import UsageError
+from tests.conftest import made_reviews
 
 CLASSIFY = """
 import nlpkit
@@ -113,6 +115,24 @@ def test_devices_that_share_batches_learn_what_one_does() -> None:
     assert alone[1]["val_loss"] < alone[0]["val_loss"]
     assert too_many == "training.devices = 3, and JAX finds 2: cpu:0, cpu:1"
     assert uneven.startswith("2 devices cannot share 3 segments evenly; set training.batch_size to a multiple of 2")
+
+
+def test_sampled_texts_have_few_widths_where_each_is_compiled_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    import keras
+
+    from nlpkit.data.dataset import dataset_from_lists
+    from nlpkit.tasks.classification.corpus import prepare
+    from nlpkit.tasks.classification.network import TrainingBatches
+
+    recipe = TextClassifier(sampling=0.5, vocab_size=400).recipe
+    texts, labels = zip(*made_reviews(200), strict=True)
+    batches = TrainingBatches(recipe, prepare(dataset_from_lists(texts, labels), recipe))
+    widths = {}
+    for backend in ("tensorflow", "jax"):
+        monkeypatch.setattr(keras.backend, "backend", lambda backend=backend: backend)
+        widths[backend] = {batches.collate(0, batch)[0]["ids"].shape[1] for batch in batches.plan(0)}
+    assert any(width % 8 for width in widths["tensorflow"])
+    assert not any(width % 8 for width in widths["jax"])
 
 
 def test_other_backends_share_no_batches() -> None:

@@ -118,7 +118,7 @@ def test_ray_gives_the_same(nlpkit: Command, reviews_csv: Path, swept: Swept, un
             f"3 of 6 runs are to be trained into {unfinished}",
             f"trained: {NAMES[-1].replace(',seed=', ' seed ')}",
             *(f"failed: tokenizer.vocab_size=8 seed {seed}: {TOO_SMALL}" for seed in (1, 2)),
-            *(line for line in done.stderr.splitlines() if line.startswith("on test, once: nlpkit evaluate --model ")),
+            *(line for line in done.stderr.splitlines() if line.startswith("next: nlpkit evaluate --model ")),
             "error: 2 of 6 runs failed; the same command tries these again",
         ]
     )

@@ -78,7 +78,7 @@ def sweep(
     else:
         _print(result, seeds)
     if best := result.best:
-        note(f"on test, once: nlpkit evaluate --model {best.done[0].run.folder}")
+        note(f"next: nlpkit evaluate --model {best.done[0].run.folder}")
     count = sum(len(point.failed) for point in result.points)
     if count:
         raise NlpkitError(f"{count} of {len(runs)} runs failed; the same command tries these again")
