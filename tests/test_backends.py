@@ -114,7 +114,9 @@ def test_devices_that_share_batches_learn_what_one_does() -> None:
     assert shared == [pytest.approx(row, rel=1e-4) for row in alone]
     assert alone[1]["val_loss"] < alone[0]["val_loss"]
     assert too_many == "training.devices = 3, and JAX finds 2: cpu:0, cpu:1"
-    assert uneven.startswith("2 devices cannot share 3 segments evenly; set training.batch_size to a multiple of 2")
+    assert uneven.startswith(
+        "2 devices cannot share 3 segments evenly; set training.batch_size to a smaller multiple of 2,"
+    )
 
 
 def test_sampled_texts_have_few_widths_where_each_is_compiled_for(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -88,7 +88,8 @@ def _print(result: "SweepResult", seeds: int) -> None:
     from rich.console import Console
 
     console = Console(highlight=False, markup=False)
-    console.print(f"{result.figure.replace('_', ' ')} on validation, the mean of {seeds} seeds")
+    seeds_told = f", the mean of {seeds} seeds" if seeds > 1 else ""
+    console.print(f"{result.figure.replace('_', ' ')} on validation{seeds_told}")
     keys = [key for key, _ in result.points[0].point]
     table = plain_table(*keys, "", "mean", "least to most", "seeds", "seconds", right=4)
     for point in result.points:

@@ -22,13 +22,9 @@ def grid_points(grids: Sequence[str]) -> list[Point]:
     axes: dict[str, list[tuple[str, str]]] = {}
     for grid in grids:
         key, equals, text = (part.strip() for part in grid.partition("="))
-        values = [value.strip() for value in _VALUE.findall(text)]
-        if (
-            not equals
-            or not key
-            or not all(values)
-            or len(text) != sum(map(len, _VALUE.findall(text))) + len(values) - 1
-        ):
+        pieces = _VALUE.findall(text)
+        values = [piece.strip() for piece in pieces]
+        if not equals or not key or not values or not all(values) or ",".join(pieces) != text:
             raise UsageError(f"--grid {grid}: write it as section.key=value,value, such as model.units=64,128")
         if len(set(values)) < len(values):
             raise UsageError(f"--grid {grid}: a value is there twice; leave one out")

@@ -15,7 +15,7 @@ from nlpkit.sweep.runs import Ended, Run, train
 _PASSED_ON = ("KERAS_", "NLPKIT_", "TF_", "TFDS_", "XLA_", "JAX_", "OMP_")
 _QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # a run sees the GPUs that it would see as typed
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
     "TUNE_DISABLE_SIGINT_HANDLER": "1",
 }

@@ -26,7 +26,6 @@ from nlpkit.training.progress import EpochRow, TrainingDisplay
 from nlpkit.training.run import STATE, Run
 
 Arrays = tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]
-"""A batch's inputs, targets and sample weights."""
 
 
 class EpochBatches(Protocol):
@@ -43,7 +42,9 @@ class EpochBatches(Protocol):
         """The batches of a pass over the data: the same for the same pass, whatever ran before."""
         ...
 
-    def collate(self, epoch: int, batch: Batch) -> Arrays: ...
+    def collate(self, epoch: int, batch: Batch) -> Arrays:
+        """A batch's inputs, targets and sample weights."""
+        ...
 
     def computed(self, batch: Batch) -> int:
         """Steps computed for a batch, padding included."""
@@ -234,19 +235,21 @@ def background_batches(epochs: EpochBatches, epoch: int, batches: list[Batch]) -
             pass
 
 
-def _even(arrays: Arrays, parts: int, epochs: EpochBatches) -> Arrays:
+def _even(arrays: Arrays, devices: int, epochs: EpochBatches) -> Arrays:
     """A batch of as many rows for each of the devices that share it: where some are missing, with rows that weigh
     nothing, and the others weighing so much more that the mean over all stays."""
     rows = len(arrays[-1])
-    missing = -rows % parts
+    missing = -rows % devices
     if not missing:
         return arrays
     if epochs.one_shape:  # which the network is built for
         raise UsageError(
-            f"{parts} devices cannot share {rows} {epochs.unit} evenly; set training.batch_size to a multiple of "
-            f"{parts}, {rows - rows % parts or parts} or less"
+            f"{devices} devices cannot share {rows} {epochs.unit} evenly; set training.batch_size to a smaller "
+            f"multiple of {devices}, or training.devices to fewer"
         )
-    inputs, targets, weights = tree.map_structure(lambda array: np.concatenate([array, array[:missing]]), arrays)
+    inputs, targets, weights = tree.map_structure(
+        lambda array: np.concatenate([array, np.repeat(array[:1], missing, axis=0)]), arrays
+    )
     weights = weights * np.float32(len(weights) / rows)
     weights[rows:] = 0
     return inputs, targets, weights

@@ -42,7 +42,7 @@ class Ngrams(keras.layers.Layer):
         begins = ops.cast(begins, "int32") * real
         # each row has as many places for words as steps
         word = ops.arange(rows, dtype="int32")[:, None] * steps + ops.cumsum(begins, axis=1) - 1
-        # not segment_sum, which is in float32 on PyTorch: codes are whole numbers, and larger than that has exactly
+        # not segment_sum, which is in float32 on PyTorch: too coarse for codes, whole numbers of up to 30 bits
         nothing = ops.zeros((rows * steps, self.n), "int32")
         codes = ops.reshape(codes * real[:, :, None], (-1, self.n))
         words = ops.scatter_update(nothing, ops.reshape(word, (-1, 1)), codes, reduction="add")
