@@ -98,6 +98,7 @@ class TrainingSection(Section):
     average_epochs: Annotated[int, Field(ge=0)] = 0
     patience: Annotated[int, Field(ge=0)] = 0
     yardstick: bool = True
+    devices: Annotated[int, Field(ge=1, le=1024)] = 1
     checkpoint_minutes: Annotated[float, Field(gt=0)] = 2.0
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 1
 
@@ -194,7 +195,7 @@ def load_recipe(reference: str | Path, settings: Iterable[str] = (), flags: Mapp
     table = _read_toml(path)
     origin: dict[str, str] = {}
     for setting in settings:
-        key, value = _parse_setting(setting)
+        key, value = parse_setting(setting)
         _assign(table, key, value, f"--set {setting}")
         origin[key] = f"--set {setting}"
     for key, value in (flags or {}).items():
@@ -289,7 +290,8 @@ def _parse_toml(text: str, where: str) -> dict[str, Any]:
         raise UsageError(f"{where} is not valid TOML: {error}") from None
 
 
-def _parse_setting(setting: str) -> tuple[str, Any]:
+def parse_setting(setting: str) -> tuple[str, Any]:
+    """The dotted key and the value that `section.key=value` sets. Raises UsageError for what is not written so."""
     key, equals, text = setting.partition("=")
     key, text = key.strip(), text.strip()
     if not equals or not key:

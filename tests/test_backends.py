@@ -1,10 +1,16 @@
 """What is written on keras.ops runs on another backend too, each in a process of its own."""
 
+import json
 import os
 import subprocess
 import sys
+from importlib.util import find_spec
 
 import pytest
+
+from nlpkit import TextClassifier
+from nlpkit.errors import UsageError
+from tests.conftest import made_reviews
 
 CLASSIFY = """
 import nlpkit
@@ -43,6 +49,40 @@ print(keras.backend.backend(), *model.translate(["six dog", "one cat"]))
 """
 
 
+SHARE = """
+import json
+import keras
+import nlpkit
+from nlpkit.errors import UsageError
+from nlpkit.training.progress import TrainingDisplay
+
+class Kept(TrainingDisplay):
+    def epoch_ends(self, row):
+        parallel = keras.distribution.distribution()
+        devices = 1 if parallel is None else parallel.num_model_replicas
+        print(json.dumps({"devices": devices, "loss": row["loss"], "val_loss": row["val_loss"]}))
+
+texts, labels = ["a lovely day", "a dreary day", "a day"] * 30, ["good", "bad", "bad"] * 30
+for devices in (1, 2):  # batches of three texts, so that one is missing to two devices
+    model = nlpkit.TextClassifier(epochs=2, vocab_size=300, units=8, embedding_size=8, batch_size=3, sampling=0.0,
+                                  word_dropout=0, embedding_dropout=0, output_dropout=0, devices=devices)
+    model.fit(texts, labels, display=Kept())
+for devices, text in ((3, "one two "), (2, "one two three ")):
+    try:
+        nlpkit.TextGenerator(devices=devices, batch_size=3, segment_length=4).fit([text * 400])
+    except UsageError as error:
+        print(json.dumps(str(error)))
+"""
+
+
+def answer_of(program: str, backend: str, **environment: str) -> str:
+    """What a program prints in a process of its own, on a backend."""
+    given = os.environ | {"KERAS_BACKEND": backend} | environment
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=given, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    return done.stdout
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("program", "answer"),
@@ -56,6 +96,49 @@ print(keras.backend.backend(), *model.translate(["six dog", "one cat"]))
     ids=["lstm", "gru", "several", "generator", "translator"],
 )
 def test_jax(program: str, answer: str) -> None:
-    environment = os.environ | {"KERAS_BACKEND": "jax"}
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=environment, check=False)
-    assert done.stdout == answer, done.stderr[-2000:]
+    assert answer_of(program, "jax") == answer
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(find_spec("torch") is None, reason="needs PyTorch, which the extra benchmarks brings")
+def test_torch() -> None:
+    assert answer_of(CLASSIFY.replace("CELL", "'lstm'"), "torch") == "torch good bad\n"
+
+
+@pytest.mark.slow
+def test_devices_that_share_batches_learn_what_one_does() -> None:
+    said = answer_of(SHARE, "jax", XLA_FLAGS="--xla_force_host_platform_device_count=2")
+    *rows, too_many, uneven = map(json.loads, said.splitlines())
+    alone, shared = rows[:2], rows[2:]
+    assert [row.pop("devices") for row in rows] == [1, 1, 2, 2]
+    assert shared == [pytest.approx(row, rel=1e-4) for row in alone]
+    assert alone[1]["val_loss"] < alone[0]["val_loss"]
+    assert too_many == "training.devices = 3, and JAX finds 2: cpu:0, cpu:1"
+    assert uneven.startswith(
+        "2 devices cannot share 3 segments evenly; set training.batch_size to a smaller multiple of 2,"
+    )
+
+
+def test_sampled_texts_have_few_widths_where_each_is_compiled_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    import keras
+
+    from nlpkit.data.dataset import dataset_from_lists
+    from nlpkit.tasks.classification.corpus import prepare
+    from nlpkit.tasks.classification.network import TrainingBatches
+
+    recipe = TextClassifier(sampling=0.5, vocab_size=400).recipe
+    texts, labels = zip(*made_reviews(200), strict=True)
+    batches = TrainingBatches(recipe, prepare(dataset_from_lists(texts, labels), recipe))
+    widths = {}
+    for backend in ("tensorflow", "jax"):
+        monkeypatch.setattr(keras.backend, "backend", lambda backend=backend: backend)
+        widths[backend] = {batches.collate(0, batch)[0]["ids"].shape[1] for batch in batches.plan(0)}
+    assert any(width % 8 for width in widths["tensorflow"])
+    assert not any(width % 8 for width in widths["jax"])
+
+
+def test_other_backends_share_no_batches() -> None:
+    from nlpkit.training.devices import shared_by
+
+    with pytest.raises(UsageError, match=r"training\.devices = 2 goes with KERAS_BACKEND=jax, not tensorflow"):
+        shared_by(2)

@@ -79,6 +79,8 @@ def test_padding() -> None:
     ids, counts = pad([np.array([7, 8]), np.array([], int)], shape_rows=3, width=4)
     assert ids.tolist() == [[7, 8, PAD, PAD], [UNK, PAD, PAD, PAD], [UNK, PAD, PAD, PAD]]
     assert counts.tolist() == [2, 1, 1]
+    assert pad([np.arange(1, 6)], width=4)[0].shape == (1, 5)
+    assert pad([np.arange(1, 6)], width=4, step=4)[0].tolist() == [[1, 2, 3, 4, 5, PAD, PAD, PAD]]
 
 
 def test_sorted_batches_cover_all_within_the_budget() -> None:

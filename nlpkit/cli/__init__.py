@@ -21,6 +21,7 @@ from nlpkit.cli import (
     predict,
     recipes,
     serve,
+    sweep,
     train,
     translate,
 )
@@ -35,6 +36,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("train")(train.train)
+app.command("sweep")(sweep.sweep)
 app.command("evaluate")(evaluate.evaluate)
 app.command("predict")(predict.predict)
 app.command("generate")(generate.generate)

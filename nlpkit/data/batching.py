@@ -13,7 +13,7 @@ BUCKETS = 24  # shapes in an epoch; each costs a compilation on backends that co
 _LEAST_BATCHES = 32
 _WINDOW_TEXTS = 2_048  # sorted by length together; a window is all that is held in memory
 _WINDOW_CHARACTERS = 4_000_000
-_STEP = 8  # widths are multiples of this
+STEP = 8  # widths are multiples of this
 
 
 class Batch(NamedTuple):
@@ -41,7 +41,7 @@ def bucket_widths(lengths: np.ndarray, buckets: int = BUCKETS) -> np.ndarray:
 
     Exact, by dynamic programming over the cut points; the widest holds the longest row.
     """
-    widths, counts = np.unique(-(-np.maximum(lengths, 1) // _STEP) * _STEP, return_counts=True)
+    widths, counts = np.unique(-(-np.maximum(lengths, 1) // STEP) * STEP, return_counts=True)
     if len(widths) > 256:  # long texts: coarser cut points keep this instant
         keep = np.unique(np.linspace(0, len(widths) - 1, 256).round().astype(int))
         counts = np.add.reduceat(counts, np.concatenate([[0], keep[:-1] + 1]))
@@ -145,14 +145,18 @@ def windows(texts: Iterable[str], scale: int = 1) -> Iterator[list[str]]:
         yield window
 
 
-def pad(rows: Sequence[np.ndarray], *, shape_rows: int = 0, width: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """(ids int32 [batch, width], lengths int32 [batch]), padded on the right.
+def pad(
+    rows: Sequence[np.ndarray], *, shape_rows: int = 0, width: int = 0, step: int = 1
+) -> tuple[np.ndarray, np.ndarray]:
+    """(ids int32 [batch, width], lengths int32 [batch]), padded on the right: to the width, or, where a row is longer,
+    to the next multiple of the step.
 
     A text of no tokens, and rows beyond the given ones, come out as one unknown token.
     """
     lengths = np.ones(max(len(rows), shape_rows), dtype=np.int32)
     lengths[: len(rows)] = [max(1, len(row)) for row in rows]
-    ids = np.full((len(lengths), max(width, int(lengths.max(initial=1)))), PAD, dtype=np.int32)
+    longest = -(-int(lengths.max(initial=1)) // step) * step
+    ids = np.full((len(lengths), max(width, longest)), PAD, dtype=np.int32)
     ids[:, 0] = UNK
     for target, row in zip(ids, rows, strict=False):
         target[: len(row)] = row

@@ -93,6 +93,8 @@ class TrainedTask(ABC, Generic[R]):
     """The figure of a report that says how many of them there were."""
     figures: ClassVar[tuple[str, ...]]
     """The figures of a report to look at, as far as it has them, the chief one first."""
+    lower_is_better: ClassVar[bool] = False
+    """Whether these are better when they are lower."""
     percent: ClassVar[bool] = False
     """Whether the chief figure is a share of one."""
     data_options: ClassVar[tuple[str, ...]] = ()
@@ -264,10 +266,14 @@ class TrainedTask(ABC, Generic[R]):
 
     # -- training
 
+    def own_dataset(self) -> Dataset[Any]:
+        """The recipe's data set. Raises UsageError where there is none of that name."""
+        return self._named(self.recipe.data.source)
+
     def prepared(self) -> Any:
         """The recipe's data, split and made ready for the network, from the cache where it was prepared before."""
         frontend = self._given_frontend(self.start()) if self._bundle is None else self.frontend.to_bytes()
-        return self._prepare(self._named(self.recipe.data.source), lambda *_: None, frontend)
+        return self._prepare(self.own_dataset(), lambda *_: None, frontend)
 
     @own_random_state()
     def plan(self) -> "TrainingPlan":
@@ -275,7 +281,7 @@ class TrainedTask(ABC, Generic[R]):
 
         Raises UsageError where the recipe's data is not there, DataError where it cannot be trained on.
         """
-        dataset = self._named(self.recipe.data.source)
+        dataset = self.own_dataset()
         start = self.start(dataset)
         prepared = self._prepare(dataset, lambda *_: None, self._given_frontend(start))
         self._resolve(prepared)
@@ -290,7 +296,7 @@ class TrainedTask(ABC, Generic[R]):
         where: str | Path | None = self.recipe.model.start_from
         if where == AUTO:
             try:
-                found = self._default_start(dataset or self._named(self.recipe.data.source))
+                found = self._default_start(dataset or self.own_dataset())
             except UsageError:  # there is no such data, which is told when it is to be learned from
                 found = None
             where = found and starters()[found]  # and not what is called so here
@@ -344,7 +350,7 @@ class TrainedTask(ABC, Generic[R]):
         self._with_source(IN_MEMORY if given else str(data) if data is not None else self.recipe.data.source)
         start = self.start(given)
         check_run(checkpoint, self.recipe, resume=resume)
-        dataset = given or self._named(self.recipe.data.source)
+        dataset = given or self.own_dataset()
         if "train" not in dataset.splits:
             raise UsageError(f"{dataset.name} has no train split to learn from; it has {', '.join(dataset.splits)}")
         tensorboard = None if tensorboard is None else Path(tensorboard)
@@ -398,20 +404,24 @@ class TrainedTask(ABC, Generic[R]):
         return bundle
 
     def _planned(self, prepared: Any, start: "TrainedTask[Any] | None") -> "TrainingPlan":
+        from nlpkit.training.devices import shared_by
         from nlpkit.training.plan import plan_training
 
-        return plan_training(*self._compiled(prepared), self.recipe, unit=self.unit, **self._sizes(prepared))
+        with shared_by(self.recipe.training.devices):
+            return plan_training(*self._compiled(prepared), self.recipe, unit=self.unit, **self._sizes(prepared))
 
     def _learn(
         self, prepared: Any, run: Run, start: "TrainedTask[Any] | None"
     ) -> "tuple[keras.Model, list[EpochRow], dict[str, Any]]":
         """The trained network, its history, and what it took over from the model that it started from."""
+        from nlpkit.training.devices import shared_by
         from nlpkit.training.fit import fit
 
-        network, batches = self._compiled(prepared)
-        told = {} if start is None else self._take_over(network, prepared, start)
-        self._fill_embedding(network)
-        return network, fit(network, batches, self.recipe.training, run), told
+        with shared_by(self.recipe.training.devices):
+            network, batches = self._compiled(prepared)
+            told = {} if start is None else self._take_over(network, prepared, start)
+            self._fill_embedding(network)
+            return network, fit(network, batches, self.recipe.training, run), told
 
     def _fill_embedding(self, network: "keras.Model") -> None:
         """Sets the embedding of a fresh network to the vectors that the recipe names, if any."""

@@ -13,15 +13,19 @@ from typing import Any, Protocol
 
 import keras
 import numpy as np
-from keras import ops
+from keras import ops, tree
 
 from nlpkit.data.batching import Batch
-from nlpkit.errors import Interrupted, NlpkitError, reason
+from nlpkit.errors import Interrupted, NlpkitError, UsageError, reason
+from nlpkit.quiet import quiet
 from nlpkit.recipe import TrainingSection
 from nlpkit.training.checkpoint import restore_checkpoint, save_checkpoint
+from nlpkit.training.devices import parts
 from nlpkit.training.length import run_length
 from nlpkit.training.progress import EpochRow, TrainingDisplay
 from nlpkit.training.run import STATE, Run
+
+Arrays = tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]
 
 
 class EpochBatches(Protocol):
@@ -38,7 +42,7 @@ class EpochBatches(Protocol):
         """The batches of a pass over the data: the same for the same pass, whatever ran before."""
         ...
 
-    def collate(self, epoch: int, batch: Batch) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
+    def collate(self, epoch: int, batch: Batch) -> Arrays:
         """A batch's inputs, targets and sample weights."""
         ...
 
@@ -199,9 +203,11 @@ class _Steps(keras.callbacks.Callback):
 @contextmanager
 def background_batches(epochs: EpochBatches, epoch: int, batches: list[Batch]) -> Iterator[Any]:
     """The batches, collated a few ahead in the background, for as long as the context lasts."""
-    import tensorflow as tf
+    with quiet():  # on other backends it is imported only now
+        import tensorflow as tf
 
-    first = epochs.collate(epoch, batches[0])
+    shared = parts()
+    first = _even(epochs.collate(epoch, batches[0]), shared, epochs)
     closed, busy = Event(), Lock()
 
     def collated() -> Iterator[Any]:
@@ -209,7 +215,7 @@ def background_batches(epochs: EpochBatches, epoch: int, batches: list[Batch]) -
         for number, batch in enumerate(batches):
             with busy:
                 if number and not closed.is_set():
-                    arrays = epochs.collate(epoch, batch)
+                    arrays = _even(epochs.collate(epoch, batch), shared, epochs)
             yield arrays  # once closed, any: nobody takes them
 
     def spec(array: np.ndarray) -> Any:
@@ -227,6 +233,26 @@ def background_batches(epochs: EpochBatches, epoch: int, batches: list[Batch]) -
         closed.set()
         with busy:  # a thread that was still at work when Python ends would have TensorFlow complain
             pass
+
+
+def _even(arrays: Arrays, devices: int, epochs: EpochBatches) -> Arrays:
+    """A batch of as many rows for each of the devices that share it: where some are missing, with rows that weigh
+    nothing, and the others weighing so much more that the mean over all stays."""
+    rows = len(arrays[-1])
+    missing = -rows % devices
+    if not missing:
+        return arrays
+    if epochs.one_shape:  # which the network is built for
+        raise UsageError(
+            f"{devices} devices cannot share {rows} {epochs.unit} evenly; set training.batch_size to a smaller "
+            f"multiple of {devices}, or training.devices to fewer"
+        )
+    inputs, targets, weights = tree.map_structure(
+        lambda array: np.concatenate([array, np.repeat(array[:1], missing, axis=0)]), arrays
+    )
+    weights = weights * np.float32(len(weights) / rows)
+    weights[rows:] = 0
+    return inputs, targets, weights
 
 
 @contextmanager

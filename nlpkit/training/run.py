@@ -64,7 +64,7 @@ def check_run(checkpoint: str | Path | None, recipe: Recipe, *, resume: bool, op
         raise UsageError(f"{path} is damaged; leave {option} out to start over") from None
     except OSError as error:
         raise NlpkitError(f"{path} cannot be read: {reason(error)}") from error
-    if differs := _difference(saved, recipe):
+    if differs := difference(saved, recipe):
         raise UsageError(
             f"the unfinished run in {folder} has {differs}; give what it was begun with, or leave {option} out to "
             "start over"
@@ -174,7 +174,7 @@ def kept_frontend(checkpoint: Path, fingerprint: str, file: str) -> bytes:
     return frontend
 
 
-def _difference(saved: Recipe, wanted: Recipe) -> str | None:
+def difference(saved: Recipe, wanted: Recipe) -> str | None:
     """The first thing in which a run's recipe is not the one that is wanted, told as `key = its value, not another`."""
     if saved.task != wanted.task:
         return f"task = {saved.task!r}, not {wanted.task!r}"

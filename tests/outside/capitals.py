@@ -81,6 +81,7 @@ class CapitalCounter(TextTask[CapitalsRecipe], RowTask[CapitalsRecipe]):
 
     task, schema = "capitals", CapitalsRecipe
     unit, counted, figures = "texts", "examples", ("mean_absolute_error",)
+    lower_is_better = True
     data_options = ("text_column", "label_column")
 
     def predict(self, texts: Iterable[str]) -> np.ndarray:

@@ -80,6 +80,7 @@ class SeriesSum(RowTask[SumsRecipe]):
 
     task, schema = "sums", SumsRecipe
     unit, counted, figures = "series", "examples", ("mean_absolute_error",)
+    lower_is_better = True
 
     def predict(self, series: Iterable[str]) -> np.ndarray:
         """The sum of each series, numbers with spaces between: float32 [series]."""

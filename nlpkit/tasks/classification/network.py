@@ -10,7 +10,7 @@ import numpy as np
 from keras import ops
 
 from nlpkit.bundle import Bundle
-from nlpkit.data.batching import Batch, pad, plan_epoch, truncate
+from nlpkit.data.batching import STEP, Batch, pad, plan_epoch, truncate
 from nlpkit.data.dataset import Dataset, Example
 from nlpkit.data.seen import row_key
 from nlpkit.layers.dropout import WordDropout
@@ -372,7 +372,9 @@ class TrainingBatches:
         else:
             rows = [corpus.row(row) for row in batch.rows]
         rows = [truncate(ids, section.max_length, section.truncation) for ids in rows]
-        ids, lengths = pad(rows, shape_rows=batch.shape_rows, width=batch.width)
+        # sampled rows are of any length, and JAX compiles for each
+        step = STEP if keras.backend.backend() == "jax" else 1
+        ids, lengths = pad(rows, shape_rows=batch.shape_rows, width=batch.width, step=step)
         targets = np.zeros((batch.shape_rows, len(self.data.labels)), np.float32)
         weights = np.zeros(batch.shape_rows, np.float32)  # rows of padding weigh nothing
         labels = corpus.labels[batch.rows]

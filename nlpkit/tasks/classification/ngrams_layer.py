@@ -42,9 +42,10 @@ class Ngrams(keras.layers.Layer):
         begins = ops.cast(begins, "int32") * real
         # each row has as many places for words as steps
         word = ops.arange(rows, dtype="int32")[:, None] * steps + ops.cumsum(begins, axis=1) - 1
-        words = ops.segment_sum(
-            ops.reshape(codes * real[:, :, None], (-1, self.n)), ops.reshape(word, (-1,)), rows * steps
-        )
+        # not segment_sum, which is in float32 on PyTorch: too coarse for codes, whole numbers of up to 30 bits
+        nothing = ops.zeros((rows * steps, self.n), "int32")
+        codes = ops.reshape(codes * real[:, :, None], (-1, self.n))
+        words = ops.scatter_update(nothing, ops.reshape(word, (-1, 1)), codes, reduction="add")
         words = ops.pad(ops.reshape(words, (rows, steps, self.n)), ((0, 0), (0, ahead), (0, 0))) % code_limit(self.n)
         count, total, keys = ops.sum(begins, axis=1, keepdims=True), 0, []
         for place in range(self.n):

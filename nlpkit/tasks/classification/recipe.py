@@ -28,6 +28,7 @@ _LEAVE_OPEN = {
     "training.class_weights",
     "training.selective_accuracy",
     "training.yardstick",
+    "training.devices",
     "training.checkpoint_minutes",
     "training.seed",
 }

@@ -84,7 +84,7 @@ class TextGenerator(TextTask[GenerationRecipe]):
     verb = "generate"
     next_command = 'nlpkit generate --prompt "The "'
     unit, counted = "characters", "characters"
-    figures = ("bits_per_character", "nats_per_character")
+    figures, lower_is_better = ("bits_per_character", "nats_per_character"), True
     data_options = ("text_column",)
     facts, files = GeneratorFacts, (COUNTS,)
     own_data = "your own text file, a folder of them, or a table with a column of texts"

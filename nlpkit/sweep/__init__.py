@@ -1,0 +1,1 @@
+"""Sweeps: one recipe trained at every point of a grid, with several seeds each."""
