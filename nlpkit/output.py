@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, BinaryIO
 
+from nlpkit.data.compression import packing
 from nlpkit.errors import NlpkitError, UsageError, reason
 from nlpkit.locking import clear_stale, hold
 
@@ -35,7 +36,8 @@ def check_output_file(path: Path | None, *, overwrite: bool) -> None:
 
 @contextmanager
 def open_output(output: Path | None) -> Iterator[IO[str]]:
-    """A file of UTF-8 text to write to, as `replacing` gives it; without a path, standard output.
+    """A file of UTF-8 text to write to, as `replacing` gives it, packed where its name says so; without a path,
+    standard output.
 
     Raises NlpkitError when it cannot be written.
     """
@@ -44,8 +46,8 @@ def open_output(output: Path | None) -> Iterator[IO[str]]:
         sys.stdout.flush()
         return
     try:
-        with replacing(output) as file:
-            text = io.TextIOWrapper(file, encoding="utf-8", newline="", write_through=True)
+        with replacing(output) as file, packing(output, file) as packed:
+            text = io.TextIOWrapper(packed, encoding="utf-8", newline="", write_through=True)
             try:
                 yield text
             finally:

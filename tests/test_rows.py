@@ -325,6 +325,8 @@ def test_a_line_a_text(nlpkit: Command, trained: Path) -> None:
         (None, None, "a.jsonlines.gz", "jsonl"),
         ("csv", "b.txt", "a.jsonl", "csv"),
         ("jsonl", "b.ndjson", None, "jsonl"),
+        (None, "b.csv.gz", "a.jsonl", "csv"),
+        (None, "b.gz", None, "plain"),
     ],
 )
 def test_formats(said: str | None, output: str | None, file: str | None, expected: str) -> None:
@@ -337,7 +339,8 @@ def test_formats(said: str | None, output: str | None, file: str | None, expecte
         (None, "b.xlsx", ".xlsx is not written"),
         (None, "b.PDF", ".pdf is not written"),
         (None, "b.psv", ".psv is not written"),
-        (None, "b.csv.gz", ".gz is not written"),
+        (None, "b.csv.zip", ".zip is not written"),
+        (None, "b.xlsx.gz", ".xlsx is not written"),
         ("jsonl", "b.csv", "csv file, and jsonl"),
         ("parquet", None, "goes with --output"),
     ],

@@ -11,7 +11,7 @@ from functools import partial
 from itertools import count
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 import typer
 
@@ -62,6 +62,28 @@ Delimiter = Annotated[
     data_option(help="What is between columns: a character, or tab.", show_default="as the header shows"),
 ]
 NoHeader = Annotated[bool, data_option("--no-header", help="The first row is data; columns go by number, from 1.")]
+
+Files = Annotated[
+    list[str],
+    typer.Option(
+        "--file",
+        "-f",
+        help="A table or a text file, also at an address such as s3://bucket/a.csv; - is standard input. For many: a "
+        "pattern in quotes, such as 'logs/*.parquet', a folder, or several --file.",
+    ),
+]
+Output = Annotated[
+    str | None,
+    typer.Option(
+        "--output",
+        "-o",
+        help="Write here, and whole, instead of standard output; of many files a folder, with a file for each.",
+    ),
+]
+Engine = Annotated[
+    Literal["local", "ray"],
+    typer.Option("--engine", help="What answers many files: this process, or a Ray cluster."),
+]
 
 
 def note(message: str) -> None:
@@ -138,11 +160,12 @@ def check_options(
             raise UsageError(f"{spelt[name]} goes with {' or '.join(spelt[other] for other in needed)}")
 
 
-def check_texts(texts: list[str] | None, file: Path | None, example: str) -> None:
+def check_texts(texts: list[str] | None, file: object, example: str) -> None:
     """Refuses texts beside a file, and neither of them on a terminal, where nothing is piped in."""
     if texts and file:
-        raise UsageError("give texts or --file, not both")
-    if not texts and file is None and (sys.stdin is None or sys.stdin.isatty()):
+        quoted = ", and put a pattern in 'quotes', or the shell makes texts of it" if Path(texts[0]).is_file() else ""
+        raise UsageError(f"give texts or --file, not both{quoted}")
+    if not texts and not file and (sys.stdin is None or sys.stdin.isatty()):
         raise UsageError(f"give a text, such as {example}, or --file, or pipe lines in")
 
 
@@ -194,10 +217,11 @@ def read_texts(
 
 
 def answered(
-    bursts: Iterator[Iterator[T]], answer: Callable[[Iterator[T]], Iterator[A]], output: Path | None, what: str
+    bursts: Iterator[Iterator[T]], answer: Callable[[Iterator[T]], Iterator[A]], output: Path | None, what: str | None
 ) -> Iterator[A]:
     """The answers to each burst. Those on standard output are seen before the next burst is waited for; while an
-    output file is written they are counted on a terminal, where else they would get into each other's way."""
+    output file is written they are counted on a terminal, where else they would get into each other's way, if there is
+    a word for `what` is done."""
 
     def each() -> Iterator[A]:
         for burst in bursts:
@@ -205,7 +229,7 @@ def answered(
             if output is None:
                 sys.stdout.flush()
 
-    return watched(each(), what) if output is not None else each()
+    return watched(each(), what) if output is not None and what else each()
 
 
 def print_json(value: Any) -> None:
@@ -266,9 +290,9 @@ def watched(items: Iterable[T], what: str) -> Iterator[T]:
 
 
 @contextmanager
-def progress(what: str) -> Iterator[Callable[[int, int], None]]:
-    """A function that is told how many of how many are done, and shows it on a terminal's standard error, with the time
-    that is left."""
+def progress(what: str) -> Iterator[Callable[..., None]]:
+    """A function that is told how many of how many are done, and how quickly, if that is to be seen, and shows it on a
+    terminal's standard error, with the time that is left."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 
@@ -282,7 +306,7 @@ def progress(what: str) -> Iterator[Callable[[int, int], None]]:
     )
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task(what, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
+        yield lambda done, total, rate="": bar.update(task, completed=done, total=total, description=f"{what}{rate}")
 
 
 def write_chart(path: Path, panels: "Sequence[Panel]") -> None:

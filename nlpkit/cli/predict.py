@@ -3,16 +3,19 @@
 import logging
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import typer
 
 from nlpkit.cli.options import (
     Delimiter,
     Encoding,
+    Engine,
+    Files,
     Json,
     Model,
     NoHeader,
+    Output,
     TextColumn,
     answered,
     check_options,
@@ -23,19 +26,21 @@ from nlpkit.cli.options import (
     reading_of,
 )
 from nlpkit.errors import UsageError
-from nlpkit.output import check_output_file
+
+if TYPE_CHECKING:
+    from nlpkit.tasks.classification.classifier import TextClassifier
 
 
 def predict(
     context: typer.Context,
     texts: list[str] = typer.Argument(None, help="Texts; without any, standard input is read, one text a line."),
     model: Model = None,
-    file: Path = typer.Option(None, "--file", "-f", help="A table or a text file; - is standard input."),
+    file: Files = [],  # noqa: B006
     text_column: TextColumn = None,
     encoding: Encoding = None,
     delimiter: Delimiter = None,
     no_header: NoHeader = False,
-    output: Path = typer.Option(None, "--output", "-o", help="Write here, and whole, instead of standard output."),
+    output: Output = None,
     overwrite: bool = typer.Option(False, "--overwrite", help="Replace an output file that is there already."),
     format: Literal["plain", "csv", "tsv", "jsonl", "parquet"] = typer.Option(
         None,
@@ -44,6 +49,7 @@ def predict(
         show_default="as the output's name says, else as the file is, else plain",
     ),
     top: int = typer.Option(1, min=1, metavar="N", help="So many labels a text, the likeliest first."),
+    engine: Engine = "local",
     min_score: str = typer.Option(
         None,
         metavar="SCORE|auto",
@@ -56,31 +62,65 @@ def predict(
     check_options(
         context,
         apart={"as_json": ["format"]},
-        together={"text_column": ["file"], "overwrite": ["output"]},
+        together={"text_column": ["file"], "overwrite": ["output"], "engine": ["file"]},
     )
     check_texts(texts, file, 'nlpkit predict "I loved every minute"')
     check_reading_options(texts, encoding, delimiter, no_header)
-    check_output_file(output, overwrite=overwrite)
     if top > 1 and min_score is not None:
         raise UsageError("--top gives labels whatever their scores, and --min-score does not; give one of them")
 
-    from nlpkit.cli.predictions import answers, open_writer
-    from nlpkit.cli.rows import Format, choose_format
+    from nlpkit.cli.rows import choose_format
+    from nlpkit.cli.shards import one_file, shards_of, write_shards
     from nlpkit.tasks.classification.classifier import TextClassifier
 
-    chosen = choose_format("jsonl" if as_json else format, output, file)
+    said = "jsonl" if as_json else format
+    shards = shards_of(file, output, said, engine, overwrite=overwrite)
+    if not shards:
+        choose_format(said, Path(output) if output else None, Path(file[0]) if file else None)
     classifier = load_model(model, TextClassifier)
     logging.getLogger("nlpkit").setLevel(logging.INFO)
     if top > 1 and classifier.several:
         raise UsageError("--top goes with one label a text; this model gives each text as many as go with it")
-    choose = classifier.chooser(min_score)
+    classifier.chooser(min_score)
+    settings: dict[str, Any] = {"format": said, "top": top, "min_score": min_score, "text_column": text_column}
+    settings |= {"encoding": encoding, "delimiter": delimiter, "no_header": no_header}
+    answer: partial[int] = partial(_answer, **settings)
+    if shards and output is not None:
+        write_shards(shards, output, [classifier], answer, engine=engine, overwrite=overwrite, what="predicting")
+        return
+    with one_file(file, output) as (source, written):
+        answer(classifier, source, written, texts=texts, what="predicting")
+
+
+def _answer(
+    classifier: "TextClassifier",
+    file: Path | None,
+    output: Path | None,
+    *,
+    format: str | None,
+    top: int,
+    min_score: str | None,
+    text_column: str | None,
+    encoding: str | None,
+    delimiter: str | None,
+    no_header: bool,
+    texts: list[str] | None = None,
+    what: str | None = None,
+) -> int:
+    """Answers texts, or a file's, and tells how many they were."""
+    from nlpkit.cli.predictions import answers, open_writer
+    from nlpkit.cli.rows import Format, choose_format
+
+    chosen = choose_format(format, output, file)
     most = None if chosen is Format.jsonl and top == 1 else top  # JSON tells every score, unless asked for the best
-    respond = partial(answers, classifier, choose=choose, most=most)
-    reading = reading_of(encoding, delimiter, no_header)
+    respond = partial(answers, classifier, choose=classifier.chooser(min_score), most=most)
     keys: list[str] = []
     remembered = classifier.columns.get("text")
+    reading = reading_of(encoding, delimiter, no_header)
     given = read_texts(texts, file, text_column, remembered=remembered, reading=reading, header=keys.extend)
-    found = answered(given, respond, output, "predicting")
+    rows = 0
     with open_writer(chosen, output, min(top, len(classifier.labels)), source=file, keys=keys) as write:
-        for answer in found:
+        for answer in answered(given, respond, output, what):
             write(answer)
+            rows += 1
+    return rows

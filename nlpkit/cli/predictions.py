@@ -96,9 +96,9 @@ def open_writer(
     else:
 
         def empty() -> tuple[Row, Row]:
-            return dict.fromkeys(keys or ["text"]), _numbered([(None, None)] * top)
+            return dict.fromkeys(keys or ["text"]), no_columns(top)
 
-        columns = {Format.jsonl: _nested, Format.parquet: _flat}.get(format, _cells)
+        columns = {Format.jsonl: _nested, Format.parquet: columns_of}.get(format, _cells)
         with open_rows(format, output, source, empty) as write:
             yield lambda answer: write(answer.row or {"text": answer.text}, columns(answer, top))
 
@@ -113,10 +113,16 @@ def _nested(answer: Answer, _: int) -> Row:
     return {"label": answer.label, "score": _rounded(answer.score), "scores": scores}
 
 
-def _flat(answer: Answer, top: int) -> Row:
+def columns_of(answer: Answer, top: int) -> Row:
+    """What an answer adds to its row, as the values that they are: the `top` labels and their scores."""
     if answer.label is None or isinstance(answer.label, list):
         return {"label": answer.label, "score": _rounded(answer.score)}
     return _numbered([(label, _rounded(score)) for label, score in answer.ranked[:top]])
+
+
+def no_columns(top: int) -> Row:
+    """The same of no answer."""
+    return _numbered([(None, None)] * top)
 
 
 def _cells(answer: Answer, top: int) -> Row:

@@ -8,12 +8,12 @@ from datetime import date, time
 from enum import StrEnum
 from importlib.util import find_spec
 from itertools import chain, count
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
 from nlpkit.cli.options import to_json
-from nlpkit.data.compression import STDIN, inner_suffix
-from nlpkit.data.tables import Row, seekable
+from nlpkit.data.compression import PACKED, STDIN, bare_name, inner_suffix
+from nlpkit.data.tables import TABLES, Row, seekable
 from nlpkit.errors import DataError, NlpkitError, UsageError
 from nlpkit.output import open_output
 
@@ -43,13 +43,11 @@ _NAMED = {
 }
 # a file of these is read, and its rows are shown as
 _SHOWN = {".parquet": Format.jsonl, ".json": Format.jsonl, ".xlsx": Format.csv, ".psv": Format.csv}
-_PACKED = (".gz", ".bz2", ".xz", ".zst", ".zip")
 # names that stand for what is not written; any other, such as .txt, .de or none, is for plain lines
 _NOT_WRITTEN = (
-    *_PACKED,
     *(".7z", ".arrow", ".avro", ".db", ".doc", ".docx", ".feather", ".h5", ".hdf5", ".htm", ".html", ".json", ".npy"),
     *(".npz", ".ods", ".odt", ".orc", ".pdf", ".pickle", ".pkl", ".ppt", ".pptx", ".psv", ".rtf", ".sqlite"),
-    *(".sqlite3", ".tar", ".tmx", ".xls", ".xlsm", ".xlsx", ".xml", ".yaml", ".yml"),
+    *(".sqlite3", ".tar", ".tmx", ".xls", ".xlsm", ".xlsx", ".xml", ".yaml", ".yml", ".zip"),
 )
 _CHUNK = 2_048  # rows of Parquet that become columns together
 
@@ -60,7 +58,8 @@ def choose_format(said: str | None, output: Path | None, file: Path | None) -> F
     Raises UsageError for an output whose name stands for what is not written, or for another format than is said;
     NlpkitError when pyarrow is missing.
     """
-    suffix = output.suffix.lower() if output is not None else ""
+    name = "" if output is None else bare_name(output) if output.suffix.lower() in PACKED else output.name
+    suffix = Path(name).suffix.lower()
     named = _NAMED.get(suffix)
     if suffix in _NOT_WRITTEN:
         raise UsageError(f"{output}: {suffix} is not written; choose {', '.join(_NAMED)}, or .txt for plain lines")
@@ -77,8 +76,22 @@ def choose_format(said: str | None, output: Path | None, file: Path | None) -> F
 def _format_of(file: Path | None) -> Format | None:
     if file is None:
         return None
-    suffixes = [suffix.lower() for suffix in file.suffixes if suffix.lower() not in _PACKED]
-    return (_NAMED | _SHOWN).get(suffixes[-1]) if suffixes else None
+    return (_NAMED | _SHOWN).get(Path(bare_name(file)).suffix.lower())
+
+
+def answer_name(file: str, said: str | None) -> str:
+    """What the answers to one of many files are called: as it is, but with the ending of the format that they are
+    written in, instead of a table's; packed as it is, except as Parquet, which is so itself, or from an archive."""
+    path = PurePosixPath(file)
+    name = bare_name(Path(path.name))
+    suffix = Path(name).suffix.lower()
+    own = _NAMED.get(suffix)
+    format = Format(said) if said else own or _SHOWN.get(suffix, Format.plain)
+    if format is not (own or Format.plain) or (suffix in TABLES and own is None):
+        name = name[: -len(suffix)] if suffix in TABLES else name
+        name += ".txt" if format is Format.plain else f".{format}"
+    packed = path.suffix.lower() in PACKED and format is not Format.parquet
+    return str(path.with_name(name + (path.suffix if packed else "")))
 
 
 @contextmanager
@@ -93,7 +106,7 @@ def open_rows(
     when all is written. Raises DataError for a row that has a column of a name that was given to an added one, or, in
     a table, one that the header has not; NlpkitError when it cannot be written.
     """
-    name = _naming()
+    name = naming()
     with open_output(output) as file, _opened(format, file, source) as (begin, put):
         begun = False
 
@@ -131,7 +144,7 @@ def one_line(text: str) -> str:
     return " ".join(text.split())
 
 
-def _naming() -> Callable[[Row, Row], Row]:
+def naming() -> Callable[[Row, Row], Row]:
     """A function from a row and what is added to it to that under the names that it has in all rows."""
     names: dict[str, str] = {}  # of the added columns
     numbers = count(1)

@@ -1,17 +1,21 @@
 """`nlpkit translate`: sentences in, their translations out."""
 
 from collections.abc import Iterator
+from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import typer
 
 from nlpkit.cli.options import (
     Delimiter,
     Encoding,
+    Engine,
+    Files,
     Json,
     NoHeader,
+    Output,
     TextColumn,
     answered,
     check_options,
@@ -40,12 +44,12 @@ def translate(
         show_default="the newest under ./models",
     ),
     pair: str = typer.Option(None, help="Refuse a model of another pair than this, such as en-de."),
-    file: Path = typer.Option(None, "--file", "-f", help="A table or a text file of texts; - is standard input."),
+    file: Files = [],  # noqa: B006
     text_column: TextColumn = None,
     encoding: Encoding = None,
     delimiter: Delimiter = None,
     no_header: NoHeader = False,
-    output: Path = typer.Option(None, "--output", "-o", help="Write here, and whole, instead of standard output."),
+    output: Output = None,
     overwrite: bool = typer.Option(False, "--overwrite", help="Replace an output file that is there already."),
     format: Literal["plain", "csv", "tsv", "jsonl", "parquet"] = typer.Option(
         None,
@@ -53,6 +57,7 @@ def translate(
         help="How to write: plain, csv, tsv, jsonl or parquet.",
         show_default="as the output's name says, else as the file is, else plain",
     ),
+    engine: Engine = "local",
     beam: int = typer.Option(5, min=1, metavar="N", help="So many translations are kept side by side; 1 is greedy."),
     nbest: int = typer.Option(
         1, min=1, metavar="N", help="So many translations a text, with its number and log p in nats, the best first."
@@ -70,7 +75,7 @@ def translate(
     check_options(
         context,
         apart={"attention": plain_alone, "html": plain_alone, "as_json": ["format"]},
-        together={"text_column": ["file"], "overwrite": ["output", "html"]},
+        together={"text_column": ["file"], "overwrite": ["output", "html"], "engine": ["file"]},
     )
     check_texts(texts, file, 'nlpkit translate "5 mars 2024"')
     check_reading_options(texts, encoding, delimiter, no_header)
@@ -81,32 +86,83 @@ def translate(
         )
     if nbest > beam:
         raise UsageError(f"--nbest {nbest} needs a --beam as wide, not {beam}")
-    for path in (output, html):
-        check_output_file(path, overwrite=overwrite)
+    check_output_file(html, overwrite=overwrite)
     ranking = {"length_penalty": length_penalty, "coverage_penalty": coverage_penalty}
     ranking = {name: value for name, value in ranking.items() if value is not None}
     _check(ranking)
 
     from nlpkit.cli.rows import choose_format
-    from nlpkit.cli.translations import answers, open_writer
+    from nlpkit.cli.shards import one_file, shards_of, together, write_shards
     from nlpkit.tasks.translation.translator import Translator
 
-    chosen = choose_format("jsonl" if as_json else format, output, file)
+    said = "jsonl" if as_json else format
+    shards = shards_of(file, output, said, engine, overwrite=overwrite)
+    if not shards:
+        choose_format(said, Path(output) if output else None, Path(file[0]) if file else None)
     folders: list[Path | None] = [*model] or [None]
-    first, *others = [load_model(folder, Translator) for folder in folders]
-    first.check_pair(pair)
-    translator = first.together(*others) if others else first
-    remembered = translator.columns.get("source", "source")
-    reading = reading_of(encoding, delimiter, no_header)
-    keys: list[str] = []
-    given = read_texts(texts, file, text_column, remembered=remembered, reading=reading, header=keys.extend)
-    if looking:
-        _show_attention(translator, (text for _, text in chain.from_iterable(given)), html, attention, beam, ranking)
+    translators = [load_model(folder, Translator) for folder in folders]
+    translators[0].check_pair(pair)
+    translator = together(translators)
+    settings: dict[str, Any] = {
+        "format": said,
+        "beam": beam,
+        "nbest": nbest,
+        "ranking": ranking,
+        "text_column": text_column,
+    }
+    settings |= {"encoding": encoding, "delimiter": delimiter, "no_header": no_header}
+    answer: partial[int] = partial(_answer, **settings)
+    if shards and output is not None:
+        write_shards(shards, output, translators, answer, engine=engine, overwrite=overwrite, what="translating")
         return
-    found = answered(given, lambda burst: answers(translator, burst, beam, ranking), output, "translating")
+    with one_file(file, output) as (source, written):
+        if looking:
+            reading = reading_of(encoding, delimiter, no_header)
+            given = read_texts(texts, source, text_column, remembered=_remembered(translator), reading=reading)
+            _show_attention(
+                translator, (text for _, text in chain.from_iterable(given)), html, attention, beam, ranking
+            )
+        else:
+            answer(translator, source, written, texts=texts, what="translating")
+
+
+def _answer(
+    translator: "Translator",
+    file: Path | None,
+    output: Path | None,
+    *,
+    format: str | None,
+    beam: int,
+    nbest: int,
+    ranking: dict[str, float],
+    text_column: str | None,
+    encoding: str | None,
+    delimiter: str | None,
+    no_header: bool,
+    texts: list[str] | None = None,
+    what: str | None = None,
+) -> int:
+    """Translates texts, or a file's, and tells how many they were."""
+    from nlpkit.cli.rows import choose_format
+    from nlpkit.cli.translations import answers, open_writer
+
+    chosen = choose_format(format, output, file)
+    keys: list[str] = []
+    reading = reading_of(encoding, delimiter, no_header)
+    given = read_texts(
+        texts, file, text_column, remembered=_remembered(translator), reading=reading, header=keys.extend
+    )
+    rows = 0
     with open_writer(chosen, output, nbest, source=file, keys=keys) as write:
-        for answer in found:
+        for answer in answered(given, partial(answers, translator, beam=beam, ranking=ranking), output, what):
             write(answer)
+            rows += 1
+    return rows
+
+
+def _remembered(translator: "Translator") -> str:
+    """The column that is translated where none is named."""
+    return translator.columns.get("source", "source")
 
 
 def _check(ranking: dict[str, float]) -> None:

@@ -9,14 +9,18 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 from nlpkit.errors import DataError, reason
 
 STDIN = Path("-")
 
-_COMPRESSED = (".gz", ".bz2", ".xz", ".zst", ".zip")
+PACKED = (".gz", ".bz2", ".xz", ".zst")
+"""What is written, too; an archive is read only."""
+
+_COMPRESSED = (*PACKED, ".zip")
 _BUFFER = 1 << 16
 
 
@@ -36,6 +40,24 @@ def open_bytes(path: Path) -> Iterator[io.BufferedReader]:
         raise DataError(f"{path} is damaged, or no {path.suffix} file: {error}") from None
     except OSError as error:
         raise DataError(f"{path} cannot be read: {reason(error)}") from None
+
+
+@contextmanager
+def packing(path: Path, file: BinaryIO) -> Iterator[BinaryIO]:
+    """What is written to a file, compressed where the suffix of its path is one of `PACKED`; the same bytes whenever,
+    and whatever it is called, that is. Raises NlpkitError where what compresses it is missing."""
+    suffix = path.suffix.lower()
+    if suffix not in PACKED:
+        yield file
+        return
+    openers: dict[str, Callable[[], Any]] = {
+        ".gz": partial(gzip.GzipFile, "", "wb", fileobj=file, mtime=0),
+        ".bz2": partial(bz2.BZ2File, file, "wb"),
+        ".xz": partial(lzma.LZMAFile, file, "wb"),
+        ".zst": partial(_open_zstd, path, file),
+    }
+    with openers[suffix]() as packed:
+        yield cast(BinaryIO, packed)
 
 
 def bare_name(path: Path) -> str:
@@ -78,7 +100,8 @@ def _open(path: Path, closing: ExitStack) -> io.BufferedReader:
     return closing.enter_context(io.BufferedReader(closing.enter_context(opened), _BUFFER))
 
 
-def _open_zstd(path: Path) -> Any:
+def _open_zstd(path: Path, written: BinaryIO | None = None) -> Any:
+    """What a path holds, or what is to be `written` to it."""
     try:
         from backports import zstd
     except ImportError:
@@ -91,7 +114,7 @@ def _open_zstd(path: Path) -> Any:
             except zstd.ZstdError as error:
                 raise EOFError(str(error)) from None
 
-    return _File(path)
+    return _File(path) if written is None else _File(written, "wb")
 
 
 def _only_member(path: Path, archive: zipfile.ZipFile) -> zipfile.ZipInfo:

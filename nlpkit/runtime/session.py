@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from nlpkit.cores import core_limit
+from nlpkit.cores import cores
 from nlpkit.errors import BundleError
 
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # it would write files under HOME; read at import
@@ -26,7 +26,7 @@ class Session:
         """
         self._opened = partial(Session, threads=threads), (model,)
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads or core_limit()
+        options.intra_op_num_threads = threads or (1 if cores() == 1 else 0)
         options.log_severity_level = 3  # errors only
         try:
             # no falling back to other providers, of which it would tell on standard output

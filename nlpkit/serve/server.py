@@ -13,6 +13,7 @@ from types import FrameType
 
 import uvicorn
 
+from nlpkit.cores import use_one_core
 from nlpkit.errors import NlpkitError, reason
 from nlpkit.serve.logs import log, write_logs
 from nlpkit.serve.settings import Settings
@@ -27,7 +28,6 @@ def serve(settings: Settings, host: str, port: int, workers: int, ready: Callabl
 
     Raises BundleError for a model that cannot be opened, NlpkitError where the port is taken.
     """
-    os.environ["NLPKIT_CORES"] = "1"  # of a session: batches are what runs side by side
     with _listening(host, port) as listener:
         if workers == 1:
             run = _server(settings)
@@ -65,6 +65,7 @@ def _server(settings: Settings) -> Callable[[socket.socket], None]:
     """What serves in this process, its models open."""
     from nlpkit.serve.app import create_app
 
+    use_one_core()  # for each batch: several are answered side by side
     config = uvicorn.Config(
         create_app(settings),
         log_config=None,

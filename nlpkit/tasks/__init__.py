@@ -85,16 +85,22 @@ def load(folder: str | Path) -> "TextClassifier | TextGenerator | Translator":
     >>> nlpkit.load("models/reviews").predict(["a lovely day"])
     ['positive']
     """
-    from nlpkit.bundle import opening, read_bundle
+    from nlpkit.bundle import read_bundle
     from nlpkit.models import find_model
 
     folder = find_model(folder)
-    bundle = read_bundle(folder)
+    return from_bundle(read_bundle(folder), folder)  # type: ignore[no-any-return]
+
+
+def from_bundle(bundle: "Bundle", folder: str | Path) -> Any:
+    """The model in a bundle that was read from a folder. Raises BundleError as `load` does."""
+    from nlpkit.bundle import opening
+
     task = task_of(bundle, folder)
     with opening(folder):
         model: Any = task.from_bundle(bundle)
         model.check()
-    return model  # type: ignore[no-any-return]
+    return model
 
 
 @cache

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
-from nlpkit.cores import cores, on_all_cores
+from nlpkit.cores import cores, on_all_cores, planned_cores
 from nlpkit.data.batching import pad, sorted_batches, truncate, windows
 from nlpkit.data.texts import Texts
 from nlpkit.runtime.session import Session
@@ -24,7 +24,7 @@ def predict_texts(
 ) -> Iterator[np.ndarray]:
     """Probabilities float32 [classes] for each text, in order, in constant memory."""
     cut = 0
-    for window in windows(texts, cores()):  # each core wants large batches of like length
+    for window in windows(texts, planned_cores()):  # each core wants large batches of like length
         encoded = tokenizer.encode(window, threads=cores())
         cut += sum(len(ids) > section.max_length for ids in encoded)
         yield from predict_rows(session, [np.array(ids, np.int32) for ids in encoded], section)
@@ -52,7 +52,7 @@ def plan_batches(session: Session, lengths: Sequence[int]) -> list[np.ndarray]:
     """Row numbers in batches of like length that suit the model: large ones if it runs many rows in a loop, and there
     are rows enough for four such batches a core."""
     most = min(_MANY_TOKENS, _MOST_SCORES // int(session.shape("probabilities")[-1]))
-    tokens = min(most, sum(lengths) // (4 * cores()))
+    tokens = min(most, sum(lengths) // (4 * planned_cores()))
     if session.many_rows is None or tokens < session.many_rows * max(lengths):
         return sorted_batches(lengths, FEW_TOKENS)
     return sorted_batches(lengths, tokens, _MOST_ROWS)
