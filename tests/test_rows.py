@@ -28,6 +28,7 @@ from nlpkit.cli.predictions import open_writer as label_rows
 from nlpkit.cli.rows import Format, choose_format, open_rows
 from nlpkit.cli.translations import open_writer as translated_rows
 from nlpkit.errors import DataError, UsageError
+from nlpkit.tasks.classification.classifier import Verdict
 from tests.conftest import Command
 from tests.test_cli import refused
 
@@ -219,7 +220,6 @@ def test_a_mark_between_labels_stands_in_none() -> None:
 class _Several:
     """Answers in place of a classifier of several labels a text: all of them."""
 
-    several = True
     recipe = SimpleNamespace(data=SimpleNamespace(label_delimiter=None))
 
     def __init__(self, labels: tuple[str, ...]) -> None:
@@ -228,8 +228,8 @@ class _Several:
     def predict_stream(self, texts: Iterable[str]) -> Iterator[Any]:
         return (np.ones(len(self.labels), np.float32) for _ in texts)
 
-    def ranked(self, scores: np.ndarray) -> np.ndarray:
-        return np.arange(len(scores))
+    def verdict(self, scores: np.ndarray, choose: Any, most: int | None) -> Verdict:
+        return Verdict([self.labels[i] for i in choose(scores)], scores.tolist(), [])
 
 
 def test_json_for_every_reader() -> None:

@@ -14,33 +14,28 @@ import numpy as np
 from nlpkit.cli.rows import Format, one_line, open_rows
 from nlpkit.data.tables import Row
 from nlpkit.output import open_output
-from nlpkit.tasks.classification.classifier import TextClassifier
+from nlpkit.tasks.classification.classifier import TextClassifier, Verdict
 
 logger = logging.getLogger("nlpkit")
 
 
 @dataclass(frozen=True)
 class Answer:
-    """A text, the columns it came with, its label and the score of it, and the likeliest labels with their scores.
-
-    The label is None where the best score, which then stands beside it, is too low; it is a list, and the score too,
-    where a text may have several. `joined` is what stands between several in a line of text.
-    """
+    """A text, the columns it came with, and its verdict. `joined` is what stands between several labels in a line."""
 
     row: Row
     text: str
-    label: Any
-    score: Any
-    ranked: list[tuple[Any, float]]
+    verdict: Verdict
     joined: str
 
     def cells(self, top: int) -> list[tuple[str, str]]:
         """The label and its score as text, and those after it up to the `top`."""
-        if isinstance(self.label, list):
-            return [(self.joined.join(map(str, self.label)), self.joined.join(f"{score:.4f}" for score in self.score))]
-        if self.label is None:
-            return [("", f"{self.score:.4f}")]
-        return [(str(label), f"{score:.4f}") for label, score in self.ranked[:top]]
+        label, score = self.verdict.label, self.verdict.score
+        if isinstance(label, list):
+            return [(self.joined.join(map(str, label)), self.joined.join(f"{one:.4f}" for one in score))]
+        if label is None:
+            return [("", f"{score:.4f}")]
+        return [(str(label), f"{score:.4f}") for label, score in self.verdict.ranked[:top]]
 
 
 def answers(
@@ -58,24 +53,16 @@ def answers(
             asked.append((row, text))
             yield text
 
-    labels = classifier.labels
     joined = classifier.recipe.data.label_delimiter or next(
         mark
         for mark in chain((";", "|", ","), (";" * length for length in count(2)))
-        if not any(mark in str(label) for label in labels)
+        if not any(mark in str(label) for label in classifier.labels)
     )
     empty = 0
     for scores in classifier.predict_stream(stream()):
         row, text = asked.popleft()
         empty += not text.strip()
-        given = [(labels[i], float(scores[i])) for i in choose(scores)]
-        order = classifier.ranked(scores)[:most]
-        ranked = list(zip([labels[i] for i in order.tolist()], scores[order].tolist(), strict=True))
-        if classifier.several:
-            label, score = [name for name, _ in given], [value for _, value in given]
-            yield Answer(row, text, label, score, ranked, joined)
-        else:
-            yield Answer(row, text, given[0][0] if given else None, ranked[0][1], ranked, joined)
+        yield Answer(row, text, classifier.verdict(scores, choose, most), joined)
     if empty:
         logger.warning("texts without a word in them: %d; the answers to them mean nothing", empty)
 
@@ -109,15 +96,15 @@ def _line(answer: Answer, top: int) -> str:
 
 
 def _nested(answer: Answer, _: int) -> Row:
-    scores = {name: round(value, 6) for name, value in answer.ranked}
-    return {"label": answer.label, "score": _rounded(answer.score), "scores": scores}
+    return answer.verdict.to_dict()
 
 
 def columns_of(answer: Answer, top: int) -> Row:
     """What an answer adds to its row, as the values that they are: the `top` labels and their scores."""
-    if answer.label is None or isinstance(answer.label, list):
-        return {"label": answer.label, "score": _rounded(answer.score)}
-    return _numbered([(label, _rounded(score)) for label, score in answer.ranked[:top]])
+    told = answer.verdict.to_dict()
+    if told["label"] is None or isinstance(told["label"], list):
+        return {"label": told["label"], "score": told["score"]}
+    return _numbered([(label, round(score, 6)) for label, score in answer.verdict.ranked[:top]])
 
 
 def no_columns(top: int) -> Row:
@@ -135,7 +122,3 @@ def _numbered(pairs: Sequence[tuple[Any, Any]]) -> Row:
         suffix = f"_{rank}" if rank > 1 else ""
         added |= {f"label{suffix}": label, f"score{suffix}": score}
     return added
-
-
-def _rounded(score: Any) -> Any:
-    return [round(one, 6) for one in score] if isinstance(score, list) else round(score, 6)

@@ -52,7 +52,7 @@ def train_on_ray(runs: Sequence[Run], ended: Ended, folder: Path, cpus: int) -> 
 
     ray.init(include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
     try:
-        most = max(int(node["Resources"].get("CPU", 0)) for node in ray.nodes())  # type: ignore[no-untyped-call]
+        most = max(int(node["Resources"].get("CPU", 0)) for node in ray.nodes())
         if cpus > most:  # which Ray would wait for without end
             raise UsageError(f"--cpus {cpus}: no machine here has more than {most} for Ray; give fewer")
         with work_folder(folder) as work, redirect_stdout(io.StringIO()):  # where Tune talks, whatever it is told

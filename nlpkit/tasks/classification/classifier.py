@@ -65,6 +65,11 @@ class Verdict:
     score: Any
     ranked: list[tuple[Any, float]]
 
+    def to_dict(self) -> dict[str, Any]:
+        """The same as JSON has it."""
+        score = [round(one, 6) for one in self.score] if isinstance(self.score, list) else round(self.score, 6)
+        return {"label": self.label, "score": score, "scores": {name: round(one, 6) for name, one in self.ranked}}
+
 
 class TextClassifier(TextTask[ClassificationRecipe], RowTask[ClassificationRecipe]):
     """Gives a text one of the labels it was trained on, or those that go with it, where texts had several.

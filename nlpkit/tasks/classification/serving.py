@@ -10,7 +10,7 @@ from nlpkit.serve.verbs import Ask, Asked, Text, Verb, off_loop
 from nlpkit.tasks.classification.answering import FEW_TOKENS, predict_rows
 
 if TYPE_CHECKING:
-    from nlpkit.tasks.classification.classifier import TextClassifier, Verdict
+    from nlpkit.tasks.classification.classifier import TextClassifier
 
 
 class PredictRequest(Asked):
@@ -46,7 +46,7 @@ def classifier_verbs(model: "TextClassifier") -> list[Verb]:
         found = await ask(run, rows, costs, most=FEW_TOKENS)
         return {
             "predictions": [
-                _told(model.verdict(scores, choose, asked.top)) | {"truncated": len(ids) > section.max_length}
+                model.verdict(scores, choose, asked.top).to_dict() | {"truncated": len(ids) > section.max_length}
                 for ids, scores in zip(rows, found, strict=True)
             ]
         }
@@ -62,12 +62,3 @@ def classifier_verbs(model: "TextClassifier") -> list[Verb]:
             facts={"labels": list(model.labels), "several": model.several},
         )
     ]
-
-
-def _told(verdict: "Verdict") -> dict[str, Any]:
-    score = verdict.score
-    return {
-        "label": verdict.label,
-        "score": [round(one, 6) for one in score] if isinstance(score, list) else round(score, 6),
-        "scores": {str(name): round(one, 6) for name, one in verdict.ranked},
-    }
