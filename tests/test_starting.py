@@ -3,6 +3,7 @@
 import hashlib
 import json
 import random
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,10 @@ import pytest
 
 import nlpkit
 from nlpkit import TextClassifier, TextGenerator, Translator
-from nlpkit.errors import BundleError, UsageError
+from nlpkit.errors import BundleError, Interrupted, UsageError
+from nlpkit.training.progress import TrainingDisplay
 from tests.conftest import Command, settings, write_csv
+from tests.task_checks import Kept, Stopping
 from tests.test_cli import refused
 
 WORDS = {
@@ -176,6 +179,35 @@ def test_what_was_read_before_counts_as_trained_on(
     assert_same(
         weights(still.fit(data=tmp_path / "own.csv"), "logits")[:1], [kernel], 2e-3 * float(np.abs(kernel).max())
     )
+
+
+@pytest.mark.parametrize("stop_after", [1, 5])
+def test_a_run_goes_on_without_what_it_started_from(tmp_path: Path, stop_after: int) -> None:
+    small: dict[str, Any] = {"vocab_size": 400, "units": 8, "embedding_size": 8, "epochs": 1, "yardstick": False}
+    TextClassifier(**small).fit(TEXTS, LABELS).save(tmp_path / "first")
+
+    def fit(display: TrainingDisplay, checkpoint: Path | None = None, resume: bool = False) -> TextClassifier:
+        model = TextClassifier(start_from=str(tmp_path / "first"), frozen=False, epochs=2, yardstick=False)
+        return model.fit(OTHERS, OTHER_LABELS, display=display, checkpoint=checkpoint, resume=resume)
+
+    whole = fit(Kept())
+    run = tmp_path / "run"
+    with pytest.raises(Interrupted):
+        fit(Stopping(stop_after), run)
+    if stop_after == 1:  # as if it had been killed before anything was saved
+        (run / "state.npz").unlink()
+    packed = (run / "start.zip").read_bytes()
+    (run / "start.zip").write_bytes(packed.replace(b"model.onnx", b"model.oNNx"))
+    with pytest.raises(BundleError, match=r"start\.zip is damaged .*; start over"):
+        fit(Kept(), run, True)
+    (run / "start.zip").write_bytes(packed)
+    shutil.rmtree(tmp_path / "first")
+    resumed = fit(Kept(), run, True)
+    assert resumed.bundle.files["model.onnx"] == whole.bundle.files["model.onnx"]
+    assert resumed.metadata["start"] == whole.metadata["start"]
+    assert resumed.bundle.files["seen.npz"] == whole.bundle.files["seen.npz"]  # with what the first one read
+    with pytest.raises(BundleError, match="first"):
+        fit(Kept())
 
 
 def test_a_head_on_labels_in_turn() -> None:

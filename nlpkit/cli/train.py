@@ -129,7 +129,7 @@ def _fitted(
     model = task_class(recipe.task)(recipe)
     with locked(folder):
         check_output(folder, overwrite=overwrite or resume, files=model.files)
-        model.start()
+        model.start(run=checkpoint if resume else None)
         check_run(checkpoint, model.recipe, resume=resume, option="--resume")
         note(f"training {name} on {recipe.data.source} into {folder}")
         replaced = overwrite or resume

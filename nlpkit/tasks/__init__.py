@@ -85,11 +85,17 @@ def load(folder: str | Path) -> "TextClassifier | TextGenerator | Translator":
     >>> nlpkit.load("models/reviews").predict(["a lovely day"])
     ['positive']
     """
-    from nlpkit.bundle import opening, read_bundle
+    from nlpkit.bundle import read_bundle
     from nlpkit.models import find_model
 
     folder = find_model(folder)
-    bundle = read_bundle(folder)
+    return model_of(read_bundle(folder), folder)
+
+
+def model_of(bundle: "Bundle", folder: str | Path) -> "TextClassifier | TextGenerator | Translator":
+    """The model in a bundle that was read from a folder. Raises BundleError where its parts do not go together."""
+    from nlpkit.bundle import opening
+
     task = task_of(bundle, folder)
     with opening(folder):
         model: Any = task.from_bundle(bundle)

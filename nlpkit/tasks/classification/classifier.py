@@ -433,9 +433,9 @@ class TextClassifier(TextTask[ClassificationRecipe], RowTask[ClassificationRecip
             tell_once(f"few texts, of a kind that {found} has read: the model starts from it; --from none does not")
         return found
 
-    def start(self, dataset: Dataset[Any] | None = None) -> "TrainedTask[Any] | None":
+    def start(self, dataset: Dataset[Any] | None = None, run: Path | None = None) -> "TrainedTask[Any] | None":
         self.recipe = self._asked.model_copy(update={"data": self.recipe.data})  # without what other data settled
-        start = super().start(dataset)
+        start = super().start(dataset, run)
         section = self.recipe.model
         if start and start.task != self.task and self._frozen(start) and section.pooling == type(section)().pooling:
             # a state's maxima say more of how long a text is than of what it is about
