@@ -102,17 +102,20 @@ def test_layer_and_graph_give_what_each_n_gram_adds(n: int) -> None:
 def test_two_models_beside_each_other_give_the_sum_of_both() -> None:
     earlier, own = weights(columns=2), weights()
     ids, lengths = padded()
-    free, other, same = np.split(np.random.default_rng(4).permutation(np.flatnonzero(earlier.marks)), [4, 8])
-    assert min(map(len, (free, other, same))) > 3
+    free, taken, strange, same = np.array_split(np.random.default_rng(4).permutation(np.flatnonzero(earlier.marks)), 4)
+    assert min(map(len, (free, taken, strange, same))) > 2
     table, norms, marks = own.table.copy(), own.norms.copy(), own.marks.copy()
     table[free], norms[free], marks[free] = 0, 0, 0  # which the one before may keep
-    marks[other] += 1  # another n-gram, whose bucket it now is
+    marks[taken] += 1  # another n-gram, whose bucket it now is
     own = replace(own, table=table, norms=norms, marks=marks)
+    marks = earlier.marks.copy()
+    marks[strange] += 1  # which is not to count for the one that took its bucket
+    earlier = replace(earlier, marks=marks)
     both = own.beside(earlier)
     assert own.goes_with(earlier)
     assert both.table.shape == (BUCKETS, CLASSES + 2)
     kept_table, kept_norms = earlier.table.copy(), earlier.norms.copy()
-    kept_table[other], kept_norms[other] = 0, 0
+    kept_table[taken], kept_norms[taken] = 0, 0
     kept = replace(earlier, table=kept_table, norms=kept_norms)
     for row, length in zip(ids, lengths, strict=True):
         expected = by_hand(own, row[:length]) + by_hand(kept, row[:length])
