@@ -187,6 +187,15 @@ def test_few_texts_leave_a_classifier_as_it_was(
     judged = [one.evaluate(OTHERS, OTHER_LABELS).to_dict() for one in (before, model, anew)]
     accuracy = [one["accuracy"] for one in judged]
     assert accuracy[1] >= accuracy[0] - 0.02 > accuracy[2]
+    # where nothing is fitted again, the model is what was weighed
+    hard = [
+        " ".join([*one.split()[:2], *other.split()[:2]]) for one, other in zip(OTHERS[::2], OTHERS[1::2], strict=True)
+    ]
+    validation = {"text": hard, "label": [LABELS[i % 2] for i in range(len(hard))]}
+    splits = {"train": {"text": FEW[0], "label": WRONG}, "validation": validation}
+    held = TextClassifier(start_from=learned, yardstick=False).fit(data=splits)
+    told = held.metadata["ngrams"]["validation"]["together"]
+    assert held.reports["validation"].to_dict()["accuracy"] == pytest.approx(told)
     again = TextClassifier(start_from=learned, yardstick=False).fit(FEW[0], WRONG)
     assert again.bundle.files["model.onnx"] == model.bundle.files["model.onnx"]
     # it is a model like any other: kept, opened, shipped, looked into and gone on from
