@@ -9,10 +9,12 @@ may meet parts of two; that the metadata are others by then tells him so, and he
 
 import errno
 import hashlib
+import io
 import json
 import os
 import shutil
 import stat
+import zipfile
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
@@ -217,6 +219,26 @@ def _read(folder: Path) -> Bundle:
             raise BundleError(f"{folder}: {name} is damaged (its hash is wrong); copy or train the model again")
         files[name] = content
     return Bundle(metadata, files)
+
+
+def bundle_to_bytes(bundle: Bundle) -> bytes:
+    """A bundle as one file, which an unfinished run keeps of the model that it starts from."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr(METADATA, json.dumps(bundle.metadata))
+        for name, content in bundle.files.items():
+            archive.writestr(name, content)
+    return packed.getvalue()
+
+
+def bundle_from_bytes(content: bytes, path: Path) -> Bundle:
+    """Reads back what `bundle_to_bytes` gave and a path holds. Raises BundleError where it is damaged."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            files = {name: archive.read(name) for name in archive.namelist()}
+        return Bundle(json.loads(files.pop(METADATA)), files)
+    except (zipfile.BadZipFile, KeyError, ValueError, EOFError, NotImplementedError) as error:
+        raise BundleError(f"{path} is damaged ({error}); start over") from error
 
 
 @contextmanager

@@ -132,10 +132,10 @@ class _Rows:
         import pyarrow
         import ray
 
-        from nlpkit.tasks import from_bundle, load
+        from nlpkit.tasks import load, model_of
 
         use_one_core()
-        model: Any = from_bundle(ray.get(bundle), "the model") if isinstance(bundle, ray.ObjectRef) else load(bundle)
+        model: Any = model_of(ray.get(bundle), "the model") if isinstance(bundle, ray.ObjectRef) else load(bundle)
         self._model, self._column, self._top = model, column, min(top, len(model.labels))
         self._choose = model.chooser(min_score)
         label = pyarrow.int64() if isinstance(model.labels[0], int) else pyarrow.string()
@@ -167,13 +167,13 @@ class _Shards:
         import ray
 
         from nlpkit.cli.shards import together
-        from nlpkit.tasks import from_bundle
+        from nlpkit.tasks import model_of
 
         with suppress(OSError):  # where all files are at addresses, a node need not have it
             os.chdir(folder)
         use_one_core(planned)
         logger.setLevel(level)
-        self._model = together([from_bundle(bundle, "the model") for bundle in ray.get(bundles)])
+        self._model = together([model_of(bundle, "the model") for bundle in ray.get(bundles)])
         self._answer = answer
 
     def __call__(self, batch: Any) -> Any:

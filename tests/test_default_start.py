@@ -9,6 +9,7 @@ from nlpkit import TextClassifier, load, load_recipe
 from nlpkit.data.dataset import Dataset, dataset_from_lists
 from nlpkit.tasks.classification.default_start import default_start
 from tests.conftest import Command, made_reviews, write_csv
+from tests.test_cli import refused
 
 REVIEWS = [
     "I went to see this film with my sister last week, and it was one of the best movies I have seen in years.",
@@ -124,3 +125,12 @@ def test_the_command_line_says_what_it_starts_from(nlpkit: Command, tmp_path: Pa
     assert done.returncode == 0, done.stderr
     assert "language" not in done.stderr
     assert load(tmp_path / "bare").recipe.model.start_from is None
+
+
+def test_a_taken_folder_is_told_before_what_the_model_starts_from(nlpkit: Command, tmp_path: Path) -> None:
+    data = write_csv(tmp_path / "mine.csv", [*zip(REVIEWS * 6, ["positive", "negative"] * 18, strict=True)])
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "diary.txt").write_text("mine")
+    done = nlpkit("train", "sentiment", "--data", data, "-o", "notes", cwd=tmp_path)
+    refused(done, 2, "notes holds other files")
+    assert len(done.stderr.splitlines()) == 1

@@ -418,6 +418,28 @@ def test_the_command_writes_for_programs(nlpkit: Command, trained: Path, tmp_pat
     assert "exists; pick another name, or --overwrite it" in again.stderr
 
 
+def test_what_is_large_is_told(
+    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from nlpkit.cli import app, inspect
+
+    page, both = tmp_path / "a.html", ["the film was lovely", "a dull day"]
+    given = ["inspect", str(trained), *both, "--html", str(page), "--json", "--overwrite"]
+    app(given, standalone_mode=False)
+    small = capsys.readouterr()
+    assert small.err.splitlines()[-1] == f"wrote {page}"
+    size, characters = page.stat().st_size, len(small.out.encode())
+    for limit, told in ((size, False), (size - 1, True)):
+        monkeypatch.setattr(inspect, "_LARGE_PAGE", limit)
+        monkeypatch.setattr(inspect, "_LARGE_JSON", characters - 1 if not told else characters - 2)
+        app(given, standalone_mode=False)
+        large = capsys.readouterr()
+        assert large.out == small.out  # which loses nothing
+        of_page = f"{page} has {size / 1e6:.1f} MB, which browsers open slowly; fewer texts, or shorter ones, make it"
+        assert (of_page in large.err) is told
+        assert ("MB of JSON; --npz FILE keeps the arrays of one text" in large.err) is told
+
+
 @pytest.mark.parametrize(
     ("options", "told"),
     [

@@ -126,6 +126,81 @@ def test_a_token_is_chosen_by_hand_and_by_keys(browser: Any, pages: Path) -> Non
     assert browser.find_element("id", "unitTitle").text != before
 
 
+def test_a_click_holds_a_token(browser: Any, pages: Path) -> None:
+    from selenium.webdriver import ActionChains, Keys
+
+    opened(browser, pages / "sentiment.html")
+    spans, title = browser.find_elements("css selector", "#text span"), browser.find_element("id", "tokenTitle")
+
+    def shown() -> int:
+        return int(title.text.split()[1]) - 1
+
+    def held() -> list[int]:
+        found = browser.find_elements("css selector", "#text span.held")
+        return [int(span.get_attribute("data-t")) for span in found]
+
+    def passing(number: int) -> int:
+        ActionChains(browser).move_to_element(spans[number]).perform()
+        return shown()
+
+    assert [passing(2), passing(5)] == [2, 5]
+    assert held() == []
+    spans[2].click()
+    assert [passing(5), passing(3)] == [2, 2]
+    assert held() == [2]
+    ActionChains(browser).move_to_element(browser.find_element("id", "map")).perform()
+    assert shown() == 2
+    spans[4].click()  # another is held instead
+    assert (passing(5), held()) == (4, [4])
+    browser.find_element("tag name", "body").send_keys(Keys.ARROW_RIGHT)
+    assert (passing(3), held()) == (5, [5])
+    browser.find_element("tag name", "body").send_keys(Keys.ESCAPE)
+    assert (held(), passing(2)) == ([], 2)
+    spans[2].click()
+    spans[2].click()
+    assert (held(), passing(5)) == ([], 5)
+    canvas = browser.find_element("id", "map")
+    canvas.click()
+    before = shown(), held(), browser.find_element("id", "unitTitle").text
+    ActionChains(browser).move_to_element_with_offset(canvas, 200, 50).perform()
+    assert (shown(), held(), browser.find_element("id", "unitTitle").text) == before
+    assert before[1] == [before[0]]
+    canvas.click()
+    assert held() == []
+
+
+def test_a_unit_is_chosen_in_the_table_by_keys(browser: Any, pages: Path) -> None:
+    from selenium.webdriver import ActionChains, Keys
+
+    opened(browser, pages / "sentiment.html")
+    numbers = [int(row.get_attribute("data-u")) for row in browser.find_elements("css selector", "#units tbody tr")]
+    title = browser.find_element("id", "unitTitle")
+
+    def focused() -> tuple[str, str | None]:
+        element = browser.switch_to.active_element
+        return element.tag_name, element.get_attribute("data-u")
+
+    browser.execute_script("document.querySelector('#units th:last-child button').focus()")
+    ActionChains(browser).send_keys(Keys.TAB).perform()
+    assert focused() == ("tr", str(numbers[0]))
+    ActionChains(browser).send_keys(Keys.ARROW_DOWN).send_keys(Keys.ARROW_DOWN).perform()
+    assert focused() == ("tr", str(numbers[2]))
+    assert title.text.startswith(f"Unit {numbers[2]} of")
+    selected = browser.find_elements("css selector", "#units tr[aria-selected=true]")
+    assert [row.get_attribute("data-u") for row in selected] == [str(numbers[2])]
+    ActionChains(browser).send_keys(Keys.ARROW_UP).perform()
+    assert title.text.startswith(f"Unit {numbers[1]} of")
+    for _ in range(20):  # the table goes along
+        ActionChains(browser).send_keys(Keys.ARROW_DOWN).perform()
+    assert focused() == ("tr", str(numbers[21]))
+    inside = "const r = document.activeElement.getBoundingClientRect(), b = document.getElementById('units')"
+    room = browser.execute_script(f"{inside}.getBoundingClientRect(); return [r.top - b.top, b.bottom - r.bottom]")
+    assert min(room) > -1  # pixels
+    # the next Tab leaves it: one row is a stop
+    ActionChains(browser).send_keys(Keys.TAB).perform()
+    assert focused()[0] != "tr"
+
+
 def test_units_are_sorted(browser: Any, pages: Path) -> None:
     from selenium.webdriver.support.ui import Select
 

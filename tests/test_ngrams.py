@@ -99,6 +99,31 @@ def test_layer_and_graph_give_what_each_n_gram_adds(n: int) -> None:
     np.testing.assert_allclose(answers, odds / odds.sum(1, keepdims=True), atol=1e-5)
 
 
+def test_two_models_beside_each_other_give_the_sum_of_both() -> None:
+    earlier, own = weights(columns=2), weights()
+    ids, lengths = padded()
+    free, taken, strange, same = np.array_split(np.random.default_rng(4).permutation(np.flatnonzero(earlier.marks)), 4)
+    assert min(map(len, (free, taken, strange, same))) > 2
+    table, norms, marks = own.table.copy(), own.norms.copy(), own.marks.copy()
+    table[free], norms[free], marks[free] = 0, 0, 0  # which the one before may keep
+    marks[taken] += 1  # another n-gram, whose bucket it now is
+    own = replace(own, table=table, norms=norms, marks=marks)
+    marks = earlier.marks.copy()
+    marks[strange] += 1  # which is not to count for the one that took its bucket
+    earlier = replace(earlier, marks=marks)
+    both = own.beside(earlier)
+    assert own.goes_with(earlier)
+    assert both.table.shape == (BUCKETS, CLASSES + 2)
+    kept_table, kept_norms = earlier.table.copy(), earlier.norms.copy()
+    kept_table[taken], kept_norms[taken] = 0, 0
+    kept = replace(earlier, table=kept_table, norms=kept_norms)
+    for row, length in zip(ids, lengths, strict=True):
+        expected = by_hand(own, row[:length]) + by_hand(kept, row[:length])
+        np.testing.assert_allclose(both.scores(row[:length]), expected, atol=1e-5)
+    assert not own.goes_with(weights(n=2))
+    assert not own.goes_with(weights(share=0.6))
+
+
 def test_padding_and_company_change_not_a_bit() -> None:
     section = ClassifierSection(units=4, embedding_size=4, ngrams=3)
     network = build_classifier(section, VOCABULARY, CLASSES, BUCKETS)

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import random
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,11 @@ import pytest
 
 import nlpkit
 from nlpkit import TextClassifier, TextGenerator, Translator
-from nlpkit.errors import BundleError, UsageError
+from nlpkit.data.dataset import dataset_from_lists
+from nlpkit.errors import BundleError, Interrupted, UsageError
+from nlpkit.training.progress import TrainingDisplay
 from tests.conftest import Command, settings, write_csv
+from tests.task_checks import Kept, Stopping
 from tests.test_cli import refused
 
 WORDS = {
@@ -152,6 +156,119 @@ def test_a_classifier_goes_on_with_its_labels_or_with_others(writer: Path, tmp_p
     assert head.fit(OTHERS, OTHER_LABELS).metadata["start"]["taken"] == ["embedding", "stack"]
 
 
+@pytest.fixture(scope="module")
+def learned(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A classifier that has read many texts of both kinds."""
+    folder = tmp_path_factory.mktemp("learned") / "model"
+    small: dict[str, Any] = {"vocab_size": 400, "units": 12, "embedding_size": 8, "epochs": 4, "learning_rate": 0.02}
+    TextClassifier(**small, yardstick=False).fit(*made(1_200, seed=9)).save(folder)
+    return folder
+
+
+FEW = made(40, seed=21)
+WRONG = [label if i % 4 else LABELS[i // 4 % 2] for i, label in enumerate(FEW[1])]
+"""Labels for few texts, some of which are not right."""
+
+
+def test_few_texts_leave_a_classifier_as_it_was(
+    learned: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    before = nlpkit.load(learned)
+    assert isinstance(before, TextClassifier)
+    model = TextClassifier(start_from=learned, yardstick=False).fit(FEW[0], WRONG)
+    assert "few texts: what it starts from stays as it is; --set training.frozen=false trains all of it" in caplog.text
+    for layer in ("embedding", "stack"):
+        assert_same(weights(model, layer), weights(before, layer))
+    assert (model.metadata["start"]["frozen"], model.metadata["start"]["new"]) == (True, ["logits"])
+    # what it said of these labels is a part of what is said now, sequence and n-grams
+    assert set(model.metadata["ngrams"]["weights"]) == {"sequence", "ngrams", "earlier ngrams"}
+    assert min(model.metadata["ngrams"]["weights"].values()) > 0
+    anew = TextClassifier(start_from="none", epochs=4, yardstick=False).fit(FEW[0], WRONG)
+    judged = [one.evaluate(OTHERS, OTHER_LABELS).to_dict() for one in (before, model, anew)]
+    accuracy = [one["accuracy"] for one in judged]
+    assert accuracy[1] >= accuracy[0] - 0.02 > accuracy[2]
+    # where nothing is fitted again, the model is what was weighed
+    hard = [
+        " ".join([*one.split()[:2], *other.split()[:2]]) for one, other in zip(OTHERS[::2], OTHERS[1::2], strict=True)
+    ]
+    validation = {"text": hard, "label": [LABELS[i % 2] for i in range(len(hard))]}
+    splits = {"train": {"text": FEW[0], "label": WRONG}, "validation": validation}
+    held = TextClassifier(start_from=learned, yardstick=False).fit(data=splits)
+    told = held.metadata["ngrams"]["validation"]["together"]
+    assert held.reports["validation"].to_dict()["accuracy"] == pytest.approx(told)
+    again = TextClassifier(start_from=learned, yardstick=False).fit(FEW[0], WRONG)
+    assert again.bundle.files["model.onnx"] == model.bundle.files["model.onnx"]
+    # it is a model like any other: kept, opened, shipped, looked into and gone on from
+    model.save(tmp_path / "kept")
+    kept = nlpkit.load(tmp_path / "kept")
+    assert isinstance(kept, TextClassifier)
+    np.testing.assert_array_equal(kept.predict_proba(OTHERS), model.predict_proba(OTHERS))
+    assert np.asarray(kept.network().get_layer("ngrams").table).shape[1] == 2
+    kept.exported(int8=True, seen=True).save(tmp_path / "shipped")
+    shipped = nlpkit.load(tmp_path / "shipped")
+    found = shipped.inspect(OTHERS[0])
+    assert found.figures["score"] == pytest.approx(
+        found.figures["score of nothing"] + float(found.arrays()["text.weights"].sum()), abs=0.02
+    )
+    third = TextClassifier(start_from=tmp_path / "shipped", yardstick=False).fit(*made(40, seed=30))
+    assert third.metadata["ngrams"]["columns"] == 3
+    assert third.evaluate(OTHERS, OTHER_LABELS).to_dict()["accuracy"] > accuracy[0] - 0.02
+
+
+def test_what_a_start_says_of_other_labels_is_left_out(learned: Path) -> None:
+    renamed = [label.upper() for label in WRONG]
+    model = TextClassifier(start_from=learned, yardstick=False).fit(FEW[0], renamed)
+    assert model.metadata["start"]["frozen"]
+    assert set(model.metadata["ngrams"]["weights"]) == {"sequence", "ngrams"}
+    several = TextClassifier(start_from=learned, yardstick=False).fit(FEW[0], [[label] for label in FEW[1]])
+    assert set(several.metadata["ngrams"]["weights"]) == {"sequence", "ngrams"}
+
+
+def test_a_head_goes_on_without_ngrams(learned: Path) -> None:
+    model = TextClassifier(start_from=learned, ngrams=0, yardstick=False).fit(FEW[0], WRONG)
+    alone = TextClassifier(start_from=learned, ngrams=0, yardstick=False).fit(
+        FEW[0], [label.upper() for label in WRONG]
+    )
+    judged = [
+        one.evaluate(OTHERS, labels).to_dict()["log_loss"]
+        for one, labels in ((model, OTHER_LABELS), (alone, [label.upper() for label in OTHER_LABELS]))
+    ]
+    assert judged[0] < judged[1]
+
+
+def test_when_a_classifier_stays_as_it_was(learned: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from nlpkit.tasks.classification import classifier
+
+    def stays(texts: list[str], labels: list[str], **options: Any) -> bool:
+        model, dataset = TextClassifier(start_from=learned, **options), dataset_from_lists(texts, labels)
+        start = model.start(dataset)
+        assert start is not None
+        prepared = model._prepare(dataset, lambda *_: None, start.frontend.to_bytes())
+        model._resolve(prepared)
+        return model._frozen(start, prepared)
+
+    assert stays(*FEW)
+    assert stays(*FEW, seed=3, class_weights="balanced")
+    # what is said of the training is done
+    assert not stays(*FEW, epochs=2)
+    assert not stays(*FEW, learning_rate=0.001)
+    assert not stays(*FEW, output_dropout=0.3)
+    assert not stays(*FEW, frozen=False)
+    # what it has read is not new to it
+    read = made(1_200, seed=9)
+    assert not stays(read[0][:60], read[1][:60])
+    assert stays([*made(60, seed=8)[0], read[0][0]], [*made(60, seed=8)[1], read[1][0]])
+    monkeypatch.setattr(classifier, "_FEW_OTHERS", 30)
+    assert stays(*FEW)
+    renamed = FEW[0], [label.upper() for label in FEW[1]]
+    assert not stays(*renamed)
+    monkeypatch.setattr(classifier, "_FEW_OTHERS", 36)
+    assert stays(*renamed)
+    monkeypatch.setattr(classifier, "_FEW", 30)
+    assert not stays(*FEW)
+    assert stays(*FEW, frozen=True)
+
+
 @pytest.mark.parametrize("shipped", [False, True])
 def test_what_was_read_before_counts_as_trained_on(
     tmp_path: Path, shipped: bool, caplog: pytest.LogCaptureFixture
@@ -176,6 +293,35 @@ def test_what_was_read_before_counts_as_trained_on(
     assert_same(
         weights(still.fit(data=tmp_path / "own.csv"), "logits")[:1], [kernel], 2e-3 * float(np.abs(kernel).max())
     )
+
+
+@pytest.mark.parametrize("stop_after", [1, 5])
+def test_a_run_goes_on_without_what_it_started_from(tmp_path: Path, stop_after: int) -> None:
+    small: dict[str, Any] = {"vocab_size": 400, "units": 8, "embedding_size": 8, "epochs": 1, "yardstick": False}
+    TextClassifier(**small).fit(TEXTS, LABELS).save(tmp_path / "first")
+
+    def fit(display: TrainingDisplay, checkpoint: Path | None = None, resume: bool = False) -> TextClassifier:
+        model = TextClassifier(start_from=str(tmp_path / "first"), frozen=False, epochs=2, yardstick=False)
+        return model.fit(OTHERS, OTHER_LABELS, display=display, checkpoint=checkpoint, resume=resume)
+
+    whole = fit(Kept())
+    run = tmp_path / "run"
+    with pytest.raises(Interrupted):
+        fit(Stopping(stop_after), run)
+    if stop_after == 1:  # as if it had been killed before anything was saved
+        (run / "state.npz").unlink()
+    packed = (run / "start.zip").read_bytes()
+    (run / "start.zip").write_bytes(packed.replace(b"model.onnx", b"model.oNNx"))
+    with pytest.raises(BundleError, match=r"start\.zip is damaged .*; start over"):
+        fit(Kept(), run, True)
+    (run / "start.zip").write_bytes(packed)
+    shutil.rmtree(tmp_path / "first")
+    resumed = fit(Kept(), run, True)
+    assert resumed.bundle.files["model.onnx"] == whole.bundle.files["model.onnx"]
+    assert resumed.metadata["start"] == whole.metadata["start"]
+    assert resumed.bundle.files["seen.npz"] == whole.bundle.files["seen.npz"]  # with what the first one read
+    with pytest.raises(BundleError, match="first"):
+        fit(Kept())
 
 
 def test_a_head_on_labels_in_turn() -> None:

@@ -31,6 +31,7 @@ from nlpkit.cli.options import (
     read_texts,
     reading_of,
     split_names,
+    to_json,
     watched,
     write_chart,
 )
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
 
 _OF_DATA = ("label_column", "label_columns", "label_delimiter", "source_column", "target_column", "pair")
 _MOST = 200  # texts of a page
+_LARGE_PAGE, _LARGE_JSON = 3_000_000, 20_000_000  # bytes from which on what is large is told
 
 
 def inspect(
@@ -110,7 +112,10 @@ def inspect(
     found = _inspected(model, (text for burst in given for _, text in burst), 1 if npz is not None else _MOST)
     _write(html, npz, found)
     if as_json:
-        print_json(found[0].to_dict() if len(found) == 1 else [one.to_dict() for one in found])
+        told = to_json(found[0].to_dict() if len(found) == 1 else [one.to_dict() for one in found], indent=2)
+        if (size := len(told.encode())) > _LARGE_JSON:
+            note(f"{size / 1e6:.0f} MB of JSON; --npz FILE keeps the arrays of one text in a small part of that")
+        print(told)
     elif html is None and npz is None:
         from nlpkit.inspect.terminal import print_inspection
 
@@ -146,6 +151,9 @@ def _write(html: Path | None, npz: Path | None, found: "list[Inspection]") -> No
     for output in (html, npz):
         if output is not None:
             note(f"wrote {output}")
+    if html is not None and (size := html.stat().st_size) > _LARGE_PAGE:
+        fewer = "shorter texts" if len(found) == 1 else "fewer texts, or shorter ones,"
+        note(f"{html} has {size / 1e6:.1f} MB, which browsers open slowly; {fewer} make it smaller")
 
 
 def _inspect_memory(

@@ -128,9 +128,9 @@ def _fitted(
     checkpoint = folder / CHECKPOINT
     model = task_class(recipe.task)(recipe)
     with locked(folder):
-        model.start()
-        check_run(checkpoint, model.recipe, resume=resume, option="--resume")
         check_output(folder, overwrite=overwrite or resume, files=model.files)
+        model.start(run=checkpoint if resume else None)
+        check_run(checkpoint, model.recipe, resume=resume, option="--resume")
         note(f"training {name} on {recipe.data.source} into {folder}")
         replaced = overwrite or resume
         try:

@@ -89,18 +89,18 @@ def load(folder: str | Path) -> "TextClassifier | TextGenerator | Translator":
     from nlpkit.models import find_model
 
     folder = find_model(folder)
-    return from_bundle(read_bundle(folder), folder)  # type: ignore[no-any-return]
+    return model_of(read_bundle(folder), folder)
 
 
-def from_bundle(bundle: "Bundle", folder: str | Path) -> Any:
-    """The model in a bundle that was read from a folder. Raises BundleError as `load` does."""
+def model_of(bundle: "Bundle", folder: str | Path) -> "TextClassifier | TextGenerator | Translator":
+    """The model in a bundle that was read from a folder. Raises BundleError where its parts do not go together."""
     from nlpkit.bundle import opening
 
     task = task_of(bundle, folder)
     with opening(folder):
         model: Any = task.from_bundle(bundle)
         model.check()
-    return model
+    return model  # type: ignore[no-any-return]
 
 
 @cache

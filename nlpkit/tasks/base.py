@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Self, TypedDict, TypeVar, Unpack, cast
 
-from nlpkit.bundle import Bundle, BundleFacts, check_output, write_bundle
+from nlpkit.bundle import Bundle, BundleFacts, bundle_from_bytes, bundle_to_bytes, check_output, write_bundle
 from nlpkit.data.cache import Report
 from nlpkit.data.dataset import IN_MEMORY, Dataset
 from nlpkit.data.facts import amount
@@ -28,7 +28,7 @@ from nlpkit.recipe import AUTO, Recipe, load_recipe, recipe_from_toml, setting_k
 from nlpkit.runtime.session import Session
 from nlpkit.tasks.starting import recipe_from, take_weights
 from nlpkit.training.randomness import own_random_state
-from nlpkit.training.run import Run, begin_run, check_run, claimed_run, kept_frontend
+from nlpkit.training.run import START, Run, begin_run, check_run, claimed_run, kept_frontend, kept_start
 from nlpkit.yardstick import Yardstick, yardstick_facts, yardstick_line
 
 if TYPE_CHECKING:
@@ -289,10 +289,11 @@ class TrainedTask(ABC, Generic[R]):
         import_keras()
         return self._planned(prepared, start)
 
-    def start(self, dataset: Dataset[Any] | None = None) -> "TrainedTask[Any] | None":
+    def start(self, dataset: Dataset[Any] | None = None, run: Path | None = None) -> "TrainedTask[Any] | None":
         """The model that the recipe starts from, whose shape and tokenizer it takes now; None where it starts from
-        nothing. Where the recipe leaves that to the data, `dataset` or its own, it is settled now. Raises UsageError
-        where they cannot go together, BundleError where it cannot be read."""
+        nothing. Where the recipe leaves that to the data, `dataset` or its own, it is settled now. The checkpoint of a
+        `run` to go on with keeps it as it was. Raises UsageError where they cannot go together, BundleError where it
+        cannot be read."""
         where: str | Path | None = self.recipe.model.start_from
         if where == AUTO:
             try:
@@ -304,10 +305,14 @@ class TrainedTask(ABC, Generic[R]):
             self.recipe = self.recipe.model_copy(update={"model": section})
         if where is None:
             return None
-        from nlpkit.tasks import load
+        from nlpkit.tasks import load, model_of
 
+        kept = None if run is None else kept_start(run)
         try:
-            start = load(where)
+            if run is None or kept is None:
+                start = load(where)
+            else:
+                start = model_of(bundle_from_bytes(kept, run / START), run / START)
         except BundleError as error:
             raise BundleError(f"model.start_from: {error}") from None
         if start.frontend_file != self.frontend_file:
@@ -348,7 +353,7 @@ class TrainedTask(ABC, Generic[R]):
         from nlpkit.training.progress import TrainingDisplay
 
         self._with_source(IN_MEMORY if given else str(data) if data is not None else self.recipe.data.source)
-        start = self.start(given)
+        start = self.start(given, Path(checkpoint) if resume and checkpoint is not None else None)
         check_run(checkpoint, self.recipe, resume=resume)
         dataset = given or self.own_dataset()
         if "train" not in dataset.splits:
@@ -371,7 +376,8 @@ class TrainedTask(ABC, Generic[R]):
             shown.report("loading Keras", 0, None)
             import_keras()
             if run is not None and not resume:
-                begin_run(run, self.recipe, dataset.fingerprint, prepared.frontend)
+                kept = None if start is None else bundle_to_bytes(start.bundle)
+                begin_run(run, self.recipe, dataset.fingerprint, prepared.frontend, kept)
             bundle = self._train(dataset, prepared, Run(shown, run, resume, tensorboard), start)
             earlier = start._learned_from() if start and start.task == self.task else None
             if start and start.task == self.task and earlier is None:

@@ -55,8 +55,8 @@ class TextTask(TrainedTask[T]):
         self.check_trained()
         return cast(Tokenizer, self.frontend)
 
-    def start(self, dataset: Dataset[Any] | None = None) -> "TrainedTask[Any] | None":
-        start = super().start(dataset)
+    def start(self, dataset: Dataset[Any] | None = None, run: Path | None = None) -> "TrainedTask[Any] | None":
+        start = super().start(dataset, run)
         vectors = self.recipe.model.vectors
         if vectors is not None and not Path(vectors).expanduser().is_file():
             raise UsageError(f"model.vectors: there is no file at {vectors}")

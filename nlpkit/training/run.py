@@ -16,11 +16,12 @@ if TYPE_CHECKING:
     from nlpkit.training.progress import TrainingDisplay
 
 STATE = "state.npz"
+START = "start.zip"
 _RECIPE = "recipe.toml"
 _FINGERPRINT = "fingerprint"
 _MARK = f"{HIDDEN}run"
 _PARTIAL = f".{STATE}.partial"  # what runs once wrote
-FILES = (_RECIPE, _FINGERPRINT, *FRONTENDS, STATE)
+FILES = (_RECIPE, _FINGERPRINT, *FRONTENDS, START, STATE)
 """What nlpkit keeps of a run in its checkpoint folder, besides hidden files of its own."""
 _PARTIALS = tuple(map(partial_prefix, (*FILES, _MARK)))
 _BY_FINGERPRINT = {("data", "source"), ("data", "target")}  # however a path is spelled
@@ -91,15 +92,20 @@ def claimed_run(
         yield Path(checkpoint)
 
 
-def begin_run(checkpoint: Path, recipe: Recipe, fingerprint: str, frontend: Frontend) -> None:
+def begin_run(
+    checkpoint: Path, recipe: Recipe, fingerprint: str, frontend: Frontend, start: bytes | None = None
+) -> None:
     """Makes a claimed checkpoint folder afresh, for a run on the data of a fingerprint, whose weights will stand for
-    what a frontend gives. Raises NlpkitError when it cannot be made."""
+    what a frontend gives, from a `start`, the bytes of a model's bundle, where there is one. Raises NlpkitError when it
+    cannot be made."""
     try:
         checkpoint.mkdir(parents=True, exist_ok=True)
         _write(checkpoint / _MARK, b"nlpkit keeps a run here while it is unfinished; resume goes on with it\n")
         _remove_files(checkpoint)
         _write(checkpoint / _FINGERPRINT, fingerprint.encode())
         _write(checkpoint / frontend.file, frontend.to_bytes())
+        if start is not None:
+            _write(checkpoint / START, start)
         _write(checkpoint / _RECIPE, recipe_to_toml(recipe).encode())  # with it there is a run
     except OSError as error:
         raise NlpkitError(f"{checkpoint} cannot be written: {reason(error)}; pick another folder") from error
@@ -172,6 +178,17 @@ def kept_frontend(checkpoint: Path, fingerprint: str, file: str) -> bytes:
             "with, or start over"
         )
     return frontend
+
+
+def kept_start(checkpoint: Path) -> bytes | None:
+    """The bundle that a run to go on with was begun from; None where it keeps none. Raises NlpkitError when it cannot
+    be read."""
+    try:
+        return (checkpoint / START).read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise NlpkitError(f"{checkpoint / START} cannot be read: {reason(error)}") from error
 
 
 def difference(saved: Recipe, wanted: Recipe) -> str | None:

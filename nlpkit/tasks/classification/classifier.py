@@ -14,7 +14,7 @@ from nlpkit.bundle import Bundle
 from nlpkit.data.cache import Report
 from nlpkit.data.catalog import open_labelled
 from nlpkit.data.dataset import Dataset, Example, dataset_from_lists
-from nlpkit.data.facts import amount
+from nlpkit.data.facts import FLATTERS, amount
 from nlpkit.data.frames import Table, Texts, is_held, labelled_table, texts_of
 from nlpkit.data.labels import all_of, listed
 from nlpkit.data.notes import tell_once
@@ -30,7 +30,7 @@ from nlpkit.tasks.classification.card import card_text
 from nlpkit.tasks.classification.corpus import PreparedData, prepare
 from nlpkit.tasks.classification.facts import ClassifierFacts
 from nlpkit.tasks.classification.held_out import HELD_OUT, held_out_from_bytes
-from nlpkit.tasks.classification.recipe import ClassificationRecipe
+from nlpkit.tasks.classification.recipe import ClassificationRecipe, says_how
 from nlpkit.tasks.classification.report import ClassificationReport, LabelsReport, classification_report, labels_report
 from nlpkit.tasks.text import TextTask
 from nlpkit.training.run import Run
@@ -43,13 +43,14 @@ if TYPE_CHECKING:
     from nlpkit.inspect.memory import MemoryReport
     from nlpkit.serve.verbs import Verb
     from nlpkit.tasks.base import TrainedTask
-    from nlpkit.tasks.classification.frozen import FrozenHead
+    from nlpkit.tasks.classification.frozen import EarlierHead, FrozenHead
     from nlpkit.training.fit import EpochBatches
     from nlpkit.training.plan import TrainingPlan
     from nlpkit.training.progress import EpochRow
 
 logger = logging.getLogger("nlpkit")
 
+_FEW, _FEW_OTHERS = 5_000, 1_000  # texts to train on, up to which a head alone is better, with a start's labels or not
 _LEAST_SHARE = 0.05  # of the sequence in a classifier, for its head to be worth going on from
 
 
@@ -390,7 +391,8 @@ class TextClassifier(TextTask[ClassificationRecipe], RowTask[ClassificationRecip
                 "an older nlpkit made this model's n-grams, in a form that networks no longer have; it answers as it "
                 "did, but for its network train it again"
             )
-        return build_classifier(self.recipe.model, len(self.tokenizer), len(self.labels), ngrams.get("buckets", 0))
+        table = ngrams.get("buckets", 0), ngrams.get("columns")
+        return build_classifier(self.recipe.model, len(self.tokenizer), len(self.labels), *table)
 
     def _graphs(self, network: "keras.Model") -> dict[str, bytes]:
         from nlpkit.tasks.classification.network import export_classifier
@@ -442,21 +444,22 @@ class TextClassifier(TextTask[ClassificationRecipe], RowTask[ClassificationRecip
         self, prepared: PreparedData, run: Run, start: "TrainedTask[Any] | None"
     ) -> "tuple[keras.Model, list[EpochRow], dict[str, Any]]":
         self._head = None
-        if start is None or not self._frozen(start):
+        if start is None or not self._frozen(start, prepared):
             return super()._learn(prepared, run, start)
         from nlpkit.tasks.classification.frozen import fit_head
 
         began = time.monotonic()
         network, encoder, told = self._on_frozen(prepared, start)
         try:
-            self._head = fit_head(encoder, self.recipe, prepared, run.display.report)
+            earlier = self._earlier_head(start, prepared)
+            self._head = fit_head(encoder, self.recipe, prepared, run.display.report, earlier)
         except KeyboardInterrupt:
             raise Interrupted("stopped while the head was fitted, of which nothing is kept", 130) from None
         network.get_layer("logits").set_weights([self._head.kernel, self._head.bias])
         return network, [{"epoch": 1.0, "seconds": time.monotonic() - began}], told
 
     def _planned(self, prepared: PreparedData, start: "TrainedTask[Any] | None") -> "TrainingPlan":
-        if start is None or not self._frozen(start):
+        if start is None or not self._frozen(start, prepared):
             return super()._planned(prepared, start)
         from nlpkit.tasks.classification.frozen import plan_head
 
@@ -471,21 +474,51 @@ class TextClassifier(TextTask[ClassificationRecipe], RowTask[ClassificationRecip
             tell_once(f"few texts, of a kind that {found} has read: the model starts from it; --from none does not")
         return found
 
-    def start(self, dataset: Dataset[Any] | None = None) -> "TrainedTask[Any] | None":
+    def start(self, dataset: Dataset[Any] | None = None, run: Path | None = None) -> "TrainedTask[Any] | None":
         self.recipe = self._asked.model_copy(update={"data": self.recipe.data})  # without what other data settled
-        start = super().start(dataset)
+        start = super().start(dataset, run)
         section = self.recipe.model
-        if start and start.task != self.task and self._frozen(start) and section.pooling == type(section)().pooling:
+        stays = start is not None and start.task != self.task and self.recipe.training.frozen is not False
+        if stays and section.pooling == type(section)().pooling:
             # a state's maxima say more of how long a text is than of what it is about
             tell_once("a backbone that stays as it is: the means of its states are read, and not their maxima")
             section = section.model_copy(update={"pooling": ["mean"]})
             self.recipe = self.recipe.model_copy(update={"model": section})
         return start
 
-    def _frozen(self, start: "TrainedTask[Any]") -> bool:
-        """Whether what it starts from stays as it is."""
-        frozen = self.recipe.training.frozen
-        return start.task != self.task if frozen is None else frozen
+    def _frozen(self, start: "TrainedTask[Any]", prepared: PreparedData) -> bool:
+        """Whether what it starts from stays as it is: where nothing is said of how to train, a model of another task,
+        and one of this task for few texts that are new to it."""
+        if self.recipe.training.frozen is not None or start.task != self.task:
+            return self.recipe.training.frozen is not False
+        few = len(prepared.train) <= (_FEW if self._same_labels(start, prepared) else _FEW_OTHERS)
+        return few and not says_how(self._asked) and not self._was_read(start, prepared)
+
+    def _was_read(self, start: "TrainedTask[Any]", prepared: PreparedData) -> bool:
+        """Whether the model that it starts from was trained on some of the texts, as far as that is known."""
+        seen = start._learned_from()
+        if seen is None:
+            return False
+        texts = [*prepared.train, *prepared.validation]
+        return sum(seen.was_trained_on(row_key(text)) for text in texts) > FLATTERS * len(texts)
+
+    def _same_labels(self, start: "TrainedTask[Any]", prepared: PreparedData) -> bool:
+        """Whether a classifier gives the labels that the data has."""
+        known = start.recipe.model.labels, tuple(start.metadata["labels"])
+        return known == (self.recipe.model.labels, prepared.labels)
+
+    def _earlier_head(self, start: "TrainedTask[Any]", prepared: PreparedData) -> "EarlierHead | None":
+        """What the model that it starts from says of the data's labels; None where it has others, or where it has read
+        the texts, by which what it says cannot be weighed."""
+        from nlpkit.tasks.classification.frozen import EarlierHead
+        from nlpkit.tasks.classification.inspecting import read_network
+
+        if not isinstance(start, TextClassifier) or not self._same_labels(start, prepared):
+            return None
+        if self._was_read(start, prepared):
+            return None
+        network = read_network(start)
+        return EarlierHead(network.kernel, network.bias, network.ngrams)
 
     def _on_frozen(
         self, prepared: PreparedData, start: "TrainedTask[Any]"
@@ -496,6 +529,8 @@ class TextClassifier(TextTask[ClassificationRecipe], RowTask[ClassificationRecip
 
         network = build_classifier(self.recipe.model, len(prepared.tokenizer), len(prepared.labels))
         told = self._take_over(network, prepared, start) | {"frozen": True}
+        if start.task == self.task and self.recipe.training.frozen is None:
+            tell_once("few texts: what it starts from stays as it is; --set training.frozen=false trains all of it")
         if others := [name for name in told["new"] if name != "logits"]:
             raise UsageError(
                 f"{' and '.join(others)} would have to be trained, too, so what it starts from cannot stay as it is; "
@@ -504,11 +539,9 @@ class TextClassifier(TextTask[ClassificationRecipe], RowTask[ClassificationRecip
         return network, Session(export_classifier(network, self.recipe.model, head=False)), told
 
     def _fresh(self, prepared: PreparedData, start: "TrainedTask[Any]") -> set[str]:
-        if start.task != self.task or self._frozen(start):
+        if start.task != self.task or self._frozen(start, prepared):
             return {"logits"}
-        known = start.recipe.model.labels, tuple(start.metadata["labels"]), _share(start)
-        same = known[:2] == (self.recipe.model.labels, prepared.labels) and known[2] > _LEAST_SHARE
-        return set() if same else {"logits"}
+        return set() if self._same_labels(start, prepared) and _share(start) > _LEAST_SHARE else {"logits"}
 
     def _take_over(self, network: "keras.Model", prepared: PreparedData, start: "TrainedTask[Any]") -> dict[str, Any]:
         told = super()._take_over(network, prepared, start)

@@ -17,27 +17,42 @@ from nlpkit.data.cache import Report
 from nlpkit.runtime.session import Session
 from nlpkit.tasks.classification.corpus import Corpus, PreparedData
 from nlpkit.tasks.classification.linear import out_of_fold
+from nlpkit.tasks.classification.ngrams import NgramWeights
+from nlpkit.tasks.classification.ngrams_fit import best_weights
 from nlpkit.tasks.classification.recipe import ClassificationRecipe
 from nlpkit.training.plan import TrainingPlan
 
 _TOKENS = 16_384  # of a batch, padding counted
 _STRENGTHS = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0)  # C of logistic regression, to choose from, for features of spread one
 _MOST_CHOSEN_BY = 2_000  # texts
+RIDGE = 60.0  # texts' worth, by which parts are held to weigh as much as each other
 _SHOWN = 16  # batches between two reports
 _TIMED = 256  # texts
+
+
+@dataclass(frozen=True)
+class EarlierHead:
+    """What a classifier of the same labels answers by, which a new one starts from: kernel float32 [features, classes],
+    and n-grams, where it has some; the bias [classes] is that of both."""
+
+    kernel: np.ndarray
+    bias: np.ndarray
+    ngrams: NgramWeights | None
 
 
 @dataclass(frozen=True)
 class FrozenHead:
     """A linear model of a backbone's features, fitted on the train split: kernel float32 [features, classes] and bias
     [classes]; the same fitted on the validation split, too; the logits [texts, classes] for texts of train, each of a
-    model that was not fitted on it, and for those of the validation split."""
+    model that was not fitted on it, and for those of the validation split. What the `earlier` one says by its features
+    is a part of all of them."""
 
     kernel: np.ndarray
     bias: np.ndarray
     final: tuple[np.ndarray, np.ndarray]
     out_of_fold: np.ndarray
     held_out: np.ndarray
+    earlier: EarlierHead | None = None
 
 
 def features_of(
@@ -60,10 +75,14 @@ def features_of(
 
 
 def fit_head(
-    encoder: Session, recipe: ClassificationRecipe, data: PreparedData, report: Report = lambda *_: None
+    encoder: Session,
+    recipe: ClassificationRecipe,
+    data: PreparedData,
+    report: Report = lambda *_: None,
+    earlier: EarlierHead | None = None,
 ) -> FrozenHead:
     """The head that suits the backbone's features of the data best, by logistic regression whose strength is the one
-    of least loss on texts that it was not fitted on; the same every time."""
+    of least loss on texts that it was not fitted on, weighed beside the `earlier` head; the same every time."""
     train = features_of(encoder, data.train, recipe, report, "reading train with the backbone")
     held_out = features_of(encoder, data.validation, recipe, report, "reading validation with the backbone")
     report("fitting the head", 0, None)
@@ -85,13 +104,17 @@ def fit_head(
     kernel, bias = _fit(train, truth, classes, strength, balanced=balanced)
     both = np.concatenate([train, held_out])
     labels = np.concatenate([truth, np.asarray(data.validation.labels)])
-    return FrozenHead(
-        kernel,
-        bias,
-        final=_fit(both, labels, classes, strength, balanced=balanced),
-        out_of_fold=unread(train, truth, strength),
-        held_out=held_out @ kernel + bias,
-    )
+    final = _fit(both, labels, classes, strength, balanced=balanced)
+    folded = unread(train, truth, strength)
+    if earlier is not None:
+        before = earlier.bias if earlier.ngrams is None else np.zeros_like(earlier.bias)
+        parts = [folded, train @ earlier.kernel + before]
+        (own, other), _ = best_weights(parts, truth, [0.5, 0.5], several=data.several, ridge=RIDGE)
+        folded = own * folded + other * parts[1]
+        (kernel, bias), final = (
+            (own * some + other * earlier.kernel, own * more + other * before) for some, more in ((kernel, bias), final)
+        )
+    return FrozenHead(kernel, bias, final, folded, held_out @ kernel + bias, earlier)
 
 
 def plan_head(

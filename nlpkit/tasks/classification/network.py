@@ -20,11 +20,12 @@ from nlpkit.layers.stack import LSTMStack
 from nlpkit.runtime.session import Session
 from nlpkit.tasks.classification.answering import predict_corpus
 from nlpkit.tasks.classification.corpus import JoinedCorpora, PreparedData
-from nlpkit.tasks.classification.frozen import FrozenHead
+from nlpkit.tasks.classification.frozen import RIDGE, FrozenHead
 from nlpkit.tasks.classification.graph import classifier_graph
 from nlpkit.tasks.classification.held_out import HELD_OUT, HeldOut
 from nlpkit.tasks.classification.linear import column_count
-from nlpkit.tasks.classification.ngrams_fit import best_weights, fit_ngrams
+from nlpkit.tasks.classification.ngrams import NgramWeights
+from nlpkit.tasks.classification.ngrams_fit import FittedNgrams, best_weights, corpus_scores, fit_ngrams
 from nlpkit.tasks.classification.ngrams_layer import Ngrams
 from nlpkit.tasks.classification.recipe import ClassificationRecipe, ClassifierSection
 from nlpkit.tasks.classification.report import (
@@ -44,10 +45,13 @@ from nlpkit.training.schedule import make_optimizer
 _SEQUENCE_SHARE = 0.2  # how far the sequence moves logits, of how far n-grams do, unless held-out texts tell otherwise
 
 
-def build_classifier(section: ClassifierSection, vocab_size: int, classes: int, buckets: int = 0) -> keras.Model:
+def build_classifier(
+    section: ClassifierSection, vocab_size: int, classes: int, buckets: int = 0, columns: int | None = None
+) -> keras.Model:
     """From {"ids": int32 [batch, steps], "lengths": int32 [batch]} to logits [batch, classes].
 
-    With `buckets`, those of the n-grams that stand beside the sequence, which are not trained with it.
+    With `buckets`, those of the n-grams that stand beside the sequence, which are not trained with it, in as many
+    `columns` as the classes need, or more.
     """
     ids = keras.Input((None,), dtype="int32", name="ids")
     lengths = keras.Input((), dtype="int32", name="lengths")
@@ -66,7 +70,7 @@ def build_classifier(section: ClassifierSection, vocab_size: int, classes: int, 
     x = keras.layers.Dropout(section.output_dropout, name="output_dropout")(x)
     logits = keras.layers.Dense(classes, name="logits")(x)
     if buckets:
-        columns = column_count(classes, several=section.labels == "several")
+        columns = columns or column_count(classes, several=section.labels == "several")
         ngrams = Ngrams(vocab_size, section.ngrams, buckets, columns, classes, name="ngrams")(ids, lengths)
         logits = keras.layers.Add(name="together")([logits, ngrams])
     return keras.Model({"ids": ids, "lengths": lengths}, logits, name="classifier")
@@ -185,9 +189,10 @@ def bundle_classifier(
     return bundle_network(bare, {"model.onnx": graph, **files}, recipe, data.tokenizer, history, facts)
 
 
-def _bare(network: keras.Model, recipe: ClassificationRecipe, data: PreparedData, buckets: int = 0) -> keras.Model:
-    """The trained network without its optimizer, which would be saved at three times the size."""
-    bare = build_classifier(recipe.model, len(data.tokenizer), len(data.labels), buckets)
+def _bare(network: keras.Model, recipe: ClassificationRecipe, data: PreparedData, *table: int) -> keras.Model:
+    """The trained network without its optimizer, which would be saved at three times the size; with a table of n-grams,
+    of so many buckets and columns."""
+    bare = build_classifier(recipe.model, len(data.tokenizer), len(data.labels), *table)
     for layer in network.layers:
         bare.get_layer(layer.name).set_weights(layer.get_weights())
     return bare
@@ -206,7 +211,8 @@ def _with_ngrams(
     and both reach on the validation split, and which n-grams weigh most; the answers of both for it, the n-grams
     fitted on the train split alone; and, where there are any, those of n-grams, or, with a `head`, of both, for texts
     of the train split that they were not fitted on. Where they are to be `refitted`, the n-grams, and the head, that
-    stand in the network are fitted on both splits.
+    stand in the network are fitted on both splits. N-grams of the head before a `head` stand beside, where their table
+    is large enough for both.
     """
     several, truth = data.several, np.asarray(data.validation.labels)
     model = fit_ngrams(recipe, data, data.train, unlabelled)
@@ -218,41 +224,66 @@ def _with_ngrams(
         prior = [_SEQUENCE_SHARE * float(ngrams.std()) / max(float(sequence.std()), 1e-6), 1.0]
     else:
         sequence, prior = head.held_out, [0.5, 0.5]
-    known, wanted, unread = [sequence, ngrams], truth, np.asarray(data.train.labels[model.rows])
+    parts, unread = {"sequence": sequence, "ngrams": ngrams}, np.asarray(data.train.labels[model.rows])
+    folded = []  # the same of texts of the train split
     if head is not None and model.out_of_fold is not None:
-        folded = head.out_of_fold[model.rows], model.out_of_fold
+        folded = [head.out_of_fold[model.rows], model.out_of_fold]
+    earlier = None if head is None else _earlier_ngrams(head, model)
+    if earlier is not None:
+        before, offset = earlier
+        parts["earlier ngrams"] = corpus_scores(before, data.validation, recipe) + offset
+        prior = [0.5, 0.2, 0.5]  # few texts teach less than those that it has read
+        if folded:
+            folded.append(corpus_scores(before, data.train, recipe)[model.rows] + offset)
+    known, wanted = list(parts.values()), truth
+    if folded:
         known = [np.concatenate(part) for part in zip(known, folded, strict=True)]
         wanted = np.concatenate([truth, unread])
-    (first, second), _ = best_weights(known, wanted, prior, several=several, ridge=60.0)
-    together = first * sequence + second * ngrams
+    shares, _ = best_weights(known, wanted, prior, several=several, ridge=RIDGE)
+    weighed = dict(zip(parts, shares, strict=True))
+    together = np.tensordot(shares, np.stack(list(parts.values())), 1)
     figure, judge = _judge(data)
-    parts = {"sequence": sequence, "ngrams": ngrams, "together": together}
-    reached = {name: judge(logits) for name, logits in parts.items()}
+    reached = {name: judge(logits) for name, logits in (parts | {"together": together}).items()}
     more = None
     if model.out_of_fold is not None:
-        logits = model.out_of_fold
-        if head is not None:
-            logits = first * head.out_of_fold[model.rows] + second * logits
+        logits = np.tensordot(shares, np.stack(folded), 1) if folded else model.out_of_fold
         more = _Answers(_probabilities(logits, several=several), unread)
-    if refitted:
-        if head is not None:
-            network.get_layer("logits").set_weights(head.final)
-        model = fit_ngrams(recipe, data, JoinedCorpora((data.train, data.validation)), unlabelled)
-    weights = model.weights
-    joined = _bare(network, recipe, data, len(weights.table))
-    kernel, bias = joined.get_layer("logits").get_weights()
-    joined.get_layer("logits").set_weights([first * kernel, first * bias + second * model.bias])
-    joined.get_layer("ngrams").assign(replace(weights, kernel=second * weights.kernel))
+    if refitted and head is not None:
+        network.get_layer("logits").set_weights(head.final)
+    if refitted or earlier is not None:
+        corpus = JoinedCorpora((data.train, data.validation)) if refitted else data.train
+        model = fit_ngrams(recipe, data, corpus, unlabelled, len(earlier[0].table) if earlier else None)
+    first, second, *others = shares
+    weights = replace(model.weights, kernel=second * model.weights.kernel)
+    bias = second * model.bias
+    if earlier is not None:
+        before, offset = earlier
+        weights = weights.beside(replace(before, kernel=others[0] * before.kernel))
+        bias = bias + others[0] * offset
+    joined = _bare(network, recipe, data, *weights.table.shape)
+    kernel, own_bias = joined.get_layer("logits").get_weights()
+    joined.get_layer("logits").set_weights([first * kernel, first * own_bias + bias])
+    joined.get_layer("ngrams").assign(weights)
     told = {
         "buckets": len(weights.table),
+        "columns": weights.table.shape[1],
         "refitted": refitted,
-        "weights": {"sequence": first, "ngrams": second},
+        "weights": weighed,
         "figure": figure,
         "validation": reached,
         "heaviest": model.heaviest,
         **({"unlabelled": len(unlabelled)} if unlabelled else {}),
     }
     return joined, {"ngrams": told}, _probabilities(together, several=several), more
+
+
+def _earlier_ngrams(head: FrozenHead, model: FittedNgrams) -> tuple[NgramWeights, np.ndarray] | None:
+    """The n-grams that a head has from the model that it starts from, and their bias, where they are of the same words,
+    and their table has room for those of the data's, beside them; None for those of fewer texts than these."""
+    ngrams = None if head.earlier is None else head.earlier.ngrams
+    if head.earlier is None or ngrams is None or not ngrams.goes_with(model.weights):
+        return None
+    return (ngrams, head.earlier.bias) if len(ngrams.table) >= 2 * len(model.weights.table) else None
 
 
 def _logits(probabilities: np.ndarray, *, several: bool) -> np.ndarray:

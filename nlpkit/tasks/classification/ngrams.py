@@ -46,6 +46,24 @@ class NgramWeights:
         scores: np.ndarray = (self.table[own].sum(0) / length).astype(np.float32) @ self.kernel
         return scores
 
+    def goes_with(self, other: "NgramWeights") -> bool:
+        """Whether both find the same n-grams in a text."""
+        return np.array_equal(self.codes, other.codes) and np.array_equal(self.edges, other.edges)
+
+    def beside(self, earlier: "NgramWeights") -> "NgramWeights":
+        """Both as one, in as many buckets, whose scores are the sum of theirs: the columns of the `earlier` one after
+        these. A bucket that both have another n-gram in is this one's."""
+        own = self.norms.any(1) | self.table.any(1)
+        lost = (own & (self.marks != earlier.marks))[:, None]
+        return NgramWeights(
+            self.codes,
+            self.edges,
+            np.where(own, self.marks, earlier.marks),
+            np.concatenate([self.table, np.where(lost, 0, earlier.table)], 1),
+            np.concatenate([self.norms, np.where(lost, 0, earlier.norms)], 1),
+            np.concatenate([self.kernel, earlier.kernel]),
+        )
+
 
 @dataclass(frozen=True)
 class FoundNgrams:

@@ -61,9 +61,15 @@ class FittedNgrams:
 
     def scores(self, corpus: Corpus, recipe: ClassificationRecipe) -> np.ndarray:
         """The scores of a corpus' texts: float32 [texts, classes]."""
-        rows = _as_read(map(corpus.row, range(len(corpus))), recipe.tokenizer)
-        scores: np.ndarray = np.stack([self.weights.scores(row) for row in rows]) + self.bias
+        scores: np.ndarray = corpus_scores(self.weights, corpus, recipe) + self.bias
         return scores
+
+
+def corpus_scores(weights: NgramWeights, corpus: Corpus, recipe: ClassificationRecipe) -> np.ndarray:
+    """The scores of a corpus' texts by n-grams without their bias: float32 [texts, classes]."""
+    rows = _as_read(map(corpus.row, range(len(corpus))), recipe.tokenizer)
+    scores: np.ndarray = np.stack([weights.scores(row) for row in rows])
+    return scores
 
 
 def fit_ngrams(
@@ -71,10 +77,11 @@ def fit_ngrams(
     data: PreparedData,
     corpus: Corpus | JoinedCorpora,
     unlabelled: Sequence[np.ndarray] = (),
+    buckets: int | None = None,
 ) -> FittedNgrams:
     """A model of n-grams of up to the recipe's `model.ngrams` words, fitted on a corpus of the data, and on the token
-    ids of texts without labels, the same every time. Where these are not very many the model's scale is the one that
-    suits texts that it was not fitted on."""
+    ids of texts without labels, the same every time, in so many `buckets` or in as many as it needs. Where the texts
+    are not very many the model's scale is the one that suits texts that it was not fitted on."""
     columns = column_count(len(data.labels), several=data.several)
     spread = logits_from(columns, len(data.labels))
     chosen = _sample(corpus.lengths(), columns, recipe.training.seed)
@@ -110,7 +117,7 @@ def fit_ngrams(
     bias = model.bias + shift
     # what is written last owns the bucket
     order = np.argsort(np.abs(model.weights).max(1, initial=0) * np.sqrt(features.getnnz(0)), kind="stable")
-    buckets = bucket_count(len(keys), columns)
+    buckets = buckets or bucket_count(len(keys), columns)
     bucket, mark = place_of(keys[order], buckets)
     marks, table = np.zeros(buckets, np.uint8), np.zeros((buckets, columns), np.int8)
     norms = np.zeros((buckets, columns), np.uint8)

@@ -89,8 +89,7 @@ class ClassificationRecipe(TextRecipe):
         model = table.get("model")
         if not isinstance(model, dict) or model.get("start_from") != AUTO or "model.start_from" in keys:
             return
-        usual = tomllib.loads((packaged_recipes() / "sentiment.toml").read_text(encoding="utf-8"))
-        if any(map(_decides, {*keys, *_changed(table, usual)})):
+        if any(map(_decides, {*keys, *_changed(table)})):
             model["start_from"] = NOTHING
 
     @model_validator(mode="after")
@@ -102,8 +101,14 @@ class ClassificationRecipe(TextRecipe):
         return self
 
 
-def _changed(table: dict[str, Any], usual: dict[str, Any]) -> Iterator[str]:
+def says_how(recipe: ClassificationRecipe) -> bool:
+    """Whether a recipe says what the network or its training is like, other than usual."""
+    return any(map(_decides, _changed(recipe.model_dump())))
+
+
+def _changed(table: dict[str, Any]) -> Iterator[str]:
     """The keys, dotted, that are not as usual."""
+    usual = tomllib.loads((packaged_recipes() / "sentiment.toml").read_text(encoding="utf-8"))
     for section in ("tokenizer", "model", "training"):
         own, other = (one.get(section) for one in (table, usual))
         if isinstance(own, dict) and isinstance(other, dict):
