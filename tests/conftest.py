@@ -8,8 +8,11 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from tests.browsing import browsing
 
 SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
 
@@ -82,6 +85,13 @@ def nlpkit() -> Command:
         return subprocess.CompletedProcess(words, process.returncode, out.decode(), talk.decode())
 
     return run
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A browser without a window, for the tests of a file."""
+    with browsing(tmp_path_factory.mktemp("downloads")) as found:
+        yield found
 
 
 SMALL = (
