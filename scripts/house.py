@@ -23,6 +23,8 @@ ROOMS = {
     "bundle": (4.8, 2),
     "inspect": (6, 2),
     "lab": (6, 3),
+    "serve": (4.5, 4),
+    "sweep": (3, 4),
     "runtime": (0.8, 1),
     "data": (2.4, 1),
     "recipe, tokenizer": (4.2, 1),
