@@ -37,15 +37,14 @@ def newest_model(task: str) -> Path:
         raise
 
 
-def answering_models() -> dict[str, Path]:
-    """The folders of the models that answer where none is named, one for each task that has one, by name."""
+def answering_models() -> list[Path]:
+    """The folders of the models that answer where none is named, one for each task that has one."""
     from nlpkit.tasks import task_names
 
-    found = {}
+    found = []
     for task in task_names():
         with suppress(BundleError):
-            path = newest_model(task)
-            found[path.name] = path
+            found.append(newest_model(task))
     return found
 
 

@@ -13,6 +13,9 @@ from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
+import nlpkit as package
+from nlpkit.bundle import Bundle, write_bundle
+
 JSON = {"content-type": "application/json"}
 
 
@@ -75,13 +78,18 @@ class Running:
 
 
 @contextmanager
-def running(folder: Path, *arguments: str | Path, key: str | None = None) -> Iterator[Running]:
-    """`nlpkit serve` with arguments, in a folder, once it is ready; it is ended afterwards."""
+def running(
+    folder: Path, *arguments: str | Path, key: str | None = None, log_to: int | None = None
+) -> Iterator[Running]:
+    """`nlpkit serve` with arguments, in a folder, once it is ready; it is ended afterwards. It logs into a file, unless
+    `log_to` says otherwise."""
     environment = os.environ | ({"NLPKIT_API_KEY": key} if key else {})
     command = [Path(sys.executable).with_name("nlpkit"), "serve", *arguments, "--port", "0"]
     log = folder / "log.jsonl"
     with log.open("w", encoding="utf-8") as out:
-        process = subprocess.Popen(command, stdout=out, stderr=subprocess.PIPE, text=True, cwd=folder, env=environment)
+        process = subprocess.Popen(
+            command, stdout=log_to or out, stderr=subprocess.PIPE, text=True, cwd=folder, env=environment
+        )
     assert process.stderr is not None
     try:
         talk = "".join(process.stderr.readline() for _ in range(3))
@@ -96,6 +104,15 @@ def running(folder: Path, *arguments: str | Path, key: str | None = None) -> Ite
             process.kill()
             process.wait()
         process.stderr.close()
+        if process.stdout is not None:
+            process.stdout.close()
+
+
+def relabelled(folder: Path, labels: list[str], **facts: Any) -> None:
+    """Writes the starter `sentiment`, under other labels, into a folder, as a new version of what is there."""
+    bundle = package.load("sentiment").bundle
+    metadata = {key: value for key, value in bundle.metadata.items() if key != "rare_weights"}
+    write_bundle(folder, Bundle(metadata | {"labels": labels} | facts, bundle.files), overwrite=True)
 
 
 def waited(condition: Any, seconds: float = 30) -> None:

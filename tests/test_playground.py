@@ -9,7 +9,7 @@ import pytest
 import nlpkit as package
 from tests.browsing import needs_browser, requests, waited
 from tests.browsing import opened as browsing_opened
-from tests.serving import Running, running
+from tests.serving import Running, relabelled, running
 
 pytestmark = needs_browser
 READY = "return document.querySelectorAll('#models input:checked').length === 1"
@@ -138,6 +138,49 @@ def test_what_goes_wrong_is_told_and_passes(browser: Any, server: Running) -> No
     typed(browser, "fine")
     waited(browser, "return document.getElementById('problem').hidden")
     assert "positive" in told(browser)
+
+
+def test_the_likeliest_label_comes_first_whatever_it_is_called(browser: Any, tmp_path: Path) -> None:
+    relabelled(tmp_path / "stars", ["1", "5"], label_type="int")
+    with running(tmp_path, "stars") as server:
+        opened(browser, server, "stars")
+        typed(browser, "I loved it")
+        waited(browser, "return document.querySelectorAll('#told .row').length === 2")
+        shown = [row.text.split()[0] for row in browser.find_elements("css selector", "#told .row")]
+        assert shown == ["5", "1"]
+        assert browser.find_element("css selector", "#told .best").text.startswith("5")
+
+
+def test_another_model_is_chosen_while_one_answers(browser: Any, server: Running) -> None:
+    opened(browser, server, "%")  # no model: the first is taken
+    typed(browser, "The ")
+    browser.find_element("css selector", "input[value=python-docs]").click()
+    browser.find_element("id", "length").clear()
+    browser.find_element("id", "length").send_keys("20000")
+    browser.find_element("id", "write").click()
+    waited(browser, "return !document.getElementById('stop').disabled")
+    browser.find_element("id", "inspect").click()
+    browser.find_element("css selector", "input[value=dates]").click()
+    waited(browser, "return document.querySelectorAll('#told button').length > 0")
+    assert browser.find_element("id", "told").get_attribute("aria-busy") is None
+    assert not browser.find_element("id", "stop").is_enabled()
+    waited(browser, "return !document.getElementById('inspect').disabled")
+    assert not browser.find_element("id", "inside").is_displayed()
+    assert not browser.find_element("id", "problem").is_displayed()
+    assert browser.get_log("browser") == []
+
+
+def test_a_server_that_is_gone_is_told(browser: Any, tmp_path: Path) -> None:
+    with running(tmp_path, "python-docs") as server:
+        opened(browser, server, "python-docs")
+        browser.find_element("id", "length").clear()
+        browser.find_element("id", "length").send_keys("20000")
+        browser.find_element("id", "write").click()
+        waited(browser, "return document.querySelector('#told p')?.textContent.length > 20")
+        server.process.kill()
+        waited(browser, "return !document.getElementById('problem').hidden")
+        told = browser.find_element("id", "problem").text
+        assert told == "The server does not answer. Is it still running? The text is not whole."
 
 
 def test_models_are_chosen_by_keyboard(browser: Any, server: Running) -> None:

@@ -93,6 +93,61 @@ def test_a_flood_of_long_ones_does_not_hold_up_a_short_one() -> None:
     assert order.index("short") < 10
 
 
+def test_who_comes_again_and_again_does_not_hold_up_who_waits() -> None:
+    """Texts that are written come back for their next tokens after each turn."""
+    answered: list[float] = []
+
+    def run(items: list[float]) -> list[None]:
+        time.sleep(sum(items))
+        answered.extend(items)
+        return [None] * len(items)
+
+    async def ask(found: Scheduler) -> None:
+        async def write(kin: int) -> None:
+            while True:
+                await found.answer([0.02], [8], run, kin=kin, most=8, label="writing")
+
+        writing = [asyncio.create_task(write(kin)) for kin in range(6)]
+        await asyncio.sleep(0.05)
+        labels = [found.answer([0.01], [100], run, kin=0, most=100, label="labels") for _ in range(30)]
+        async with asyncio.timeout(5):
+            await asyncio.gather(*labels)
+        for one in writing:
+            one.cancel()
+
+    with scheduler() as (found, _):
+        asyncio.run(ask(found))
+    # half of the time each: two of these for one of those, which take twice as long
+    last = max(place for place, item in enumerate(answered) if item == 0.01)
+    assert 5 < sum(item == 0.02 for item in answered[:last]) < 30
+
+
+def test_of_what_is_slow_one_runs_at_a_time() -> None:
+    held, begun = threading.Event(), threading.Semaphore(0)
+
+    def slow(items: list[int]) -> list[int]:
+        begun.release()
+        held.wait()
+        return items
+
+    async def ask(found: Scheduler) -> None:
+        def one() -> Any:
+            return asyncio.create_task(found.answer([1], [1], slow, kin=0, most=1, label="slow", slow=True))
+
+        waiting = [one() for _ in range(3)]
+        await asyncio.sleep(0.05)
+        waiting[0].cancel()  # it runs on for all that
+        async with asyncio.timeout(5):
+            assert await found.answer([2], [1], lambda items: items, kin=0, most=1, label="quick") == [2]
+        assert begun.acquire(blocking=False)
+        assert not begun.acquire(blocking=False)
+        held.set()
+        assert await asyncio.gather(*waiting[1:]) == [[1], [1]]
+
+    with scheduler(threads=2) as (found, _):
+        asyncio.run(ask(found))
+
+
 def test_what_cannot_be_answered_fails_by_itself() -> None:
     def run(items: list[int]) -> list[int]:
         if 3 in items:

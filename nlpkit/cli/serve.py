@@ -29,16 +29,22 @@ def serve(
     max_texts: int = typer.Option(256, min=1, help="A request with more texts is refused."),
     max_characters: int = typer.Option(20_000, min=1, help="A longer text is refused."),
     max_waiting: int = typer.Option(1_024, min=1, help="With more texts waiting, a request is refused for the moment."),
-    deadline: float = typer.Option(30.0, min=0.001, metavar="SECONDS", help="A request that takes longer is given up."),
+    deadline: float = typer.Option(
+        25.0, min=0.001, max=86_400, metavar="SECONDS", help="A request that takes longer is given up."
+    ),
     drain: float = typer.Option(
-        1.0, min=0, metavar="SECONDS", help="After SIGTERM go on so long, while /readyz tells to send no more."
+        1.0,
+        min=0,
+        max=86_400,
+        metavar="SECONDS",
+        help="After SIGTERM go on so long, while /readyz tells to send no more.",
     ),
     log_texts: bool = typer.Option(False, "--log-texts", help="Write what was asked into the log, too."),
 ) -> None:
     """Answer over HTTP, with a page to play with; logs are JSON lines on standard output."""
-    key = os.environ.get("NLPKIT_API_KEY")
-    if api_key and not key:
-        raise UsageError("--api-key wants a key in the environment variable NLPKIT_API_KEY, which is not set")
+    key = os.environ.get("NLPKIT_API_KEY", "").strip()  # a file that it comes from ends with a line break
+    if api_key and not (key.isascii() and key.isprintable() and key):
+        raise UsageError("--api-key wants a key in NLPKIT_API_KEY, of letters, digits and marks that are ASCII")
     if max_texts > max_waiting:
         raise UsageError(f"--max-waiting {max_waiting} would never let a request of --max-texts {max_texts} in")
     try:
@@ -50,7 +56,7 @@ def serve(
 
     settings = Settings(
         models=named_models(bundles or []),
-        threads=max(1, cores() // workers),
+        threads=max(2, cores() // workers),  # so that what is slow does not hold up the rest
         max_body=max_body,
         max_texts=max_texts,
         max_characters=max_characters,

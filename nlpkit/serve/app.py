@@ -118,11 +118,15 @@ def _add_models(app: FastAPI, state: State) -> None:
 
 
 def _add_health(app: FastAPI, state: State) -> None:
-    @app.get("/healthz", summary="Whether the process is alive")
+    @app.api_route("/healthz", methods=["GET", "HEAD"], summary="Whether the process is alive")
     async def healthz() -> JSONResponse:
         return JSONResponse({"status": "alive"})
 
-    @app.get("/readyz", summary="Whether requests are welcome: not while the server is about to stop")
+    @app.api_route(
+        "/readyz",
+        methods=["GET", "HEAD"],
+        summary="Whether requests are welcome: not while the server is about to stop",
+    )
     async def readyz() -> JSONResponse:
         return JSONResponse({"status": "stopping"}, 503) if STOPPING.is_set() else JSONResponse({"status": "ready"})
 
@@ -139,9 +143,11 @@ def _observe(label: str, items: int, cost: int) -> None:
 
 
 def _add_verb(app: FastAPI, state: State, name: str, verb: Verb) -> None:
+    verb_name = verb.name  # alone, as the verb holds the model that is served first
+
     async def handle(request: Request, asked: Any) -> Response:
         served = state.models.by_name[name]  # as it is now, which may be newer than what the address was made for
-        now = served.verbs[verb.name]
+        now = served.verbs[verb_name]
         texts = now.texts(asked)
         _check_limits(state.settings, texts)
         call: Call = request.scope[CALL]
@@ -198,9 +204,12 @@ def _asking(state: State, served: Served, verb: Verb, deadline: float) -> Ask:
         *,
         most: int,
         kin: Hashable = None,
+        slow: bool = False,
     ) -> list[Any]:
         async with asyncio.timeout_at(deadline):
-            return await state.scheduler.answer(items, costs, run, kin=(label, version, kin), most=most, label=label)
+            return await state.scheduler.answer(
+                items, costs, run, kin=(version, kin), most=most, label=label, slow=slow
+            )
 
     return ask
 

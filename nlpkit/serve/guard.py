@@ -25,7 +25,7 @@ STOPPING = threading.Event()
 """Whether this process is about to stop: it still answers, and asks for no more."""
 
 _OPEN = re.compile(r"/(healthz|readyz|docs|docs/oauth2-redirect|openapi\.json|static-offline-docs/.*)?")
-"""Addresses that need no key: whether the server is well, and pages that hold nothing."""
+"""Addresses that need no key: whether the server is well, and pages, of which the documentation names the models."""
 _VERB = re.compile(r"/v1/models/([^/:]+):(\w+)")
 _NUMBER = re.compile(r"[\w.-]{1,64}", re.ASCII)
 _CUT = 5.0  # seconds after its deadline that a request is cut off, if it does not end by itself
@@ -41,11 +41,12 @@ class ClientGone(Exception):
 @dataclass
 class Call:
     """What is known of a request: its number, the loop's time at which it is late, the status that it was answered
-    with, 0 as long as it was not, and what its line of log tells."""
+    with, 0 as long as it was not, whether the client went away before that, and what its line of log tells."""
 
     number: str
     deadline: float
     status: int = 0
+    gone: bool = False
     facts: dict[str, Any] = field(default_factory=dict)
 
     def answer_to(self, error: Exception) -> Response:
@@ -67,21 +68,29 @@ class Guard:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        began, read = time.perf_counter(), 0
+        began, read, whole, ended = time.perf_counter(), 0, False, False
         headers = Headers(scope=scope)
         number = headers.get("x-request-id", "")
         late = asyncio.get_running_loop().time() + self._seconds
         call = scope[CALL] = Call(number if _NUMBER.fullmatch(number) else secrets.token_hex(8), late)
 
         async def receiving() -> Message:
-            nonlocal read
-            message = await receive()
+            nonlocal read, whole
+            try:
+                async with asyncio.timeout_at(None if whole else late):
+                    message = await receive()
+            except TimeoutError:
+                raise HTTPException(408, "the body of the request did not come in time") from None
             read += len(message.get("body", b""))
             if read > self._most:
                 raise HTTPException(413, f"the body of a request has at most {self._most:,} bytes")
+            call.gone = call.gone or (message["type"] == "http.disconnect" and not ended)
+            whole = whole or not message.get("more_body", False)
             return message
 
         async def sending(message: Message) -> None:
+            nonlocal ended
+            ended = message["type"] == "http.response.body" and not message.get("more_body", False)
             if message["type"] == "http.response.start":
                 call.status = message["status"]
                 told = MutableHeaders(scope=message)
@@ -98,12 +107,14 @@ class Guard:
             else:
                 await problem(401, NO_KEY, {"www-authenticate": "Bearer"})(scope, receive, sending)
         except ClientGone:
-            call.status = _GONE
+            pass
         except Exception as error:
             answer = call.answer_to(error)
-            if not call.status:
+            if not call.status and not call.gone:
                 await answer(scope, receive, sending)
         finally:
+            if call.gone:
+                call.status = _GONE
             _tell(scope, call, time.perf_counter() - began)
 
     def _may(self, path: str, headers: Headers) -> bool:

@@ -53,7 +53,9 @@ def add_problems(app: FastAPI) -> None:
 
     async def refused(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, HTTPException)
-        return problem(error.status_code, str(error.detail), error.headers)
+        # the rest of a body that is too large is not read, so that nothing else can come on its connection
+        close = {"connection": "close"} if error.status_code in (408, 413) else {}
+        return problem(error.status_code, str(error.detail), close | dict(error.headers or {}))
 
     async def invalid(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, RequestValidationError)

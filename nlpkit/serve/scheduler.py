@@ -4,19 +4,19 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable, Hashable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any
 
 Run = Callable[[list[Any]], Sequence[Any]]
 """Answers to items, in their order; an answer does not depend on which items it was found beside."""
 
+_LOOK = 256  # of those that wait, so many are looked at for a batch
+
 
 class FullError(Exception):
     """So much waits already that no more is taken."""
-
-
-_LOOK = 256  # of those that wait, so many are looked at for a batch
 
 
 @dataclass(slots=True)
@@ -24,23 +24,31 @@ class _Waiting:
     item: Any
     cost: int
     answer: "asyncio.Future[Any]"
+    number: int
+
+
+@dataclass(slots=True, eq=False)
+class _Account:
+    """The seconds that items of one label and of like cost have taken, and how many batches of them are under way."""
+
+    spent: float = 0.0
+    waiting: int = 0
+    running: int = 0
 
 
 @dataclass(slots=True, eq=False)
 class _Lane:
-    """Items of like cost that may be answered together."""
+    """Items that may be answered together."""
 
+    account: _Account
+    label: str
     run: Run
     most: int
-    label: str
-    spent: float
+    slow: bool
     waiting: list[_Waiting] = field(default_factory=list)
 
     def take(self) -> list[_Waiting]:
         """A batch of what waits: the one that waited longest, and of the others those that cost most nearly as much."""
-        self.waiting = [one for one in self.waiting if not one.answer.cancelled()]
-        if not self.waiting:
-            return []
         first, *others = self.waiting[:_LOOK]
         batch, longest = [first], first.cost
         for one in sorted(others, key=lambda one: abs(one.cost - first.cost)):
@@ -48,18 +56,20 @@ class _Lane:
             if (len(batch) + 1) * longest > self.most:
                 break
             batch.append(one)
-        taken = set(map(id, batch))
-        self.waiting = [one for one in self.waiting if id(one) not in taken]
-        return batch
+        taken = {one.number for one in batch}
+        self.waiting = [one for one in self.waiting if one.number not in taken]
+        self.account.waiting -= len(batch)
+        return [one for one in batch if not one.answer.cancelled()]
 
 
 class Scheduler:
     """Threads that answer batches. Nothing waits for a batch to fill: an idle thread takes whatever is there.
 
     Items stand in lanes, by what they may be batched with and by the power of two that their cost is below, so that
-    little of a batch is padding. A lane pays for its batches by the seconds they take, and the one that has paid least
-    comes next (start-time fair queueing; Goyal et al., 1996): long texts get their share of the time and short ones
-    theirs, however many of the others wait.
+    little of a batch is padding. Every label and such power has an account, which pays for its batches by the seconds
+    they take, and of those that have something waiting the one that has paid least comes next (start-time fair
+    queueing; Goyal et al., 1996): long texts get their share of the time and short ones theirs, however many of the
+    others wait. Of what is slow one batch runs at a time, so that a thread is left for the rest.
     """
 
     def __init__(
@@ -70,8 +80,11 @@ class Scheduler:
         self.most = most
         self.taken = 0
         self._observe = observe
+        self._accounts: dict[Hashable, _Account] = {}
         self._lanes: dict[Hashable, _Lane] = {}
-        self._now = 0.0  # seconds that the lane chosen last had paid: a new one is not ahead of those that wait
+        self._numbers = count()
+        self._now = 0.0  # seconds that the account chosen last had paid: who comes anew is not ahead of those that wait
+        self._slow = False  # whether something slow is under way
         self._changed = threading.Condition()
         self._closed = False
         self._threads = [threading.Thread(target=self._work, name=f"answers-{n}", daemon=True) for n in range(threads)]
@@ -90,19 +103,34 @@ class Scheduler:
             self.taken -= items
 
     async def answer(
-        self, items: Sequence[Any], costs: Sequence[int], run: Run, *, kin: Hashable, most: int, label: str
+        self,
+        items: Sequence[Any],
+        costs: Sequence[int],
+        run: Run,
+        *,
+        kin: Hashable,
+        most: int,
+        label: str,
+        slow: bool = False,
     ) -> list[Any]:
         """The answers to items, each found beside others of the same `kin` that waited: at most so many that their
         number times the largest cost is no more than `most`, or one. Whoever is cancelled meanwhile is not answered."""
         loop = asyncio.get_running_loop()
-        waiting = [_Waiting(item, cost, loop.create_future()) for item, cost in zip(items, costs, strict=True)]
+        waiting = [
+            _Waiting(item, cost, loop.create_future(), next(self._numbers))
+            for item, cost in zip(items, costs, strict=True)
+        ]
         with self._changed:
             for one in waiting:
-                key = (kin, one.cost.bit_length())
-                lane = self._lanes.get(key)
-                if lane is None:
-                    lane = self._lanes[key] = _Lane(run, most, label, self._now)
-                lane.waiting.append(one)
+                size = one.cost.bit_length()
+                account = self._accounts.setdefault((label, size), _Account())
+                if not account.waiting and not account.running:
+                    account.spent = max(account.spent, self._now)
+                account.waiting += 1
+                key = (label, size, kin)
+                if key not in self._lanes:
+                    self._lanes[key] = _Lane(account, label, run, most, slow)
+                self._lanes[key].waiting.append(one)
             self._changed.notify(len(waiting))
         try:
             return await asyncio.gather(*(one.answer for one in waiting))
@@ -119,33 +147,38 @@ class Scheduler:
             thread.join()
 
     def _work(self) -> None:
-        while True:
-            with self._changed:
-                while not (found := self._next()):
-                    if self._closed:
-                        return
-                    self._changed.wait()
+        while found := self._next():
             lane, batch = found
             began = time.monotonic()
             answers = _answers(lane.run, batch)
-            lane.spent += time.monotonic() - began
-            self._observe(lane.label, len(batch), sum(one.cost for one in batch))
-            try:
+            with self._changed:
+                lane.account.spent += time.monotonic() - began
+                lane.account.running -= 1
+                if lane.slow:
+                    self._slow = False
+                    self._changed.notify()
+            with suppress(RuntimeError):  # the loop has ended, and nobody waits
                 batch[0].answer.get_loop().call_soon_threadsafe(_settle, batch, answers)
-            except RuntimeError:  # the loop has ended, and nobody waits
-                return
+            self._observe(lane.label, len(batch), sum(one.cost for one in batch))
 
     def _next(self) -> tuple[_Lane, list[_Waiting]] | None:
-        """The next batch, of the lane that has paid least."""
-        while self._lanes and not self._closed:
-            key = min(self._lanes, key=lambda key: self._lanes[key].spent)
-            lane = self._lanes[key]
-            batch = lane.take()
-            if not lane.waiting:
-                del self._lanes[key]
-            if batch:
-                self._now = max(self._now, lane.spent)
-                return lane, batch
+        """The next batch, of the account that has paid least, its oldest item's; waits for one, and gives None at the
+        end."""
+        with self._changed:
+            while not self._closed:
+                ready = [(key, lane) for key, lane in self._lanes.items() if not (lane.slow and self._slow)]
+                if not ready:
+                    self._changed.wait()
+                    continue
+                key, lane = min(ready, key=lambda one: (one[1].account.spent, one[1].waiting[0].number))
+                batch = lane.take()
+                if not lane.waiting:
+                    del self._lanes[key]
+                if batch:
+                    self._now = max(self._now, lane.account.spent)
+                    lane.account.running += 1
+                    self._slow = self._slow or lane.slow
+                    return lane, batch
         return None
 
 

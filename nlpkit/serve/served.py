@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import json
 import logging
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,12 +35,11 @@ def open_served(name: str, folder: Path) -> Served:
     model: Any = load(folder)
     verbs = {verb.name: verb for verb in verbs_of(model)}
     metadata = model.bundle.metadata
-    hashes = "".join(metadata["sha256"][file] for file in sorted(metadata["sha256"]))
     facts = {
         "name": name,
         "task": model.task,
         "verbs": list(verbs),
-        "version": hashlib.sha256(hashes.encode()).hexdigest()[:12],
+        "version": hashlib.sha256(json.dumps(metadata, sort_keys=True).encode()).hexdigest()[:12],
         "created": metadata["created"],
         "parameters": metadata["parameters"],
         "weights": metadata.get("weights", "float32"),

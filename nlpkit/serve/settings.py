@@ -20,12 +20,12 @@ class Settings:
     anything."""
 
     models: dict[str, Path]
-    threads: int = 1
+    threads: int = 2
     max_body: int = 1 << 20
     max_texts: int = 256
     max_characters: int = 20_000
     max_waiting: int = 1_024
-    deadline: float = 30.0
+    deadline: float = 25.0
     drain: float = 1.0
     reload: bool = False
     origins: tuple[str, ...] = ()
@@ -42,10 +42,8 @@ def named_models(given: Sequence[str]) -> dict[str, Path]:
     for names that no address can have, or that two would share."""
     from nlpkit.models import answering_models, find_model
 
-    if not given:
-        return answering_models()
     found: dict[str, Path] = {}
-    for one in given:
+    for one in given or map(str, answering_models()):
         name, equals, folder = one.partition("=")
         if not equals or Path(one).exists():
             folder, name = one, Path(one).resolve().name

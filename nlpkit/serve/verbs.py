@@ -6,7 +6,9 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Hashable, Seque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, Protocol, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, FailFast, Field, model_validator
+
+from nlpkit.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
     from nlpkit.tasks.base import TrainedTask
@@ -27,10 +29,19 @@ Text = Annotated[str, AfterValidator(_whole)]
 """A text of a request."""
 
 
-class Asked(BaseModel):
-    """The body of a request: fields that it does not know are refused."""
+Texts = Annotated[list[Text], Field(min_length=1), FailFast()]
+"""Texts of a request. Of many that are none the first is told, and not a million."""
 
-    model_config = ConfigDict(extra="forbid")
+
+class Asked(BaseModel):
+    """The body of a request: fields that it does not know are refused, of many the first."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _known(cls, body: Any) -> Any:
+        if isinstance(body, dict) and (strange := [name[:40] for name in body if name not in cls.model_fields]):
+            raise ValueError(f"there is no field {strange[0]!r}{did_you_mean(strange[0], list(cls.model_fields))}")
+        return body
 
 
 class Ask(Protocol):
@@ -44,10 +55,11 @@ class Ask(Protocol):
         *,
         most: int,
         kin: Hashable = None,
+        slow: bool = False,
     ) -> Awaitable[list[Any]]:
         """What `run` makes of items, in their order. Those with the same `kin` may be given to it together, as long as
         their number times the largest of their `costs`, which is what a batch with its padding costs, is at most
-        `most`."""
+        `most`. Of what is `slow`, a second or more, one runs at a time."""
 
 
 @dataclass(frozen=True)
@@ -86,11 +98,14 @@ async def off_loop(function: Callable[[A], T], given: A) -> T:
 
 
 _SHORT = 8_000  # characters
-_LONGEST = 4_000  # characters: of each token the gates of every unit are told
+_LONGEST, _LONGEST_PAGE = 400, 1_500  # characters: of each token the gates of every unit are told
 
 
 class InspectRequest(Asked):
-    text: Text = Field(description="What the model is to read.", max_length=_LONGEST, examples=["I loved every minute"])
+    text: Text = Field(
+        description=f"What the model is to read: {_LONGEST} characters at most, or {_LONGEST_PAGE:,} for a page.",
+        examples=["I loved every minute"],
+    )
     page: bool = Field(False, description="Answer with a page to look into, instead of every number.")
 
 
@@ -109,7 +124,12 @@ def _inspect_verb(model: "TrainedTask[Any]") -> Verb:
         return [json.dumps(one, ensure_ascii=False).encode() for one in told]
 
     async def answer(asked: InspectRequest, ask: Ask) -> bytes:
-        (found,) = await ask(inspected, [asked], [1], most=1)
+        most = _LONGEST_PAGE if asked.page else _LONGEST
+        if len(asked.text) > most:
+            raise UsageError(
+                f"text: {most:,} characters are the most that are looked into, and it has {len(asked.text):,}"
+            )
+        (found,) = await ask(inspected, [asked], [1], most=1, slow=True)
         return bytes(found)
 
     return Verb(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from pydantic import BaseModel, Field
 
-from nlpkit.serve.verbs import Ask, Asked, Text, Verb, off_loop
+from nlpkit.serve.verbs import Ask, Asked, Texts, Verb, off_loop
 from nlpkit.tasks.classification.answering import FEW_TOKENS, predict_rows
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class PredictRequest(Asked):
-    texts: list[Text] = Field(min_length=1, examples=[["I loved every minute", "so dull"]])
+    texts: Texts = Field(examples=[["I loved every minute", "so dull"]])
     top: int | None = Field(None, ge=1, description="Tell the scores of so many labels, the likeliest; else of all.")
     min_score: float | Literal["auto"] | None = Field(
         None,

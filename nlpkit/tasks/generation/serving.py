@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BaseModel, Field
 
-from nlpkit.errors import NlpkitError
 from nlpkit.serve.verbs import Ask, Asked, Text, Verb, off_loop
 from nlpkit.tasks.generation.language import State
 from nlpkit.tasks.generation.sampling import Sampling
@@ -29,7 +28,7 @@ class GenerateRequest(Asked):
     top_p: float = Field(1.0, gt=0, le=1, description="Draw from the likeliest that make up this share.")
     min_p: float = Field(0.0, ge=0, le=1, description="Draw from those with this share of the likeliest's.")
     repetition_penalty: float = Field(1.0, ge=1, le=100, description="Above 1, what was just said is likelier not.")
-    stop: list[Annotated[Text, Field(min_length=1)]] = Field(
+    stop: list[Annotated[Text, Field(min_length=1, max_length=200)]] = Field(
         [], max_length=16, description="End before any of these strings."
     )
     seed: int | None = Field(
@@ -59,7 +58,7 @@ def generator_verbs(model: "TextGenerator") -> list[Verb]:
                 added = [before + more for before, more in zip(added, writer.step(drafts), strict=True)]
                 if drafts.done:
                     break
-        except NlpkitError as error:
+        except Exception as error:
             return [error] * len(texts)  # each is some steps on, and cannot be tried again
         return list(zip(split(drafts), added, strict=True))
 
@@ -92,7 +91,7 @@ def generator_verbs(model: "TextGenerator") -> list[Verb]:
             "Text that goes on from a prompt",
             GenerateRequest,
             GenerateResponse,
-            lambda asked: [asked.prompt, *asked.stop],
+            lambda asked: [asked.prompt],
             answer,
             stream,
         )

@@ -1,5 +1,6 @@
 """Translators over HTTP: a translation of each text, and where it came from."""
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -7,21 +8,30 @@ from pydantic import BaseModel, Field
 
 from nlpkit.errors import UsageError
 from nlpkit.runtime.beam import Hypothesis
-from nlpkit.serve.verbs import Ask, Asked, Text, Verb, off_loop
+from nlpkit.serve.verbs import Ask, Asked, Texts, Verb, off_loop
 
 if TYPE_CHECKING:
     from nlpkit.tasks.translation.translator import Alignment, Translator
 
+_ALIGNED = 500  # characters of a text whose alignment is told: it grows with their square
 _TOKENS = 1_024  # of the sources of a batch, each of which is kept `beam` times
 
 
 class TranslateRequest(Asked):
-    texts: list[Text] = Field(min_length=1, examples=[["5 mars 2024"]])
+    texts: Texts = Field(examples=[["5 mars 2024"]])
     beam: int = Field(5, ge=1, le=32, description="So many translations are kept side by side; 1 is greedy.")
     nbest: int = Field(1, ge=1, le=32, description="So many translations a text, the best first.")
-    length_penalty: float | None = Field(None, description="Above 0, longer ones are favoured; else the recipe's.")
-    coverage_penalty: float | None = Field(None, description="Above 0, those that left source words unread are not.")
-    alignment: bool = Field(False, description="Tell where in the source each piece of the best one came from.")
+    length_penalty: float | None = Field(
+        None, ge=0, le=10, description="Above 0, longer ones are favoured; else the recipe's."
+    )
+    coverage_penalty: float | None = Field(
+        None, ge=0, le=10, description="Above 0, those that left source words unread are not."
+    )
+    alignment: bool = Field(
+        False,
+        description="Tell where in the source each piece of the best one came from, of texts of at most "
+        f"{_ALIGNED} characters.",
+    )
 
 
 class TranslationTold(BaseModel):
@@ -61,12 +71,18 @@ def translator_verbs(model: "Translator") -> list[Verb]:
         found = iter(await ask(search, rows, [len(ids) for ids in rows], most=_TOKENS // asked.beam, kin=kin))
         told = []
         for text, (spaces, _) in zip(asked.texts, texts, strict=True):
-            best = model.joined([(next(found), after) for after in spaces], asked.beam)[: asked.nbest]
+            parts = [(next(found), after) for after in spaces]
+            if len(parts) > 1:
+                joined = await asyncio.to_thread(model.joined, parts, asked.beam)
+            else:
+                joined = model.joined(parts, asked.beam)
             answer_to: dict[str, Any] = {
-                "translations": [vars(one) | {"log_probability": round(one.log_probability, 4)} for one in best]
+                "translations": [
+                    vars(one) | {"log_probability": round(one.log_probability, 4)} for one in joined[: asked.nbest]
+                ]
             }
-            if asked.alignment and text.strip():
-                (aligned,) = await ask(align, [(text, best[0].text)], [1], most=1, kin="alignment")
+            if asked.alignment and text.strip() and len(text) <= _ALIGNED:
+                (aligned,) = await ask(align, [(text, joined[0].text)], [1], most=1, kin="alignment")
                 answer_to["alignment"] = aligned
             told.append(answer_to)
         return {"texts": told}

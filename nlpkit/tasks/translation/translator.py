@@ -453,19 +453,21 @@ class Translator(TextTask[TranslationRecipe], RowTask[TranslationRecipe]):
         """The best translations of a text of those of its parts, each with the spaces behind it."""
         ranked = [(0.0, Translation("", 0.0))]
         for hypotheses, after in parts:
+            written = [self.tokenizer.decode(one.ids) + after for one in hypotheses]
             longer = [
+                (score + one.score, before, place) for score, before in ranked for place, one in enumerate(hypotheses)
+            ]
+            ranked = [
                 (
-                    score + one.score,
+                    score,
                     Translation(
-                        before.text + self.tokenizer.decode(one.ids) + after,
-                        before.log_probability + one.log_probability,
-                        before.cut or one.cut,
+                        before.text + written[place],
+                        before.log_probability + hypotheses[place].log_probability,
+                        before.cut or hypotheses[place].cut,
                     ),
                 )
-                for score, before in ranked
-                for one in hypotheses
+                for score, before, place in sorted(longer, key=lambda one: -one[0])[:beam]
             ]
-            ranked = sorted(longer, key=lambda one: -one[0])[:beam]
         return [translation for _, translation in ranked]
 
     def ranking(self, options: dict[str, float]) -> Ranking:
