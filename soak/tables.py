@@ -65,7 +65,6 @@ class _Stub:
     """Answers in place of a classifier: a text's label follows from its length."""
 
     labels = ("even", "odd")
-    several = False
     recipe = SimpleNamespace(data=SimpleNamespace(label_delimiter=None))
 
     def predict_stream(self, texts: Iterable[str]) -> Iterator[Any]:
@@ -74,8 +73,11 @@ class _Stub:
         for text in texts:
             yield np.eye(2, dtype=np.float32)[len(text) % 2]
 
-    def ranked(self, scores: Any) -> Any:
-        return (-scores).argsort()
+    def verdict(self, scores: Any, choose: Any, most: int | None) -> Any:
+        from nlpkit.tasks.classification.classifier import Verdict
+
+        ranked = [(self.labels[i], float(scores[i])) for i in (-scores).argsort()]
+        return Verdict(ranked[0][0], ranked[0][1], ranked)
 
 
 def check(folder: Path, name: str, columns: list[str], rows: list[dict[str, str]]) -> None:
