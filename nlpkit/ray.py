@@ -98,7 +98,7 @@ def answer_shards(
     """
     from nlpkit.cli.shards import Outcome
 
-    with _cluster() as ray:
+    with cluster() as ray, _quiet_data(ray):
         workers = max(1, min(len(work), int(ray.cluster_resources().get("CPU", 1))))
         given = ray.put([model.exported().bundle for model in models])
         items = [{"number": number, "source": source, "output": output} for number, (source, output) in enumerate(work)]
@@ -205,7 +205,7 @@ def _knock(address: str) -> None:
 
 
 @contextmanager
-def _cluster() -> Iterator[Any]:
+def cluster() -> Iterator[Any]:
     """Ray, connected: to the cluster that this process is connected to, or else RAY_ADDRESS names, or else to one that
     is started here, with a worker a core, and is gone in the end."""
     for name, value in _QUIET.items():
@@ -214,6 +214,7 @@ def _cluster() -> Iterator[Any]:
         with quiet():
             import ray
             import ray.data
+            import ray.tune
     except ImportError:
         raise NlpkitError('--engine ray needs Ray; pip install "nlpkit-lstm[ray]" brings it') from None
     own = not ray.is_initialized()
@@ -231,15 +232,23 @@ def _cluster() -> Iterator[Any]:
         except Exception as error:  # ValueError, ConnectionError, RuntimeError and others
             raise NlpkitError(f"Ray cannot be started or reached: {' '.join(str(error).split())}") from error
         signal.signal(signal.SIGTERM, leave)  # it has set its own
+    try:
+        yield ray
+    finally:
+        if own:
+            ray.shutdown()
+
+
+@contextmanager
+def _quiet_data(ray: Any) -> Iterator[None]:
+    """Has Ray Data say nothing, and go on where workers fail."""
     context, log = ray.data.DataContext.get_current(), logging.getLogger("ray.data")
     before, level = copy(context), log.level
     context.enable_progress_bars = context.print_on_execution_start = False
     context.max_errored_blocks, context.max_consecutive_actor_init_deaths = -1, _TRIES
     log.setLevel(logging.CRITICAL)
     try:
-        yield ray
+        yield
     finally:
         log.setLevel(level)
         vars(context).update(vars(before))
-        if own:
-            ray.shutdown()

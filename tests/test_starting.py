@@ -300,8 +300,11 @@ def test_a_run_goes_on_without_what_it_started_from(tmp_path: Path, stop_after: 
     small: dict[str, Any] = {"vocab_size": 400, "units": 8, "embedding_size": 8, "epochs": 1, "yardstick": False}
     TextClassifier(**small).fit(TEXTS, LABELS).save(tmp_path / "first")
 
-    def fit(display: TrainingDisplay, checkpoint: Path | None = None, resume: bool = False) -> TextClassifier:
-        model = TextClassifier(start_from=str(tmp_path / "first"), frozen=False, epochs=2, yardstick=False)
+    def fit(
+        display: TrainingDisplay, checkpoint: Path | None = None, resume: bool = False, start: str = ""
+    ) -> TextClassifier:
+        first = start or str(tmp_path / "first")
+        model = TextClassifier(start_from=first, frozen=False, epochs=2, yardstick=False)
         return model.fit(OTHERS, OTHER_LABELS, display=display, checkpoint=checkpoint, resume=resume)
 
     whole = fit(Kept())
@@ -315,6 +318,9 @@ def test_a_run_goes_on_without_what_it_started_from(tmp_path: Path, stop_after: 
     with pytest.raises(BundleError, match=r"start\.zip is damaged .*; start over"):
         fit(Kept(), run, True)
     (run / "start.zip").write_bytes(packed)
+    for other in ("sentiment", "none"):
+        with pytest.raises(UsageError, match=r"the unfinished run in .* has model\.start_from = .*first"):
+            fit(Kept(), run, True, other)
     shutil.rmtree(tmp_path / "first")
     resumed = fit(Kept(), run, True)
     assert resumed.bundle.files["model.onnx"] == whole.bundle.files["model.onnx"]

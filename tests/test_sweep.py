@@ -132,6 +132,22 @@ def test_ray_gives_the_same(nlpkit: Command, reviews_csv: Path, swept: Swept, un
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(find_spec("ray") is None, reason="needs Ray Tune, which the extra ray brings")
+def test_a_cluster_that_is_not_there_is_told(nlpkit: Command, reviews_csv: Path, tmp_path: Path) -> None:
+    where = {"RAY_ADDRESS": "127.0.0.1:1"}
+    words = ["--data", str(reviews_csv), "--engine", "ray", "--cpus", "1"]
+    done = nlpkit("sweep", "sentiment", *words, cwd=tmp_path, env=where, timeout=100)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith("error: Ray cannot be started or reached: ")
+
+
+def test_texts_to_be_found_are_the_same_at_all_points(nlpkit: Command, tmp_path: Path) -> None:
+    done = nlpkit("sweep", "generate", "--grid", "tokenizer.lowercase=true,false", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "--grid tokenizer.lowercase: figures of such points do not compare" in done.stderr
+
+
+@pytest.mark.slow
 def test_a_folder_of_another_sweep_is_refused(reviews_csv: Path, swept: Swept, tmp_path: Path) -> None:
     grid = ["tokenizer.vocab_size=300,400"]
     assert len(plan_runs("sentiment", SETTINGS, grid, 2, str(reviews_csv), swept[0])[2]) == 4
@@ -140,6 +156,11 @@ def test_a_folder_of_another_sweep_is_refused(reviews_csv: Path, swept: Swept, t
     others = write_csv(tmp_path / "made.csv", made_reviews(40, seed=1))
     with pytest.raises(UsageError, match="seed=1 holds a model with other data; pick another folder"):
         plan_runs("sentiment", SETTINGS, grid, 2, str(others), swept[0])
+    copy = shutil.copytree(swept[0], tmp_path / "copy")
+    path = next(copy.glob("*/metadata.json"))
+    path.write_text(json.dumps(json.loads(path.read_text(encoding="utf-8")) | {"start": {"sha256": "0"}}))
+    with pytest.raises(UsageError, match="holds a model with another start; pick another folder"):
+        plan_runs("sentiment", SETTINGS, grid, 2, str(reviews_csv), copy)
 
 
 @pytest.mark.parametrize(
@@ -155,6 +176,7 @@ def test_a_folder_of_another_sweep_is_refused(reviews_csv: Path, swept: Swept, t
         (["--grid", "model.units=8", "--set", "model.units=16"], ["model.units has a grid, and --set sets it too"]),
         (["--grid", "training.seed=1,2"], ["--seeds 3"]),
         (["--grid", "data.limit=100,200"], ["judged on other rows"]),
+        (["--grid", "model.labels=one,several"], ["--grid model.labels: figures of such points do not compare"]),
         (["--grid", "model.units=8", "--data", "nowhere.csv"], ["nowhere.csv"]),
         (["--cpus", "2"], ["--cpus goes with --engine ray"]),
         (["--seeds", "0"], ["--seeds"]),

@@ -131,4 +131,7 @@ def _figure(task: type[TrainedTask[Any]], found: Sequence[Mapping[str, Any]]) ->
     gains = [metadata.get("yardstick", {}).get("gain", {}).get(SPLIT, {}).get("figure") for metadata in found]
     if gains and gains[0] and len(set(gains)) == 1:
         return str(gains[0])
-    return next(one for one in task.figures if all(one in metadata["metrics"][SPLIT] for metadata in found))
+    shared = [one for one in task.figures if all(one in metadata["metrics"][SPLIT] for metadata in found)]
+    if not shared:
+        raise NlpkitError(f"the runs have no figure of their {SPLIT} split in common, of {', '.join(task.figures)}")
+    return shared[0]

@@ -14,11 +14,14 @@ from nlpkit.errors import UsageError
 from nlpkit.recipe import Recipe, load_recipe, parse_setting, recipe_from_toml
 from nlpkit.sweep.grid import Point, grid_points, told
 from nlpkit.tasks import task_class
+from nlpkit.tasks.starting import weights_digest
 from nlpkit.training.run import check_run, difference
 
 SPLIT = "validation"
 """What runs are judged on: never test, which is for the one that is chosen."""
 _LONGEST_NAME = 100
+_OF_TARGETS = ("tokenizer.lowercase", "tokenizer.normalization", "tokenizer.byte_fallback")
+"""Keys by which texts that are to be found are other ones."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,9 @@ def plan_runs(
     """
     base = load_recipe(reference, settings, {"data.source": data})
     points = grid_points(grids)
+    judged = {"model.labels"} if task_class(base.task).percent else {"model.labels", *_OF_TARGETS}
+    if strange := next((key for key, _ in points[0] if key in judged), None):
+        raise UsageError(f"--grid {strange}: figures of such points do not compare; make a sweep of its own for each")
     for key in {parse_setting(setting)[0] for setting in settings}.intersection(dict(points[0])):
         raise UsageError(f"{key} has a grid, and --set sets it too; leave one of them out")
     given = [reference, *(["--data", data] if data else []), *(word for one in settings for word in ("--set", one))]
@@ -66,11 +72,11 @@ def plan_runs(
         for where in [folder / _folder_name(point, seed)]
     ]
     fingerprint = task_class(base.task)(base).own_dataset().fingerprint
-    return base, runs, {run for run in runs if _is_done(run, wanted[run.point], fingerprint)}
+    return base, runs, {run for run in runs if _is_done(run, *wanted[run.point], fingerprint)}
 
 
-def _recipe_at(point: Point, reference: str, settings: Sequence[str], data: str | None) -> Recipe:
-    """The recipe at a point, with what it takes from the model that it starts from."""
+def _recipe_at(point: Point, reference: str, settings: Sequence[str], data: str | None) -> tuple[Recipe, str | None]:
+    """The recipe at a point, with what it takes from the model that it starts from, and the digest of that."""
     own = [f"{key}={value}" for key, value in point]
     try:
         recipe = load_recipe(reference, [*settings, *own], {"data.source": data})
@@ -80,9 +86,8 @@ def _recipe_at(point: Point, reference: str, settings: Sequence[str], data: str 
             message = message.replace(f"--set {setting}:", f"--grid {setting}:")
         raise UsageError(message) from None
     model = task_class(recipe.task)(recipe)
-    model.start()
-    settled: Recipe = model.recipe
-    return settled
+    start = model.start()
+    return model.recipe, None if start is None else weights_digest(start)
 
 
 def _folder_name(point: Point, seed: int) -> str:
@@ -94,7 +99,7 @@ def _folder_name(point: Point, seed: int) -> str:
     return f"{plain[:_LONGEST_NAME]}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
 
 
-def _is_done(run: Run, wanted: Recipe, fingerprint: str) -> bool:
+def _is_done(run: Run, wanted: Recipe, start: str | None, fingerprint: str) -> bool:
     """Whether a run's folder holds its model, with figures. Raises UsageError where it holds another one's."""
     wanted = wanted.model_copy(update={"training": wanted.training.model_copy(update={"seed": run.seed})})
     if (run.folder / CHECKPOINT / "recipe.toml").exists():
@@ -106,9 +111,12 @@ def _is_done(run: Run, wanted: Recipe, fingerprint: str) -> bool:
         return False
     bundle = read_bundle(run.folder)
     saved = recipe_from_toml(bundle.files["recipe.toml"].decode(), str(run.folder), type(wanted))
-    differs = difference(saved, wanted)
-    if differs or bundle.metadata["data"]["fingerprint"] != fingerprint:
-        what = differs or "other data"
+    what = difference(saved, wanted)
+    if bundle.metadata["data"]["fingerprint"] != fingerprint:
+        what = what or "other data"
+    if bundle.metadata.get("start", {}).get("sha256") != start:
+        what = what or "another start"
+    if what:
         raise UsageError(f"{run.folder} holds a model with {what}; pick another folder with --output")
     return SPLIT in bundle.metadata["metrics"]
 

@@ -57,5 +57,9 @@ def take_weights(network: "keras.Model", start: "TrainedTask[Any]", fresh: set[s
             new.append(layer.name)
     if not taken:
         raise UsageError(f"nothing of {start.recipe.task} of such a shape fits into {network.name}; start from another")
-    digest = hashlib.sha256(start.bundle.files["model.onnx"]).hexdigest()
-    return {"task": start.recipe.task, "sha256": digest, "taken": taken, "new": new}
+    return {"task": start.recipe.task, "sha256": weights_digest(start), "taken": taken, "new": new}
+
+
+def weights_digest(model: "TrainedTask[Any]") -> str:
+    """By which the weights of a model are known."""
+    return hashlib.sha256(model.bundle.files["model.onnx"]).hexdigest()

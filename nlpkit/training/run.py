@@ -25,7 +25,7 @@ FILES = (_RECIPE, _FINGERPRINT, *FRONTENDS, START, STATE)
 """What nlpkit keeps of a run in its checkpoint folder, besides hidden files of its own."""
 _PARTIALS = tuple(map(partial_prefix, (*FILES, _MARK)))
 _BY_FINGERPRINT = {("data", "source"), ("data", "target")}  # however a path is spelled
-_BY_WEIGHTS = ("model", "start_from")  # which a run has taken over already
+_START = ("model", "start_from")  # told first
 _FROM_DATA = ("model", "labels")  # where a recipe leaves it open, a run has what its data has
 
 
@@ -196,12 +196,15 @@ def difference(saved: Recipe, wanted: Recipe) -> str | None:
     if saved.task != wanted.task:
         return f"task = {saved.task!r}, not {wanted.task!r}"
     before, now = saved.model_dump(), wanted.model_dump()
+    starts = [one["model"]["start_from"] for one in (before, now)]  # by which other keys are what they are
+    if starts[0] != starts[1] and (None in starts or len({Path(one).resolve() for one in starts}) == 2):
+        return f"model.start_from = {starts[0]!r}, not {starts[1]!r}"
     for section in ("data", "tokenizer", "model", "training"):
         for key, value in before.get(section, {}).items():
             other = now[section][key]
             if (
                 (section, key) in _BY_FINGERPRINT
-                or (section, key) == _BY_WEIGHTS
+                or (section, key) == _START
                 or ((section, key) == _FROM_DATA and other is None)
             ):
                 continue
