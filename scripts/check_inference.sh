@@ -4,6 +4,7 @@
 set -eu
 python=$1
 root=$(pwd)
+case $python in /*) ;; *) python=$root/$python ;; esac
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
