@@ -56,14 +56,15 @@ def test_shards_are_those_of_the_plain_command(
         pyarrow.parquet.write_table(table, f"logs/{seed}.parquet")
     write_csv(Path("logs/long.csv"), [(text * 60, label) for text, label in made_reviews(300)])
     Path("logs/broken.csv.gz").write_bytes(b"no gzip")
+    write_csv(Path("logs", os.fsdecode(b"\xff.csv")), made_reviews(20))
     told = []
     for output, engine in (("here", "local"), ("there", "ray")):
-        with pytest.raises(NlpkitError, match="1 of 5 shards could not be written"):
+        with pytest.raises(NlpkitError, match="1 of 6 shards could not be written"):
             predict("--file", "logs/*", "--output", output, "--engine", engine)
         shown = capsys.readouterr()
         assert shown.out == ""
         told.append(sorted(shown.err.replace(output, "").splitlines()))
-    assert len(content("here")) == 4
+    assert len(content("here")) == 5
     assert content("there") == content("here")
     assert told[0] == told[1]
     assert any("logs/long.csv: of texts longer than" in line for line in told[0])

@@ -3,6 +3,7 @@
 import bz2
 import fcntl
 import gzip
+import itertools
 import json
 import lzma
 import os
@@ -12,18 +13,22 @@ import subprocess
 import sys
 import threading
 import time
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, ClassVar
 
 import fsspec
 import pyarrow
 import pyarrow.parquet
 import pytest
+from fsspec.implementations.memory import MemoryFileSystem
 
 from nlpkit import TextClassifier, cores, load
 from nlpkit.cli import app
 from nlpkit.cli.rows import answer_name
 from nlpkit.cli.shards import LIST
+from nlpkit.data.remote import inside
 from nlpkit.errors import DataError, NlpkitError, UsageError
 from nlpkit.models import STARTERS
 from nlpkit.tasks.classification.answering import plan_batches
@@ -142,6 +147,7 @@ def test_shards_are_added_to_others(tmp_path: Path) -> None:
         (["--top", "2"], "with --top 1;"),
         (["--min-score", "0.7"], "without --min-score;"),
         (["--text-column", "text"], "without --text-column;"),
+        (["--no-header"], "without --no-header;"),
         (["--model", "language"], "holds a model for generation"),
     ],
 )
@@ -152,6 +158,13 @@ def test_other_answers_are_not_taken_for_done(arguments: list[str], part: str) -
     with pytest.raises(UsageError, match=part):
         predict("--file", "logs/*.csv", "--output", "labels", *arguments)
     assert content() == before
+
+
+def test_a_switch_is_told_as_it_is_typed() -> None:
+    write_logs("a.csv")
+    predict("--file", "logs/*.csv", "--output", "labels", "--no-header", "--text-column", "1")
+    with pytest.raises(UsageError, match="labels holds answers with --no-header; pick"):
+        predict("--file", "logs/*.csv", "--output", "labels", "--text-column", "1")
 
 
 def test_another_model_is_not_taken_for_the_same() -> None:
@@ -222,6 +235,59 @@ def test_a_damaged_shard_is_named_and_the_rest_done(nlpkit: Command) -> None:
     assert "labels: 2 of 4 shards are done already" in again.stderr
     assert gzip.decompress(content()["b.csv.gz"]) == content()["c.csv"]
     assert {name: when()[name] for name in before} == before
+
+
+def test_what_is_made_where_a_shard_failed_is_not_replaced() -> None:
+    write_logs("a.csv", "b.csv", "c.csv")
+    predict("--file", "logs/[bc].csv", "--output", "labels")
+    begun = json.loads(Path("labels", LIST).read_text())
+    begun["shards"]["c.csv"]["bytes"] = (
+        None  # as a killed run leaves one that it has just written, and one that it has not
+    )
+    begun["shards"]["a.csv"] = {"source": str(Path("logs/a.csv").resolve()), "state": "", "bytes": None}
+    Path("labels", LIST).write_text(json.dumps(begun))
+    before = content()
+    for name in ("a.csv", "b.csv", "c.csv"):
+        Path("logs", name).write_bytes(b"text\n\xff\n")
+    with pytest.raises(NlpkitError, match="3 of 3 shards could not be written"):
+        predict("--file", "logs/*.csv", "--output", "labels")
+    assert content() == before
+    Path("labels/a.csv").write_text("mine")
+    write_logs("a.csv", "b.csv", "c.csv")
+    with pytest.raises(UsageError, match=r"labels/a\.csv exists, and is not of this run"):
+        predict("--file", "logs/*.csv", "--output", "labels")
+    assert content()["a.csv"] == b"mine"
+    Path("labels/a.csv").unlink()
+    predict("--file", "logs/*.csv", "--output", "labels")
+    assert {name: content()[name] for name in before} == before
+
+
+def test_a_failed_shard_leaves_somebody_elses_file_theirs() -> None:
+    write_logs("a.csv", "b.csv")
+    Path("logs/a.csv").write_bytes(b"text\n\xff\n")
+    Path("labels").mkdir()
+    Path("labels/a.csv").write_text("mine")
+    with pytest.raises(NlpkitError, match="1 of 2 shards could not be written"):
+        predict("--file", "logs/*.csv", "--output", "labels", "--overwrite")
+    write_logs("a.csv")
+    with pytest.raises(UsageError, match=r"labels/a\.csv exists, and is not of this run"):
+        predict("--file", "logs/*.csv", "--output", "labels")
+    assert content()["a.csv"] == b"mine"
+
+
+def test_names_that_are_not_utf8(nlpkit: Command) -> None:
+    write_logs("a.csv")
+    strange, damaged = (os.fsdecode(b"%s\xff.csv" % name) for name in (b"x", b"y"))
+    shutil.copy("logs/a.csv", Path("logs", strange))
+    Path("logs", damaged).write_bytes(b"text\n\xfe\n")
+    arguments = ["predict", "--model", "sentiment", "--file", "logs/*.csv", "--output", "labels"]
+    done = nlpkit(*arguments)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: logs/y\\udcff.csv line 2")
+    assert content() == {"a.csv": content()["a.csv"], strange: content()["a.csv"]}
+    Path("logs", damaged).unlink()
+    again = nlpkit(*arguments)
+    assert (again.returncode, again.stderr) == (0, "labels: 2 of 2 shards are done already\n")
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
@@ -308,6 +374,9 @@ def test_names_of_shards(file: str, said: str | None, expected: str) -> None:
         (["--file", "logs/a.csv", "logs/a.csv.gz", "-o", "labels"], "put a pattern in 'quotes'"),
         (["--file", "logs/*.csv", "-o", "labels", "--top", "2", "--min-score", "0.5"], "give one of them"),
         (["--file", "logs/*.csv", "-o", "labels", "--min-score", "2"], "from 0 to 1"),
+        (["--file", "", "-o", "labels"], '--file "" is no name; name a file'),
+        (["--file", "logs/*.csv", "--file", "", "-o", "labels"], '--file "" is no name; name a file'),
+        (["--file", "logs/*.csv", "-o", ""], '--output "" is no name; name where to write'),
     ],
 )
 def test_what_cannot_be_meant(arguments: list[str], part: str) -> None:
@@ -340,6 +409,42 @@ def test_a_folder_is_its_tables_and_not_its_answers() -> None:
         assert set(content("logs/deep")) == {"a.csv", "b.csv", "old/c.csv"}
 
 
+def test_a_folder_is_answered_beside_its_tables_again_and_again(capsys: pytest.CaptureFixture[str]) -> None:
+    write_logs("a.csv", "b.csv")
+    for files in ("logs", "logs/*", "logs"):
+        predict("--file", files, "--output", "logs", "--format", "tsv")
+        assert set(content("logs")) == {"a.csv", "b.csv", "a.tsv", "b.tsv"}
+    assert "2 of 2 shards are done already" in capsys.readouterr().err
+    with pytest.raises(UsageError, match=r"logs/a\.tsv is a file to answer"):
+        predict("--file", "logs/a.tsv", "--file", "logs/b.csv", "--output", "logs")
+    predict("--file", "logs", "--output", "logs", "--format", "jsonl", "--overwrite")
+    predict("--file", "logs", "--output", "logs", "--format", "jsonl")
+    assert set(content("logs")) == {f"{name}.{ending}" for name in "ab" for ending in ("csv", "tsv", "jsonl")}
+
+
+def test_answers_with_other_options_stay_apart_when_some_are_replaced() -> None:
+    write_logs("a.csv", "b.csv")
+    predict("--file", "logs/*.csv", "--output", "labels")
+    before = content()
+    predict("--file", "logs/[a].csv", "--output", "labels", "--top", "2", "--overwrite")
+    with pytest.raises(UsageError, match=r"labels/b\.csv exists, and is not of this run"):
+        predict("--file", "logs/*.csv", "--output", "labels", "--top", "2")
+    assert content()["a.csv"] != before["a.csv"]
+    assert content()["b.csv"] == before["b.csv"]
+
+
+def test_files_in_the_outputs_folder_are_answered() -> None:
+    write_logs("a.csv", "old/b.csv")
+    Path("data/2023").mkdir(parents=True)
+    Path("data/2024").mkdir()
+    shutil.copy("logs/a.csv", "data/2023/a.csv")
+    shutil.copy("logs/old/b.csv", "data/2024/real.csv")
+    for pattern in ("data/*/*.csv", "data/**/*.csv"):
+        predict("--file", pattern, "--output", "data/2024")
+        assert set(content("data/2024")) == {"real.csv", "2023/a.csv", "2024/real.csv"}
+    assert len(read(Path("data/2024/2024/real.csv"))) == 20
+
+
 def test_an_empty_table_has_an_empty_shard() -> None:
     Path("logs/a.csv").write_text("id,text\n")
     predict("--file", "logs/*", "--output", "labels")
@@ -362,6 +467,13 @@ def test_translations_of_many_files(nlpkit: Command) -> None:
     refused = nlpkit("translate", *models[2:], "--file", "logs/*.*", "--output", "out")
     assert refused.returncode == 2
     assert "another model" in refused.stderr
+    ranked = nlpkit("translate", *models, "--file", "logs/*.*", "--output", "out", "--length-penalty", "0.6")
+    assert "out holds answers without --length-penalty; pick" in ranked.stderr
+    listed = json.loads(Path("out", LIST).read_text())
+    listed["asked"]["coverage_penalty"] = 0.2
+    Path("out", LIST).write_text(json.dumps(listed))
+    ranked = nlpkit("translate", *models, "--file", "logs/*.*", "--output", "out")
+    assert "out holds answers with --coverage-penalty 0.2; pick" in ranked.stderr
     looked = nlpkit("translate", "--model", "dates", "--file", "logs/*.txt", "--attention")
     assert looked.returncode == 2
 
@@ -438,6 +550,149 @@ def test_one_file_at_an_address(memory: fsspec.AbstractFileSystem, capsys: pytes
     assert memory.find("/out") == ["/out/a.jsonl"]
     with pytest.raises(DataError, match=r"memory://in/c\.csv cannot be read"):
         predict("--file", "memory://in/c.csv")
+
+
+@pytest.mark.parametrize("place", ["/", "/out", "/out/", "/new/"])
+def test_one_output_at_an_address_is_no_folder(memory: fsspec.AbstractFileSystem, place: str) -> None:
+    write_logs("a.csv")
+    memory.pipe("/out/b.csv", b"mine")
+    with pytest.raises(UsageError, match=rf"^memory:/{place} is a folder; name a file in it$"):
+        predict("--file", "logs/a.csv", "--output", f"memory:/{place}", "--overwrite")
+    assert memory.find("/") == ["/out/b.csv"]
+
+
+def test_one_place_has_one_spelling(
+    memory: fsspec.AbstractFileSystem, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_logs("a.csv", "b.csv")
+    before = content("logs")
+    Path("link").symlink_to("logs")
+    spelt = ["logs", f"file://{tmp_path}/logs", f"file://{tmp_path}//logs/", f"file://{tmp_path}/link", "link"]
+    for files, output in itertools.permutations(spelt, 2):
+        with pytest.raises(UsageError, match=r"/a\.csv is a file to answer"):
+            predict("--file", f"{files}/*.csv".replace("//*", "/*"), "--output", output, "--overwrite")
+        assert content("logs") == before
+    predict("--file", "logs/*.csv", "--file", f"file://{tmp_path}/link/a.csv", "--output", "labels")
+    predict("--file", f"file://{tmp_path}//logs/*.csv", "--output", "labels")
+    assert "labels: 2 shards are written anew" in capsys.readouterr().err  # fsspec tells of changes in other words
+    assert set(content()) == {"a.csv", "b.csv"}
+    memory.pipe("/logs/a.csv", before["a.csv"])
+    memory.pipe("/logs/old/b.csv", before["b.csv"])
+    for output in ("memory://logs/out", "memory:///logs/out/", "memory://logs/out"):
+        predict("--file", "memory://logs/**/*.csv", "--output", output)
+        assert [name for name in memory.find("/logs/out") if LIST not in name] == [
+            "/logs/out/a.csv",
+            "/logs/out/old/b.csv",
+        ]
+    assert "2 of 2 shards are done already" in capsys.readouterr().err
+    with pytest.raises(UsageError, match="is a file to answer"):
+        predict("--file", "memory://logs/**/*.csv", "--output", "memory:///logs", "--overwrite")
+
+
+class Hosts(MemoryFileSystem):
+    """Files on hosts, whose paths do not tell of them, as of `hdfs://` and others."""
+
+    protocol = "hosts"
+    stores: ClassVar[dict[str, dict[str, Any]]] = {}
+
+    def __init__(self, host: str, user: str) -> None:
+        super().__init__()
+        self.store, self.pseudo_dirs = self.stores.setdefault(host, {}), [""]
+
+    @classmethod
+    def _strip_protocol(cls, path: str) -> str:
+        address = path.startswith("hosts://")
+        return str(super()._strip_protocol("/" + path.split("/", 3)[3] if address else path))
+
+    @staticmethod
+    def _get_kwargs_from_urls(address: str) -> dict[str, str]:
+        user, _, host = address.split("/")[2].rpartition("@")
+        return {"host": host, "user": user}
+
+
+def test_addresses_keep_their_hosts(capsys: pytest.CaptureFixture[str]) -> None:
+    fsspec.register_implementation("hosts", Hosts, clobber=True)
+    write_logs("a.csv", "b.csv")
+    predict("--file", "logs/*.csv", "--output", "labels")
+    host = fsspec.core.url_to_fs("hosts://one:1/")[0]
+    for name in ("a.csv", "b.csv"):
+        host.pipe(f"/logs/{name}", Path("logs", name).read_bytes())
+    for pattern in ("hosts://one:1/logs/*.csv", "hosts://me@one:1/logs/"):
+        predict("--file", pattern, "--output", "hosts://two:2/logs")
+    assert "2 of 2 shards are done already" in capsys.readouterr().err
+    assert set(Hosts.stores["two:2"]) == {"/logs/a.csv", "/logs/b.csv", f"/logs/{LIST}"}
+    assert Hosts.stores["two:2"]["/logs/a.csv"].getvalue() == content()["a.csv"]
+    listed = json.loads(Hosts.stores["two:2"][f"/logs/{LIST}"].getvalue())
+    assert listed["shards"]["a.csv"]["source"] == "hosts://one:1/logs/a.csv"
+    with pytest.raises(UsageError, match=r"hosts://you@one:1/logs/a\.csv is a file to answer"):
+        predict("--file", "hosts://me@one:1/logs/*.csv", "--output", "hosts://you@one:1/logs", "--overwrite")
+    with pytest.raises(UsageError, match="both be written as"):
+        predict("--file", "hosts://one:1/logs/*", "--file", "hosts://two:2/logs/a.csv", "--output", "here")
+
+
+def test_archives_of_one_name_are_not_one(tmp_path: Path) -> None:
+    for seed, folder in enumerate(("logs", "logs/old")):
+        write_csv(Path("a.csv"), made_reviews(2, seed))
+        with zipfile.ZipFile(f"{folder}/a.zip", "w") as archive:
+            archive.write("a.csv")
+    archives = [f"zip://a.csv::file://{tmp_path}/{folder}/a.zip" for folder in ("logs", "logs/old")]
+    with pytest.raises(UsageError, match="both be written as"):
+        predict("--file", archives[0], "--file", archives[1], "--output", "labels")
+
+
+@pytest.mark.parametrize(
+    ("folder", "expected"),
+    [
+        ("memory://", "memory://a/b.csv"),
+        ("file:///", "file:///a/b.csv"),
+        ("s3://bucket//", "s3://bucket/a/b.csv"),
+        ("https://host/in", "https://host/in/a/b.csv"),
+        ("in/", "in/a/b.csv"),
+    ],
+)
+def test_a_file_is_inside_its_folder(folder: str, expected: str) -> None:
+    assert inside(folder, "a/b.csv") == expected
+
+
+class Web(fsspec.AbstractFileSystem):
+    """Files as `https://` has them: a path is the whole address."""
+
+    protocol = "https"
+    files: ClassVar[dict[str, bytes]] = {}
+
+    @classmethod
+    def _strip_protocol(cls, path: str) -> str:
+        return path
+
+    def info(self, path: str, **options: Any) -> dict[str, Any]:
+        if path not in self.files:
+            raise FileNotFoundError(path)
+        return {"name": path, "size": len(self.files[path]), "type": "file"}
+
+    def get_file(self, path: str, local: str, **options: Any) -> None:
+        Path(local).write_bytes(self.files[path])
+
+
+def test_what_looks_like_a_pattern_at_an_address(
+    memory: fsspec.AbstractFileSystem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules["fsspec.registry"]._registry, "https", Web)
+    write_logs("a.csv", "b*[1].csv")
+    predict("--file", "logs/*.csv", "--output", "labels")
+    memory.pipe({f"/in/{name}": Path("logs", name).read_bytes() for name in ("a.csv", "b*[1].csv")})
+    predict("--file", "memory://in/b*[1].csv", "--output", "one.csv")
+    assert Path("one.csv").read_bytes() == content()["b*[1].csv"]
+    memory.pipe("/a.csv", Path("logs/a.csv").read_bytes())
+    predict("--file", "memory://a.csv", "--file", "memory://in/b*[1].csv", "--output", "two")
+    assert content("two") == content()
+    signed = "https://host/logs/a.csv?X[]=1&back=/here"
+    Web.files[signed] = Path("logs/a.csv").read_bytes()
+    predict("--file", signed, "--output", "web.csv")
+    assert Path("web.csv").read_bytes() == content()["a.csv"]
+    predict("--file", signed, "--file", "memory://in/b*[1].csv", "--output", "three")
+    assert content("three") == content()
+    with pytest.raises(DataError, match=r"^https://host/b\.csv\?X=1 cannot be read: KeyError"):
+        predict("--file", "https://host/b.csv?X=1", "--output", "no.csv")
 
 
 def test_addresses_through_the_command(nlpkit: Command, tmp_path: Path) -> None:

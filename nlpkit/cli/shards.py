@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from nlpkit.cli.options import note, progress
 from nlpkit.cli.rows import answer_name, choose_format
-from nlpkit.data.remote import below, exists, fetched, files_of, inside, is_many, is_remote, placed, sizes_of
+from nlpkit.data.remote import below, fetched, files_of, inside, is_many, is_remote, place_of, placed, sizes_of, type_at
 from nlpkit.errors import NlpkitError, UsageError
 from nlpkit.locking import locked
 from nlpkit.output import check_output_file, open_output
@@ -31,6 +31,7 @@ Answer = partial[int]
 
 LIST = ".nlpkit-shards.json"
 _FORMAT = "nlpkit shards"
+_NO_LIST: dict[str, Any] = {"asked": {}, "shards": {}}
 _EVERY = 1.0  # seconds between two writings of the list
 
 logger = logging.getLogger("nlpkit")
@@ -38,9 +39,11 @@ logger = logging.getLogger("nlpkit")
 
 @dataclass(frozen=True)
 class Shard:
-    """A file, what changes when its content does, and what the answers to it are called in their folder."""
+    """A file, the one spelling of its place, what changes when its content does, and what the answers to it are called
+    in their folder."""
 
     source: str
+    place: str
     state: str
     name: str
 
@@ -60,12 +63,17 @@ def shards_of(
 ) -> list[Shard]:
     """The shards of the files that names stand for, as `plan_shards` plans them; none where they stand for one file at
     most. Refuses options that do not go with either, and the output of one file that is not to be written to."""
+    if "" in files or output == "":
+        option, what = ("--file", "a file") if "" in files else ("--output", "where to write")
+        raise UsageError(f'{option} "" is no name; name {what}, or see whether a variable of the shell is empty')
     if len(files) < 2 and not any(map(is_many, files)):
         if engine != "local":
             raise UsageError(f"--engine {engine} answers many files: give a pattern, such as --file 'logs/*.parquet'")
         if output is None or not is_remote(output):
             check_output_file(None if output is None else Path(output), overwrite=overwrite)
-        elif exists(output) and not overwrite:
+        elif output.endswith("/") or (found := type_at(output)) == "directory":
+            raise UsageError(f"{output} is a folder; name a file in it")
+        elif found is not None and not overwrite:
             raise UsageError(f"{output} exists; pick another name, or --overwrite it")
         return []
     if output is None:
@@ -87,26 +95,30 @@ def one_file(files: Sequence[str], output: str | None) -> Iterator[tuple[Path | 
 
 def plan_shards(files: Sequence[str], output: str, said: str | None) -> list[Shard]:
     """The shards of all files that the names stand for, in order, as `answer_name` calls them, in the folders below a
-    pattern's beginning that they are in. What is in the output's folder already is no file to answer.
+    pattern's beginning that they are in. What the output's folder lists as a shard is no file to answer, unless it is
+    named itself.
 
     Raises UsageError for two of one name, and for one that is to be written where a file to answer is.
     """
     shards: dict[str, Shard] = {}
+    answers = {place_of(inside(output, name)) for name in (_read_list(output) or _NO_LIST)["shards"]}
     for pattern in files:
         root, found = files_of(pattern)
+        many = is_many(pattern)
         for source, state in found.items():
-            if _is_within(output, root) and _is_within(source, output):
+            place = place_of(source)
+            if many and place in answers:
                 continue
             name = answer_name(below(root, source), said)
-            if name in shards and shards[name].source != source:
+            if name in shards and shards[name].place != place:
                 raise UsageError(
                     f"{shards[name].source} and {source} would both be written as {inside(output, name)}; rename one, "
                     "or name both by one pattern, such as '**/*.csv', which keeps their folders"
                 )
             choose_format(said, Path(name), None)
-            shards[name] = Shard(source, state, name)
-    sources = {_place(shard.source) for shard in shards.values()}
-    if taken := next((name for name in shards if _place(inside(output, name)) in sources), None):
+            shards[name] = Shard(source, place, state, name)
+    sources = {shard.place for shard in shards.values()}
+    if taken := next((name for name in shards if place_of(inside(output, name)) in sources), None):
         raise UsageError(f"{inside(output, taken)} is a file to answer; pick another folder with --output")
     if not shards:
         raise UsageError(f"{' and '.join(files)} leads to nothing but the answers in {output}")
@@ -129,16 +141,19 @@ def write_shards(
     Raises UsageError when the folder has answers of another model or with other options, or files that are not
     nlpkit's, and these are not to be replaced; NlpkitError, at the end, when some shards could not be written.
     """
-    asked = {"model": _fingerprint(models), **answer.keywords}
+    asked = {"model": _fingerprint(models)}
+    for option, value in answer.keywords.items():
+        asked |= value if isinstance(value, dict) else {option: value}
     with nullcontext() if is_remote(output) else locked(Path(output)):
         listed = _listed(output, asked, overwrite=overwrite)
-        left = _left(shards, output, listed, overwrite=overwrite)
+        sizes = sizes_of(output, [shard.name for shard in shards])
+        left = _left(shards, output, listed, sizes, overwrite=overwrite)
         if len(left) < len(shards):
             note(f"{output}: {len(shards) - len(left):,} of {len(shards):,} shards are done already")
-        listed |= {one.name: {"source": _place(one.source), "state": one.state, "bytes": None} for one in left}
         if left:
-            _write_list(output, asked, listed)
-            _answer_all(left, output, models, answer, asked, listed, engine=engine, what=what)
+            gone = {shard.name for shard in shards if shard.name not in sizes}
+            kept = {name: one for name, one in listed.items() if name not in gone}
+            _answer_all(left, output, models, answer, asked, kept, engine=engine, what=what)
 
 
 def answer_shard(answer: Answer, model: Any, source: str, output: str) -> Outcome:
@@ -163,11 +178,14 @@ def _answer_all(
     models: "Sequence[TrainedTask[Any]]",
     answer: Answer,
     asked: Mapping[str, Any],
-    listed: dict[str, Any],
+    before: Mapping[str, Any],
     *,
     engine: str,
     what: str,
 ) -> None:
+    """Answers files, and keeps the folder's list: of one that fails it has what it had `before` again, if anything."""
+    listed = {**before, **{one.name: {"source": one.place, "state": one.state, "bytes": None} for one in shards}}
+    _write_list(output, asked, listed)
     if engine == "ray":
         from nlpkit.ray import answer_shards
     else:
@@ -186,6 +204,9 @@ def _answer_all(
                     listed[shard.name]["bytes"] = outcome.size
                 else:
                     failed += 1
+                    del listed[shard.name]
+                    if shard.name in before:
+                        listed[shard.name] = before[shard.name]
                     note(f"error: {outcome.error}")
                 done, rows, now = done + 1, rows + outcome.rows, time.monotonic()
                 report(done, len(shards), f", {rows / (now - begun):,.0f} rows/s")
@@ -216,37 +237,46 @@ def together(models: "Sequence[Any]") -> Any:
     return first.together(*others) if others else first
 
 
-def _listed(output: str, asked: Mapping[str, Any], *, overwrite: bool) -> dict[str, Any]:
-    """What the folder's list has of each shard, by name; nothing where there is no list. Raises UsageError for one that
-    is damaged, of another model or with other options, which is nothing when it is to be replaced."""
+def _read_list(output: str) -> dict[str, Any] | None:
+    """The folder's list: what was `asked`, and what it has of each of its `shards`, by name. None for one that is
+    damaged."""
     if LIST not in sizes_of(output, [LIST]):
-        return {}
-    place = inside(output, LIST)
+        return _NO_LIST
     try:
-        with fetched(place) as file:
+        with fetched(inside(output, LIST)) as file:
             found = json.loads(file.read_text(encoding="utf-8"))
-        if found["format"] != _FORMAT:
-            raise ValueError
-        before, shards = found["asked"], found["shards"]
-        other = next((name for name in {**asked, **before} if asked.get(name) != before.get(name)), None)
-        whole = all(set(one) == {"source", "state", "bytes"} for one in shards.values())
+        whole = all(set(one) == {"source", "state", "bytes"} for one in found["shards"].values())
+        return dict(found) if whole and found["format"] == _FORMAT and isinstance(found["asked"], dict) else None
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError, OSError):
-        whole = False
-    if overwrite and (not whole or other is not None):
-        return {}
-    if not whole:
+        return None
+
+
+def _listed(output: str, asked: Mapping[str, Any], *, overwrite: bool) -> dict[str, Any]:
+    """What the folder's list has of each shard, by name. Raises UsageError for one that is damaged, of another model or
+    with other options; when that is to be replaced, its shards stay known as nlpkit's, and as not of this run."""
+    found = _read_list(output)
+    if found is None and not overwrite:
+        place = inside(output, LIST)
         raise UsageError(f"{place} is damaged, or not nlpkit's; pick another --output, or --overwrite what is there")
-    if other is not None:
-        option, value = f"--{other.replace('_', '-')}", before.get(other)
-        of = "of another model" if other == "model" else f"with {option} {value}" if value else f"without {option}"
-        raise UsageError(f"{output} holds answers {of}; pick another --output, or --overwrite them")
-    return dict(shards)
+    found = found or _NO_LIST
+    before, shards = found["asked"], dict(found["shards"])
+    other = next((name for name in {**asked, **before} if asked.get(name) != before.get(name)), None)
+    if other is None or not shards:
+        return shards
+    if overwrite:
+        return {name: one | {"state": None} for name, one in shards.items()}
+    option, value = f"--{other.replace('_', '-')}", before.get(other)
+    with_it = f"with {option}" if value is True else f"with {option} {value}"
+    had = f"without {option}" if value is None or value is False else with_it
+    of = "of another model" if other == "model" else had
+    raise UsageError(f"{output} holds answers {of}; pick another --output, or --overwrite them")
 
 
-def _left(shards: Sequence[Shard], output: str, listed: Mapping[str, Any], *, overwrite: bool) -> list[Shard]:
-    """Those that are not done. Raises UsageError for one whose place has what nlpkit did not write there, or wrote for
-    another file, unless that is to be replaced."""
-    sizes = sizes_of(output, [shard.name for shard in shards])
+def _left(
+    shards: Sequence[Shard], output: str, listed: Mapping[str, Any], sizes: Mapping[str, int], *, overwrite: bool
+) -> list[Shard]:
+    """Those that are not done, where files of such sizes are there. Raises UsageError for one whose place has what
+    nlpkit did not write there, or wrote for another file, unless that is to be replaced."""
     left = []
     changed = 0
     for shard in shards:
@@ -255,9 +285,9 @@ def _left(shards: Sequence[Shard], output: str, listed: Mapping[str, Any], *, ov
         if size == -1:
             raise UsageError(f"{place} is a folder, or no file; pick another --output")
         if size is not None and not overwrite:
-            if before is None:
+            if before is None or before["state"] is None:
                 raise UsageError(f"{place} exists, and is not of this run; pick another --output, or --overwrite it")
-            if before["source"] != _place(shard.source):
+            if before["source"] != shard.place:
                 raise UsageError(f"{place} is for {before['source']}; pick another --output, or --overwrite it")
             if before["bytes"] not in (None, size):
                 raise UsageError(f"{place} was changed since it was written; move it away, or --overwrite it")
@@ -273,7 +303,7 @@ def _left(shards: Sequence[Shard], output: str, listed: Mapping[str, Any], *, ov
 def _write_list(output: str, asked: Mapping[str, Any], listed: Mapping[str, Any]) -> None:
     content = {"format": _FORMAT, "asked": asked, "shards": listed}
     with placed(inside(output, LIST)) as path, open_output(path) as file:
-        file.write(json.dumps(content, ensure_ascii=False, indent=0) + "\n")
+        file.write(json.dumps(content, indent=0) + "\n")
 
 
 def _fingerprint(models: "Sequence[TrainedTask[Any]]") -> str:
@@ -299,14 +329,3 @@ def _gathered() -> Iterator[list[str]]:
 
 def _about(source: str, told: str) -> str:
     return told if source in told else f"{source}: {told}"
-
-
-def _place(name: str) -> str:
-    return name if is_remote(name) else str(Path(name).resolve())
-
-
-def _is_within(name: str, folder: str) -> bool:
-    """Whether a file or a folder is below a folder."""
-    if is_remote(name) or is_remote(folder):
-        return name.startswith(folder.rstrip("/") + "/")
-    return Path(folder).resolve() in Path(name).resolve().parents

@@ -25,9 +25,9 @@ def is_remote(name: str) -> bool:
 
 def is_many(name: str) -> bool:
     """Whether a name stands for any number of files: a pattern, or a folder. A file whose name looks like a pattern is
-    that file."""
+    that file. Raises DataError where it cannot be found out whether there is one."""
     if is_remote(name):
-        return name.endswith("/") or has_magic(name)
+        return name.endswith("/") or (_is_pattern(name) and type_at(name) != "file")
     path = Path(name)
     return path.is_dir() or (has_magic(name) and not path.exists())
 
@@ -41,7 +41,7 @@ def files_of(name: str) -> tuple[str, dict[str, str]]:
     """
     root, found = _remote_files(name) if is_remote(name) else _local_files(Path(name).expanduser())
     if not found:
-        what = "no file matches" if has_magic(name) else "there is no table in"
+        what = "no file matches" if _is_pattern(name) else "there is no table in"
         raise UsageError(f"{what} {name}")
     return root, dict(sorted(found.items()))
 
@@ -65,20 +65,44 @@ def _local_files(path: Path) -> tuple[str, dict[str, str]]:
 def _remote_files(address: str) -> tuple[str, dict[str, str]]:
     with _told(address, "read"):
         files, path = _opened(address)
-        if has_magic(path):
-            root = "/".join(takewhile(lambda part: not has_magic(part), path.split("/")))
+        if not is_many(address):
+            return re.sub("[^/]*$", "", _pathlike(address)), {address: _state(files.info(path))}
+        if _is_pattern(address):
+            root, own = _beginning(address), _beginning(path)
             found = [one for one in files.glob(path, detail=True).values() if one["type"] == "file"]
-        elif address.endswith("/"):
-            root = path.rstrip("/")
-            listed = files.ls(root, detail=True)
-            found = [one for one in listed if one["type"] == "file" and _is_table(one["name"].rpartition("/")[2])]
         else:
-            root, found = path.rpartition("/")[0], [files.info(path)]
-        return str(files.unstrip_protocol(root)), {
-            str(files.unstrip_protocol(one["name"])): hashlib.sha256(str(one).encode()).hexdigest()
-            for one in found
-            if not any(part.startswith(".") for part in one["name"].removeprefix(root).split("/"))
-        }
+            root, own = address, path.rstrip("/")
+            listed = files.ls(own, detail=True)
+            found = [one for one in listed if one["type"] == "file" and _is_table(one["name"].rpartition("/")[2])]
+        # the address' own beginning is kept: file systems give paths, which tell of no host
+        names = {one["name"].removeprefix(own).lstrip("/"): _state(one) for one in found}
+        hidden = [name for name in names if any(part.startswith(".") for part in name.split("/"))]
+        return root, {inside(root, name): state for name, state in names.items() if name not in hidden}
+
+
+def _is_pattern(name: str) -> bool:
+    """Whether a name has a pattern's characters; a `?` in an HTTP address begins its query, to fsspec, too."""
+    return has_magic(name.replace("?", "") if _is_http(name) else name)
+
+
+def _is_http(name: str) -> bool:
+    return name.startswith(("http://", "https://"))
+
+
+def _pathlike(name: str) -> str:
+    """A name without what an HTTP address asks for beside the file."""
+    return name.partition("?")[0] if _is_http(name) else name
+
+
+def _beginning(pattern: str) -> str:
+    """The folders of a pattern, of an address or the path in it, that are before its first special character."""
+    start = _ADDRESS.match(pattern)
+    begun = start[0] if start else ""
+    return begun + "/".join(takewhile(lambda part: not _is_pattern(part), pattern.removeprefix(begun).split("/")))
+
+
+def _state(told: Any) -> str:
+    return hashlib.sha256(str(told).encode()).hexdigest()
 
 
 def _is_table(name: str) -> bool:
@@ -87,19 +111,40 @@ def _is_table(name: str) -> bool:
 
 def below(root: str, name: str) -> str:
     """Where a file is in the folder that `files_of` gave with it, with slashes."""
-    return name.removeprefix(root).lstrip("/") if is_remote(name) else Path(name).relative_to(root).as_posix()
+    if is_remote(name):
+        return _pathlike(name).removeprefix(inside(root, ""))
+    return Path(name).relative_to(root).as_posix()
 
 
 def inside(folder: str, name: str) -> str:
     """The file of a name, which may have folders in it, in a folder."""
-    return f"{folder.rstrip('/')}/{name}" if is_remote(folder) else str(Path(folder, name))
+    if (start := _ADDRESS.match(folder)) is None:
+        return str(Path(folder, name))
+    rest = folder[start.end() :]
+    return f"{start[0]}{rest.rstrip('/')}{'/' if rest else ''}{name}"
 
 
-def exists(address: str) -> bool:
-    """Whether there is something at an address."""
+def place_of(name: str) -> str:
+    """The one spelling of where a file or a folder is, without slashes at its end, however it is named: a local path,
+    resolved, also of `file://`, or an address with its host, but with nobody's name or password."""
+    if not is_remote(name):
+        return str(Path(name).resolve())
+    with _told(name, "read"):
+        files, path = _opened(name)
+        protocol, _, rest = str(files.unstrip_protocol(path)).partition("://")
+        if protocol == "file":
+            return str(Path(path).resolve())
+        told = type(files)._get_kwargs_from_urls(name)
+        host = ":".join(str(told[key]) for key in sorted(told) if key not in ("user", "username", "password"))
+        place = f"{protocol}://{host}{'' if not host or rest.startswith('/') else '/'}{rest}".rstrip("/")
+        return place + "".join(name.partition("::")[1:])  # what fsspec reads it out of, such as an archive
+
+
+def type_at(address: str) -> str | None:
+    """What there is at an address: `file`, `directory`, or of another type; None where there is nothing."""
     with _told(address, "read"):
         files, path = _opened(address)
-        return bool(files.exists(path))
+        return str(files.info(path)["type"]) if files.exists(path) else None
 
 
 def sizes_of(folder: str, names: Iterable[str]) -> dict[str, int]:
@@ -134,7 +179,7 @@ def fetched(name: str) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="nlpkit-") as folder:
         with _told(name, "read"):
             files, path = _opened(name)
-            copy = Path(folder, path.rpartition("/")[2])
+            copy = Path(folder, _pathlike(path).rpartition("/")[2])
             files.get_file(path, str(copy))
         with _named(copy, name):
             yield copy
