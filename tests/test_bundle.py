@@ -304,7 +304,7 @@ def test_a_run_is_gone_on_with_as_it_was_begun(tmp_path: Path) -> None:
 
 def test_fit_compares_a_run_with_what_it_is_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    begin_run(Path("ck"), TextClassifier().recipe, "of the data", PIECES)
+    begin_run(Path("ck"), TextClassifier(start_from="none").recipe, "of the data", PIECES)
     rows = (["a", "b"] * 10, ["x", "y"] * 10)
     with pytest.raises(UsageError, match=r"run in ck has training\.seed = 1, not 9"):
         TextClassifier(seed=9).fit(*rows, checkpoint="ck", resume=True)
