@@ -381,7 +381,7 @@ def test_pages_of_an_origin_that_is_let_in_may_ask(tmp_path: Path) -> None:
 
 
 def test_what_stops_it_under_load_loses_nothing(tmp_path: Path) -> None:
-    with running(tmp_path, "sentiment", "python-docs") as server:
+    with running(tmp_path, "sentiment", "python-docs", "--drain", "4") as server:
         told: list[int] = []
         failed: list[str] = []
 
@@ -407,7 +407,7 @@ def test_what_stops_it_under_load_loses_nothing(tmp_path: Path) -> None:
             thread.start()
         time.sleep(0.5)
         server.process.send_signal(signal.SIGTERM)
-        waited(lambda: server.ask("/readyz").status == 503, 5)
+        waited(lambda: server.ask("/readyz").status == 503, 4)
         assert server.ask("/v1/models/sentiment:predict", {"texts": ["a"]}).status == 200  # of who does not know it yet
         text = b""
         while part := stream.recv(1 << 16):
@@ -418,7 +418,7 @@ def test_what_stops_it_under_load_loses_nothing(tmp_path: Path) -> None:
         assert server.process.wait(30) == 0
     assert b"event: done" in text
     assert set(told) == {200}
-    assert len(told) > 50
+    assert len(told) > 10
     assert not failed
     assert server.lines()[-1]["event"] == "stopped"
 
@@ -483,7 +483,6 @@ def test_several_processes_answer_and_one_that_dies_is_begun_anew(tmp_path: Path
         assert server.figure("nlpkit_requests_total", status="200") == 200  # of both
         before = children()
         assert len(before) == 2
-        time.sleep(5)  # one that dies sooner would again
         os.kill(min(before), signal.SIGKILL)
         waited(lambda: sum(line["event"] == "started" for line in server.lines()) == 3)
         assert any(line["event"] == "process died" for line in server.lines())
