@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from multiprocessing.context import SpawnProcess
 from types import FrameType
+from typing import Any
 from weakref import WeakKeyDictionary
 
 import uvicorn
@@ -21,7 +22,7 @@ from nlpkit.serve.logs import end_logs, log, write_logs
 from nlpkit.serve.settings import Settings
 
 _BACKLOG = 2_048  # connections that wait to be taken
-_HEAD = 10.0  # seconds in which a new connection has to say what it wants
+_HEAD = 10.0  # seconds in which a connection has to say what it wants
 _SPARE = 64  # file descriptors that are not connections
 _SHORT_LIVED = 5.0  # seconds: a process that ends sooner has likely not served,
 _GIVE_UP = 3  # and after so many of them one after the other the next would not either
@@ -113,7 +114,8 @@ class _Server(uvicorn.Server):
         super().__init__(config)
         self._drain = drain
         self._stopping_since: float | None = None
-        self._since: WeakKeyDictionary[object, float] = WeakKeyDictionary()  # of connections that have asked nothing
+        # of each connection the request that it last made, None before the first, and since when that was the last
+        self._last: WeakKeyDictionary[Any, tuple[Any, float]] = WeakKeyDictionary()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         from nlpkit.serve.guard import STOPPING
@@ -129,7 +131,11 @@ class _Server(uvicorn.Server):
         self.should_exit = self.should_exit or (since is not None and now >= since + self._drain)
         if counter % 10 == 0:  # each second
             for connection in list(self.server_state.connections):
-                if connection.cycle is None and now > self._since.setdefault(connection, now) + _HEAD:  # type: ignore[union-attr]
+                cycle = connection.cycle  # type: ignore[union-attr]
+                last, then = self._last.get(connection, (self, now))
+                if last is not cycle or (cycle is not None and not cycle.response_complete):
+                    self._last[connection] = cycle, now
+                elif now > then + _HEAD:
                     connection.transport.close()
         return await super().on_tick(counter)
 
