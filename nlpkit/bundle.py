@@ -315,6 +315,11 @@ def _content(folder: Path, name: str) -> bytes:
     raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(folder / name))
 
 
+def digest(bundles: Iterable[Bundle]) -> str:
+    """By what models, alone or together, are known: their metadata, which have the hashes of their files."""
+    return hashlib.sha256(json.dumps([one.metadata for one in bundles], sort_keys=True).encode()).hexdigest()
+
+
 def bundle_state(folder: Path) -> tuple[int, int, bytes] | None:
     """What changes with every bundle that is written into a folder, and stays while its files are moved."""
     for path in _places(folder, METADATA):

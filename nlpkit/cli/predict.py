@@ -69,14 +69,11 @@ def predict(
     if top > 1 and min_score is not None:
         raise UsageError("--top gives labels whatever their scores, and --min-score does not; give one of them")
 
-    from nlpkit.cli.rows import choose_format
     from nlpkit.cli.shards import one_file, shards_of, write_shards
     from nlpkit.tasks.classification.classifier import TextClassifier
 
     said = "jsonl" if as_json else format
     shards = shards_of(file, output, said, engine, overwrite=overwrite)
-    if not shards:
-        choose_format(said, Path(output) if output else None, Path(file[0]) if file else None)
     classifier = load_model(model, TextClassifier)
     logging.getLogger("nlpkit").setLevel(logging.INFO)
     if top > 1 and classifier.several:

@@ -5,7 +5,6 @@ what it does not name is somebody else's, and is not replaced. A shard is done f
 options that the list tells of.
 """
 
-import hashlib
 import json
 import logging
 import time
@@ -16,6 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nlpkit.bundle import digest
 from nlpkit.cli.options import note, progress
 from nlpkit.cli.rows import answer_name, choose_format
 from nlpkit.data.remote import below, fetched, files_of, inside, is_many, is_remote, place_of, placed, sizes_of, type_at
@@ -62,7 +62,8 @@ def shards_of(
     files: Sequence[str], output: str | None, said: str | None, engine: str, *, overwrite: bool
 ) -> list[Shard]:
     """The shards of the files that names stand for, as `plan_shards` plans them; none where they stand for one file at
-    most. Refuses options that do not go with either, and the output of one file that is not to be written to."""
+    most. Refuses options that do not go with either, and the output of one file that is not to be written to, or not in
+    its format."""
     if "" in files or output == "":
         option, what = ("--file", "a file") if "" in files else ("--output", "where to write")
         raise UsageError(f'{option} "" is no name; name {what}, or see whether a variable of the shell is empty')
@@ -75,6 +76,7 @@ def shards_of(
             raise UsageError(f"{output} is a folder; name a file in it")
         elif found is not None and not overwrite:
             raise UsageError(f"{output} exists; pick another name, or --overwrite it")
+        choose_format(said, Path(output) if output else None, Path(files[0]) if files else None)
         return []
     if output is None:
         raise UsageError("the answers to many files go into a folder; name it with --output")
@@ -141,7 +143,7 @@ def write_shards(
     Raises UsageError when the folder has answers of another model or with other options, or files that are not
     nlpkit's, and these are not to be replaced; NlpkitError, at the end, when some shards could not be written.
     """
-    asked = {"model": _fingerprint(models)}
+    asked = {"model": digest(model.bundle for model in models)}
     for option, value in answer.keywords.items():
         asked |= value if isinstance(value, dict) else {option: value}
     with nullcontext() if is_remote(output) else locked(Path(output)):
@@ -304,12 +306,6 @@ def _write_list(output: str, asked: Mapping[str, Any], listed: Mapping[str, Any]
     content = {"format": _FORMAT, "asked": asked, "shards": listed}
     with placed(inside(output, LIST)) as path, open_output(path) as file:
         file.write(json.dumps(content, indent=0) + "\n")
-
-
-def _fingerprint(models: "Sequence[TrainedTask[Any]]") -> str:
-    """The hash of what models are: that of their files is in their metadata."""
-    told = json.dumps([model.bundle.metadata for model in models], sort_keys=True)
-    return hashlib.sha256(told.encode()).hexdigest()
 
 
 @contextmanager

@@ -91,14 +91,11 @@ def translate(
     ranking = {name: value for name, value in ranking.items() if value is not None}
     _check(ranking)
 
-    from nlpkit.cli.rows import choose_format
     from nlpkit.cli.shards import one_file, shards_of, together, write_shards
     from nlpkit.tasks.translation.translator import Translator
 
     said = "jsonl" if as_json else format
     shards = shards_of(file, output, said, engine, overwrite=overwrite)
-    if not shards:
-        choose_format(said, Path(output) if output else None, Path(file[0]) if file else None)
     folders: list[Path | None] = [*model] or [None]
     translators = [load_model(folder, Translator) for folder in folders]
     translators[0].check_pair(pair)

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Hashable, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Hashable, Iterator, Sequence
 from contextlib import aclosing, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -20,7 +20,7 @@ from nlpkit.serve.guard import CALL, STOPPING, Call, ClientGone, Guard
 from nlpkit.serve.logs import log, write_logs
 from nlpkit.serve.metrics import BATCHES, TOKENS, WAITING, exposition
 from nlpkit.serve.problems import Problem, add_problems
-from nlpkit.serve.scheduler import Scheduler
+from nlpkit.serve.scheduler import Run, Scheduler
 from nlpkit.serve.served import Models, Served
 from nlpkit.serve.settings import Settings
 from nlpkit.serve.verbs import Ask, Verb
@@ -105,7 +105,7 @@ def _add_models(app: FastAPI, state: State) -> None:
     @app.get("/v1/models/{name}", summary="One model")
     async def model(name: str) -> JSONResponse:
         if name not in state.models.by_name:
-            raise HTTPException(404, f"there is no such model here; there are {', '.join(state.models.by_name)}")
+            raise _no_model(state)
         return JSONResponse(state.models.by_name[name].facts)
 
     @app.post("/v1/models/{name}", include_in_schema=False)
@@ -114,7 +114,11 @@ def _add_models(app: FastAPI, state: State) -> None:
         if known in state.models.by_name:
             verbs = " or ".join(f":{one}" for one in state.models.by_name[known].verbs)
             raise HTTPException(404, f"{known} is to be asked for {verbs}")
-        raise HTTPException(404, f"there is no such model here; there are {', '.join(state.models.by_name)}")
+        raise _no_model(state)
+
+
+def _no_model(state: State) -> HTTPException:
+    return HTTPException(404, f"there is no such model here; there are {', '.join(state.models.by_name)}")
 
 
 def _add_health(app: FastAPI, state: State) -> None:
@@ -198,18 +202,10 @@ def _asking(state: State, served: Served, verb: Verb, deadline: float) -> Ask:
     version, label = served.facts["version"], f"{served.name}:{verb.name}"
 
     async def ask(
-        run: Callable[[list[Any]], Sequence[Any]],
-        items: Sequence[Any],
-        costs: Sequence[int],
-        *,
-        most: int,
-        kin: Hashable = None,
-        slow: bool = False,
+        run: Run, items: Sequence[Any], costs: Sequence[int], *, kin: Hashable = None, **how: Any
     ) -> list[Any]:
         async with asyncio.timeout_at(deadline):
-            return await state.scheduler.answer(
-                items, costs, run, kin=(version, kin), most=most, label=label, slow=slow
-            )
+            return await state.scheduler.answer(items, costs, run, kin=(version, kin), label=label, **how)
 
     return ask
 

@@ -14,8 +14,7 @@ from prometheus_client import (
 )
 from prometheus_client.multiprocess import MultiProcessCollector
 
-PROCESSES = "PROMETHEUS_MULTIPROC_DIR"
-"""The environment variable that names a folder where the processes of a server leave their figures for each other."""
+from nlpkit.serve.settings import PROCESSES
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 _POWERS = tuple(1 << power for power in range(9))

@@ -1,14 +1,12 @@
 """The models that a server answers with, and new versions of them."""
 
 import asyncio
-import hashlib
-import json
 import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nlpkit.bundle import bundle_state
+from nlpkit.bundle import bundle_state, digest
 from nlpkit.errors import NlpkitError
 from nlpkit.serve.logs import log
 from nlpkit.serve.metrics import RELOADS
@@ -39,7 +37,7 @@ def open_served(name: str, folder: Path) -> Served:
         "name": name,
         "task": model.task,
         "verbs": list(verbs),
-        "version": hashlib.sha256(json.dumps(metadata, sort_keys=True).encode()).hexdigest()[:12],
+        "version": digest([model.bundle])[:12],
         "created": metadata["created"],
         "parameters": metadata["parameters"],
         "weights": metadata.get("weights", "float32"),

@@ -19,7 +19,7 @@ import uvicorn
 from nlpkit.cores import use_one_core
 from nlpkit.errors import NlpkitError, reason
 from nlpkit.serve.logs import end_logs, log, write_logs
-from nlpkit.serve.settings import Settings
+from nlpkit.serve.settings import PROCESSES, Settings
 
 _BACKLOG = 2_048  # connections that wait to be taken
 _HEAD = 10.0  # seconds in which a connection has to say what it wants
@@ -42,7 +42,7 @@ def serve(settings: Settings, host: str, port: int, workers: int, ready: Callabl
         _check(settings)
         ready(listener.getsockname()[1])
         with tempfile.TemporaryDirectory(prefix="nlpkit-metrics-") as folder:
-            os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder  # read when its library is imported
+            os.environ[PROCESSES] = folder  # read when its library is imported
             return _supervise(settings, listener, workers)
 
 

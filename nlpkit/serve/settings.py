@@ -7,8 +7,8 @@ from pathlib import Path
 
 from nlpkit.errors import UsageError
 
-KEY = "NLPKIT_API_KEY"
-"""The environment variable with the key that requests must bring."""
+PROCESSES = "PROMETHEUS_MULTIPROC_DIR"
+"""The environment variable that names a folder where the processes of a server leave their figures for each other."""
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Protocol, TypeVar
 from pydantic import AfterValidator, BaseModel, ConfigDict, FailFast, Field, model_validator
 
 from nlpkit.errors import UsageError, did_you_mean
+from nlpkit.serve.scheduler import Run
 
 if TYPE_CHECKING:
     from nlpkit.tasks.base import TrainedTask
@@ -27,7 +28,6 @@ def _whole(text: str) -> str:
 
 Text = Annotated[str, AfterValidator(_whole)]
 """A text of a request."""
-
 
 Texts = Annotated[list[Text], Field(min_length=1), FailFast()]
 """Texts of a request. Of many that are none the first is told, and not a million."""
@@ -49,7 +49,7 @@ class Ask(Protocol):
 
     def __call__(
         self,
-        run: Callable[[list[Any]], Sequence[Any]],
+        run: Run,
         items: Sequence[Any],
         costs: Sequence[int],
         *,
