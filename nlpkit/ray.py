@@ -27,7 +27,7 @@ from nlpkit.quiet import quiet
 if TYPE_CHECKING:
     import ray.data
 
-    from nlpkit.cli.shards import Answer, Outcome
+    from nlpkit.answers.shards import Answer, Outcome
     from nlpkit.tasks.base import TrainedTask
     from nlpkit.tasks.classification.classifier import TextClassifier
 
@@ -91,12 +91,12 @@ def answer_shards(
     models: "Sequence[TrainedTask[Any]]", answer: "Answer", work: Sequence[tuple[str, str]]
 ) -> "Iterator[tuple[int, Outcome]]":
     """The outcome of each piece of work, a file and where the answers to it go, with its number, in the order in which
-    they end; as `nlpkit.cli.shards.answer_shard` does them here, to the last bit.
+    they end; as `nlpkit.answers.shards.answer_shard` does them here, to the last bit.
 
     One whose worker is killed is done again by another; after the fourth time it is given up. Runs on the cluster that
     RAY_ADDRESS names, or on one that is started here and ends with it. Raises NlpkitError where there is none.
     """
-    from nlpkit.cli.shards import Outcome
+    from nlpkit.answers.shards import Outcome
 
     with cluster() as ray, _quiet_data(ray):
         workers = max(1, min(len(work), int(ray.cluster_resources().get("CPU", 1))))
@@ -147,8 +147,8 @@ class _Rows:
         """The table with the columns of the answers, of the same types whatever the rows."""
         import pyarrow
 
-        from nlpkit.cli.predictions import answers, columns_of, no_columns
-        from nlpkit.cli.rows import naming
+        from nlpkit.answers.predictions import answers, columns_of, no_columns
+        from nlpkit.answers.rows import naming
 
         values = enumerate(table[self._column].to_pylist())
         cells = (cell(Path("the batch"), number, {self._column: value}, self._column) for number, value in values)
@@ -166,7 +166,7 @@ class _Shards:
     def __init__(self, bundles: Any, answer: "Answer", folder: Path, planned: int, level: int) -> None:
         import ray
 
-        from nlpkit.cli.shards import together
+        from nlpkit.answers.shards import together
         from nlpkit.tasks import model_of
 
         with suppress(OSError):  # where all files are at addresses, a node need not have it
@@ -181,7 +181,7 @@ class _Shards:
 
         import pyarrow
 
-        from nlpkit.cli.shards import answer_shard
+        from nlpkit.answers.shards import answer_shard
 
         rows = batch.to_pylist()
         found = [answer_shard(self._answer, self._model, row["source"], row["output"]) for row in rows]

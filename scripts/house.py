@@ -25,6 +25,7 @@ ROOMS = {
     "lab": (6, 3),
     "serve": (4.5, 4),
     "sweep": (3, 4),
+    "answers": (6, 4),
     "runtime": (0.8, 1),
     "data": (2.4, 1),
     "recipe, tokenizer": (4.2, 1),

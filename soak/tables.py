@@ -82,8 +82,8 @@ class _Stub:
 
 def check(folder: Path, name: str, columns: list[str], rows: list[dict[str, str]]) -> None:
     """Reads a table as one to learn from, has it answered, and reads the answers. Raises AssertionError."""
-    from nlpkit.cli.predictions import answers, open_writer
-    from nlpkit.cli.rows import Format
+    from nlpkit.answers.predictions import answers, open_writer
+    from nlpkit.answers.rows import Format
     from nlpkit.data.columns import Columns
     from nlpkit.data.files import open_local, read_rows
     from nlpkit.errors import DataError

@@ -16,9 +16,9 @@ import pyarrow.parquet
 import pytest
 
 import nlpkit as package
+from nlpkit.answers.shards import LIST
 from nlpkit.bundle import Bundle
 from nlpkit.cli import app
-from nlpkit.cli.shards import LIST
 from nlpkit.errors import NlpkitError, UsageError
 from tests.conftest import Command, made_reviews, write_csv
 from tests.test_shards import content

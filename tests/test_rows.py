@@ -21,12 +21,13 @@ import pyarrow
 import pyarrow.parquet
 import pytest
 
-from nlpkit.cli.options import read_texts, to_json
+from nlpkit.answers.json_text import to_json
+from nlpkit.answers.predictions import answers
+from nlpkit.answers.predictions import open_writer as label_rows
+from nlpkit.answers.rows import Format, choose_format, open_rows
+from nlpkit.answers.translations import open_writer as translated_rows
+from nlpkit.cli.options import read_texts
 from nlpkit.cli.pipe import bursts
-from nlpkit.cli.predictions import answers
-from nlpkit.cli.predictions import open_writer as label_rows
-from nlpkit.cli.rows import Format, choose_format, open_rows
-from nlpkit.cli.translations import open_writer as translated_rows
 from nlpkit.errors import DataError, UsageError
 from nlpkit.tasks.classification.classifier import Verdict
 from tests.conftest import Command

@@ -25,9 +25,9 @@ import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
 from nlpkit import TextClassifier, cores, load
+from nlpkit.answers.rows import answer_name
+from nlpkit.answers.shards import LIST
 from nlpkit.cli import app
-from nlpkit.cli.rows import answer_name
-from nlpkit.cli.shards import LIST
 from nlpkit.data.remote import inside
 from nlpkit.errors import DataError, NlpkitError, UsageError
 from nlpkit.models import STARTERS

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import typer
 
+from nlpkit.answers.json_text import to_json
 from nlpkit.cli.options import (
     Delimiter,
     Encoding,
@@ -31,7 +32,6 @@ from nlpkit.cli.options import (
     read_texts,
     reading_of,
     split_names,
-    to_json,
     watched,
     write_chart,
 )

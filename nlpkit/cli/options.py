@@ -1,12 +1,8 @@
 """What several verbs share: how the model is found, and how tables look."""
 
-import base64
-import json
-import math
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import date, time
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -15,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 import typer
 
+from nlpkit.answers.json_text import to_json
 from nlpkit.errors import UsageError
 
 if TYPE_CHECKING:
@@ -234,33 +231,6 @@ def answered(
 
 def print_json(value: Any) -> None:
     print(to_json(value, indent=2))
-
-
-def to_json(value: Any, indent: int | None = None) -> str:
-    """A value as JSON that every reader takes: null for NaN and infinities, ISO 8601 for dates and times, Base64 for
-    bytes, and the words for what else JSON has no form for."""
-
-    def dumps(value: Any) -> str:
-        return json.dumps(value, ensure_ascii=False, allow_nan=False, indent=indent, default=_plain)
-
-    try:
-        return dumps(value)
-    except ValueError:
-        return dumps(_finite(value))
-
-
-def _plain(value: Any) -> str:
-    if isinstance(value, bytes):
-        return base64.b64encode(value).decode()
-    return value.isoformat() if isinstance(value, date | time) else str(value)
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, dict):
-        return {key: _finite(one) for key, one in value.items()}
-    return [_finite(one) for one in value] if isinstance(value, list | tuple) else value
 
 
 @contextmanager

@@ -22,6 +22,8 @@ from nlpkit.cli.options import (
     check_reading_options,
     check_texts,
     load_model,
+    note,
+    progress,
     read_texts,
     reading_of,
 )
@@ -69,7 +71,7 @@ def predict(
     if top > 1 and min_score is not None:
         raise UsageError("--top gives labels whatever their scores, and --min-score does not; give one of them")
 
-    from nlpkit.cli.shards import one_file, shards_of, write_shards
+    from nlpkit.answers.shards import one_file, shards_of, write_shards
     from nlpkit.tasks.classification.classifier import TextClassifier
 
     said = "jsonl" if as_json else format
@@ -83,7 +85,8 @@ def predict(
     settings |= {"encoding": encoding, "delimiter": delimiter, "no_header": no_header}
     answer: partial[int] = partial(_answer, **settings)
     if shards and output is not None:
-        write_shards(shards, output, [classifier], answer, engine=engine, overwrite=overwrite, what="predicting")
+        show = partial(progress, "predicting")
+        write_shards(shards, output, [classifier], answer, engine=engine, overwrite=overwrite, tell=note, progress=show)
         return
     with one_file(file, output) as (source, written):
         answer(classifier, source, written, texts=texts, what="predicting")
@@ -105,8 +108,8 @@ def _answer(
     what: str | None = None,
 ) -> int:
     """Answers texts, or a file's, and tells how many they were."""
-    from nlpkit.cli.predictions import answers, open_writer
-    from nlpkit.cli.rows import Format, choose_format
+    from nlpkit.answers.predictions import answers, open_writer
+    from nlpkit.answers.rows import Format, choose_format
 
     chosen = choose_format(format, output, file)
     most = None if chosen is Format.jsonl and top == 1 else top  # JSON tells every score, unless asked for the best

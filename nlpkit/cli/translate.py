@@ -23,6 +23,7 @@ from nlpkit.cli.options import (
     check_texts,
     load_model,
     note,
+    progress,
     read_texts,
     reading_of,
 )
@@ -91,7 +92,7 @@ def translate(
     ranking = {name: value for name, value in ranking.items() if value is not None}
     _check(ranking)
 
-    from nlpkit.cli.shards import one_file, shards_of, together, write_shards
+    from nlpkit.answers.shards import one_file, shards_of, together, write_shards
     from nlpkit.tasks.translation.translator import Translator
 
     said = "jsonl" if as_json else format
@@ -110,7 +111,8 @@ def translate(
     settings |= {"encoding": encoding, "delimiter": delimiter, "no_header": no_header}
     answer: partial[int] = partial(_answer, **settings)
     if shards and output is not None:
-        write_shards(shards, output, translators, answer, engine=engine, overwrite=overwrite, what="translating")
+        show = partial(progress, "translating")
+        write_shards(shards, output, translators, answer, engine=engine, overwrite=overwrite, tell=note, progress=show)
         return
     with one_file(file, output) as (source, written):
         if looking:
@@ -140,8 +142,8 @@ def _answer(
     what: str | None = None,
 ) -> int:
     """Translates texts, or a file's, and tells how many they were."""
-    from nlpkit.cli.rows import choose_format
-    from nlpkit.cli.translations import answers, open_writer
+    from nlpkit.answers.rows import choose_format
+    from nlpkit.answers.translations import answers, open_writer
 
     chosen = choose_format(format, output, file)
     keys: list[str] = []

@@ -8,16 +8,15 @@ options that the list tells of.
 import json
 import logging
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nlpkit.answers.rows import answer_name, choose_format
 from nlpkit.bundle import digest
-from nlpkit.cli.options import note, progress
-from nlpkit.cli.rows import answer_name, choose_format
 from nlpkit.data.remote import below, fetched, files_of, inside, is_many, is_remote, place_of, placed, sizes_of, type_at
 from nlpkit.errors import NlpkitError, UsageError
 from nlpkit.locking import locked
@@ -28,6 +27,10 @@ if TYPE_CHECKING:
 
 Answer = partial[int]
 """Writes a model's answers to a file into another, and tells how many they are; its keywords are the options."""
+
+Tell = Callable[[str], None]
+Progress = Callable[[], AbstractContextManager[Callable[..., None]]]
+"""Shows how many of how many are done, and how quickly, while its block lasts."""
 
 LIST = ".nlpkit-shards.json"
 _FORMAT = "nlpkit shards"
@@ -135,10 +138,11 @@ def write_shards(
     *,
     engine: str,
     overwrite: bool,
-    what: str,
+    tell: Tell,
+    progress: Progress,
 ) -> None:
     """Writes the answers of a model, or of several together, to each shard's file that is not done. An engine is
-    `local`, which is this process, or `ray`.
+    `local`, which is this process, or `ray`. What becomes of them is told in lines, and how many are done is shown.
 
     Raises UsageError when the folder has answers of another model or with other options, or files that are not
     nlpkit's, and these are not to be replaced; NlpkitError, at the end, when some shards could not be written.
@@ -149,13 +153,13 @@ def write_shards(
     with nullcontext() if is_remote(output) else locked(Path(output)):
         listed = _listed(output, asked, overwrite=overwrite)
         sizes = sizes_of(output, [shard.name for shard in shards])
-        left = _left(shards, output, listed, sizes, overwrite=overwrite)
+        left = _left(shards, output, listed, sizes, tell, overwrite=overwrite)
         if len(left) < len(shards):
-            note(f"{output}: {len(shards) - len(left):,} of {len(shards):,} shards are done already")
+            tell(f"{output}: {len(shards) - len(left):,} of {len(shards):,} shards are done already")
         if left:
             gone = {shard.name for shard in shards if shard.name not in sizes}
             kept = {name: one for name, one in listed.items() if name not in gone}
-            _answer_all(left, output, models, answer, asked, kept, engine=engine, what=what)
+            _answer_all(left, output, models, answer, asked, kept, engine=engine, tell=tell, progress=progress)
 
 
 def answer_shard(answer: Answer, model: Any, source: str, output: str) -> Outcome:
@@ -183,7 +187,8 @@ def _answer_all(
     before: Mapping[str, Any],
     *,
     engine: str,
-    what: str,
+    tell: Tell,
+    progress: Progress,
 ) -> None:
     """Answers files, and keeps the folder's list: of one that fails it has what it had `before` again, if anything."""
     listed = {**before, **{one.name: {"source": one.place, "state": one.state, "bytes": None} for one in shards}}
@@ -195,13 +200,13 @@ def _answer_all(
     begun = saved = time.monotonic()
     done = failed = rows = 0
     try:
-        with progress(what) as report:
+        with progress() as report:
             report(0, len(shards))
             work = [(shard.source, inside(output, shard.name)) for shard in shards]
             for number, outcome in answer_shards(models, answer, work):
                 shard = shards[number]
                 for told in dict.fromkeys(outcome.notes):
-                    note(f"note: {_about(shard.source, told)}")
+                    tell(f"note: {_about(shard.source, told)}")
                 if outcome.error is None:
                     listed[shard.name]["bytes"] = outcome.size
                 else:
@@ -209,7 +214,7 @@ def _answer_all(
                     del listed[shard.name]
                     if shard.name in before:
                         listed[shard.name] = before[shard.name]
-                    note(f"error: {outcome.error}")
+                    tell(f"error: {outcome.error}")
                 done, rows, now = done + 1, rows + outcome.rows, time.monotonic()
                 report(done, len(shards), f", {rows / (now - begun):,.0f} rows/s")
                 if now - saved > _EVERY:
@@ -217,7 +222,7 @@ def _answer_all(
                     saved = time.monotonic()
     finally:
         _write_list(output, asked, listed)
-    note(f"wrote {done - failed:,} shards to {output}, {rows:,} rows")
+    tell(f"wrote {done - failed:,} shards to {output}, {rows:,} rows")
     if failed:
         raise NlpkitError(
             f"{failed:,} of {len(shards):,} shards could not be written, as told above; the same command tries these "
@@ -275,7 +280,13 @@ def _listed(output: str, asked: Mapping[str, Any], *, overwrite: bool) -> dict[s
 
 
 def _left(
-    shards: Sequence[Shard], output: str, listed: Mapping[str, Any], sizes: Mapping[str, int], *, overwrite: bool
+    shards: Sequence[Shard],
+    output: str,
+    listed: Mapping[str, Any],
+    sizes: Mapping[str, int],
+    tell: Tell,
+    *,
+    overwrite: bool,
 ) -> list[Shard]:
     """Those that are not done, where files of such sizes are there. Raises UsageError for one whose place has what
     nlpkit did not write there, or wrote for another file, unless that is to be replaced."""
@@ -298,7 +309,7 @@ def _left(
             changed += before["bytes"] == size
         left.append(shard)
     if changed:
-        note(f"{output}: {changed:,} shards are written anew, since their files have changed")
+        tell(f"{output}: {changed:,} shards are written anew, since their files have changed")
     return left
 
 

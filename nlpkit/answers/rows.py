@@ -11,7 +11,7 @@ from itertools import chain, count
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
-from nlpkit.cli.options import to_json
+from nlpkit.answers.json_text import to_json
 from nlpkit.data.compression import PACKED, STDIN, bare_name, inner_suffix
 from nlpkit.data.tables import TABLES, Row, seekable
 from nlpkit.errors import DataError, NlpkitError, UsageError

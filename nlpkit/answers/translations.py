@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
-from nlpkit.cli.rows import Format, one_line, open_rows
+from nlpkit.answers.rows import Format, one_line, open_rows
 from nlpkit.data.tables import Row
 from nlpkit.output import open_output
 from nlpkit.tasks.translation.translator import Translation, Translator

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from nlpkit.cli.rows import Format, one_line, open_rows
+from nlpkit.answers.rows import Format, one_line, open_rows
 from nlpkit.data.tables import Row
 from nlpkit.output import open_output
 from nlpkit.tasks.classification.classifier import TextClassifier, Verdict
