@@ -62,6 +62,7 @@ class StackSection(Section):
 
     start_from: Annotated[str | None, BeforeValidator(lambda given: None if given == NOTHING else given)] = None
     vectors: Annotated[str, Field(min_length=1)] | None = None
+    vectors_frozen: Annotated[float, Field(gt=0, le=1)] | None = None
     cell: Literal["lstm", "gru", "rnn"] = "lstm"
     units: Annotated[int, Field(ge=1, le=8192)] = 128
     layers: Annotated[int, Field(ge=1, le=16)] = 1
@@ -74,6 +75,12 @@ class StackSection(Section):
     def directions(self) -> int:
         """In how many the text is read."""
         return 1
+
+    @model_validator(mode="after")
+    def _check_vectors(self) -> Self:
+        if self.vectors_frozen is not None and self.vectors is None:
+            raise ValueError("vectors_frozen goes with vectors, the file that they are in")
+        return self
 
 
 Passes = Annotated[int, Field(ge=1, le=100_000)]

@@ -45,13 +45,14 @@ def vectors_of(path: str, tokenizer: "Tokenizer", size: int) -> dict[int, np.nda
     return rows
 
 
-def fill_embedding(network: "keras.Model", vectors: Mapping[int, np.ndarray]) -> None:
-    """Sets rows of a network's embedding to vectors, in the spread of what stood there."""
+def fill_embedding(network: "keras.Model", vectors: Mapping[int, np.ndarray]) -> "keras.Variable":
+    """Sets rows of a network's embedding to vectors, in the spread of what stood there, and gives its matrix."""
     layer = network.get_layer("embedding")
     (matrix,) = layer.get_weights()
     given = np.stack(list(vectors.values()))
     matrix[list(vectors)] = given * (matrix.std() / max(float(given.std()), 1e-12))
     layer.set_weights([matrix])
+    return layer.embeddings
 
 
 def _words(piece: str) -> list[str]:

@@ -14,7 +14,7 @@ import nlpkit
 from nlpkit import TextClassifier, TextGenerator, Translator
 from nlpkit.errors import DataError, UsageError
 from nlpkit.own_tokenizer import adopt_tokenizer
-from nlpkit.recipe import TokenizerSection
+from nlpkit.recipe import TokenizerSection, TrainingSection
 from nlpkit.tokenizer import Tokenizer
 from nlpkit.vectors import read_vectors, vectors_of
 from tests.conftest import Command, settings, write_csv
@@ -156,28 +156,69 @@ def embedding(model: Any) -> np.ndarray:
     return found
 
 
+def fitted_on_vectors(tmp_path: Path, task: str, **options: Any) -> Any:
+    path = str(written(tmp_path / "own.vec", "word2vec"))
+    options = {**OWN, "vectors": path, "vocab_size": 600, **options}
+    if task == "classifier":
+        return TextClassifier(**options, ngrams=0).fit(TEXTS, LABELS)
+    return (
+        TextGenerator(**options, kind="bpe").fit(TEXTS)
+        if task == "generator"
+        else Translator(**options).fit(TEXTS, TEXTS)
+    )
+
+
+def scaled(model: Any) -> tuple[np.ndarray, np.ndarray]:
+    """The rows of the embedding of four words, and what they would be if they were their vectors to a scale."""
+    pieces = model.tokenizer.pieces(range(len(model.tokenizer)))
+    rows = embedding(model)[[pieces.index(f"{SPACE}{name}") for name in ("the", "lovely", "on", "went")]]
+    given = np.stack([VECTORS[name] for name in ("the", "lovely", "on", "went")])
+    scale = (rows * given).sum() / (given**2).sum()
+    assert scale > 0
+    return rows, scale * given
+
+
 @pytest.mark.parametrize("task", ["classifier", "generator", "translator"])
 def test_the_embedding_begins_with_them(tmp_path: Path, task: str, caplog: pytest.LogCaptureFixture) -> None:
-    path = str(written(tmp_path / "own.vec", "word2vec"))
-    still = {**OWN, "vectors": path, "learning_rate": 1e-9, "vocab_size": 600}
-    if task == "classifier":
-        model: Any = TextClassifier(**still, ngrams=0).fit(TEXTS, LABELS)
-    else:
-        model = (
-            TextGenerator(**still, kind="bpe").fit(TEXTS)
-            if task == "generator"
-            else Translator(**still).fit(TEXTS, TEXTS)
-        )
+    model = fitted_on_vectors(tmp_path, task, learning_rate=1e-9)
     pieces = model.tokenizer.pieces(range(len(model.tokenizer)))
-    matrix = embedding(model)
-    rows = [pieces.index(f"{SPACE}{name}") for name in ("the", "lovely", "on", "went")]
-    given = np.stack([VECTORS[name] for name in ("the", "lovely", "on", "went")])
-    scale = (matrix[rows] * given).sum() / (given**2).sum()
-    assert scale > 0
-    np.testing.assert_allclose(matrix[rows], scale * given, atol=1e-5)
-    rest = np.delete(matrix, rows, 0)[4:]
-    assert 0.5 < matrix[rows].std() / rest.std() < 2
+    rows, given = scaled(model)
+    np.testing.assert_allclose(rows, given, atol=1e-5)
+    taken = [piece.startswith(SPACE) and piece.strip(SPACE) in VECTORS for piece in pieces]
+    rest = embedding(model)[~np.array(taken)][4:]
+    assert 0.5 < rows.std() / rest.std() < 2
     assert f"vectors of {sum(piece.strip(SPACE) == '.' for piece in pieces) + 4} of {len(pieces)} pieces" in caplog.text
+
+
+@pytest.mark.parametrize("task", ["classifier", "generator", "translator"])
+def test_the_embedding_stays_as_they_are(tmp_path: Path, task: str) -> None:
+    quickly = {"learning_rate": 0.05, "weight_decay": 0.1}
+    rows, given = scaled(fitted_on_vectors(tmp_path, task, vectors_frozen=1, **quickly))
+    np.testing.assert_allclose(rows, given, atol=1e-6)
+    rows, given = scaled(fitted_on_vectors(tmp_path, task, **quickly))
+    assert np.abs(rows - given).max() > 0.01
+
+
+def test_rows_that_are_held_move_when_their_steps_are_done() -> None:
+    import keras
+
+    from nlpkit.training.schedule import make_optimizer
+
+    matrix, other = keras.Variable(np.ones((3, 2), np.float32)), keras.Variable(np.ones(2, np.float32))
+    optimizer = make_optimizer(TrainingSection(weight_decay=0.1, warmup=0, ema_momentum=0), 10)
+    optimizer.hold(matrix, [0, 2], 4.0)
+    optimizer.build([other, matrix])
+    for step in range(6):
+        before = np.array(matrix), np.array(other)
+        optimizer.apply([np.ones(2, np.float32), np.ones((3, 2), np.float32)])
+        moved = (np.array(matrix) != before[0]).all(1)
+        assert moved.tolist() == ([False, True, False] if step < 4 else [True] * 3)
+        assert (np.array(other) != before[1]).all()
+
+
+def test_what_is_held_still_goes_with_vectors() -> None:
+    with pytest.raises(UsageError, match="vectors_frozen goes with vectors"):
+        TextClassifier(vectors_frozen=0.5)
 
 
 def test_vectors_of_pieces_are_taken_by_piece(tmp_path: Path) -> None:

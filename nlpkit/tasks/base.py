@@ -426,15 +426,19 @@ class TrainedTask(ABC, Generic[R]):
         with shared_by(self.recipe.training.devices):
             network, batches = self._compiled(prepared)
             told = {} if start is None else self._take_over(network, prepared, start)
-            self._fill_embedding(network)
+            self._fill_embedding(network, batches)
             return network, fit(network, batches, self.recipe.training, run), told
 
-    def _fill_embedding(self, network: "keras.Model") -> None:
+    def _core(self, network: "keras.Model") -> "keras.Model":
+        """What of a network that is trained has the layers of the model."""
+        return network
+
+    def _fill_embedding(self, network: "keras.Model", batches: "EpochBatches") -> None:
         """Sets the embedding of a fresh network to the vectors that the recipe names, if any."""
 
     def _take_over(self, network: "keras.Model", prepared: Any, start: "TrainedTask[Any]") -> dict[str, Any]:
         """Sets a fresh network to what it can take from the model that it starts from, and tells of it."""
-        told = take_weights(network, start, self._fresh(prepared, start))
+        told = take_weights(self._core(network), start, self._fresh(prepared, start))
         listed = [", ".join(told[key]).replace("_", " ") for key in ("taken", "new")]
         tell_once(f"from {self.recipe.model.start_from}: its tokenizer, {listed[0]}; new: {listed[1] or 'nothing'}")
         return told

@@ -17,7 +17,8 @@ R = TypeVar("R", bound=Recipe)
 
 _BACKBONE = ("cell", "units", "layers", "embedding_size")
 _TOKENIZER = ("kind", "vocab_size", "normalization", "lowercase", "byte_fallback")
-_OWN = ("start_from", "vectors", "labels", "ngrams", "counts")  # what a model has by itself, whatever it starts from
+# what a model has by itself, whatever it starts from
+_OWN = ("start_from", "vectors", "vectors_frozen", "labels", "ngrams", "counts")
 
 
 def recipe_from(recipe: R, start: Recipe) -> R:

@@ -1,8 +1,10 @@
-"""The learning rate over a run."""
+"""The optimizer, and the learning rate over a run."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 from nlpkit.recipe import TrainingSection
@@ -26,9 +28,30 @@ class WarmUp(keras.optimizers.schedules.LearningRateSchedule):
         return {"peak": self.peak, "steps": self.steps, "warmup": self.warmup, "cosine": self.cosine}
 
 
-def make_optimizer(section: TrainingSection, steps: int) -> keras.optimizers.Optimizer:
+class Optimizer(keras.optimizers.AdamW):
+    """AdamW that can leave rows of a matrix as they are for the first steps of its run."""
+
+    held: Any = None  # the matrix
+    rates: np.ndarray | None = None  # of its rows, float32 [rows, 1], what their updates are multiplied by until
+    free_at = 0.0  # so many steps are done
+
+    def hold(self, matrix: keras.Variable, rows: Iterable[int], steps: float) -> None:
+        """Leaves rows of a matrix as they are for so many steps; there is no weight decay of it."""
+        self.exclude_from_weight_decay(var_list=[matrix])
+        self.held, self.free_at = matrix, steps
+        self.rates = np.ones((matrix.shape[0], 1), np.float32)
+        self.rates[list(rows)] = 0
+
+    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+        if self.held is not None and self._get_variable_index(variable) == self._get_variable_index(self.held):
+            free = ops.cast(self.iterations, "float32") >= self.free_at
+            learning_rate = learning_rate * ops.where(free, 1.0, self.rates)
+        super().update_step(gradient, variable, learning_rate)
+
+
+def make_optimizer(section: TrainingSection, steps: int) -> Optimizer:
     """AdamW (Loshchilov & Hutter, 2019), which without weight decay is Adam, for a run of `steps`."""
-    return keras.optimizers.AdamW(
+    return Optimizer(
         WarmUp(section.learning_rate, steps, section.warmup, section.schedule == "cosine"),
         weight_decay=section.weight_decay,
         beta_2=section.beta_2,

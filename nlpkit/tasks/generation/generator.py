@@ -316,11 +316,8 @@ class TextGenerator(TextTask[GenerationRecipe]):
 
         return bundle_generator(network.core, self.recipe, prepared, history)
 
-    def _fill_embedding(self, network: Any) -> None:
-        super()._fill_embedding(network.core)
-
-    def _take_over(self, network: Any, prepared: PreparedStream, start: "TrainedTask[Any]") -> dict[str, Any]:
-        return super()._take_over(network.core, prepared, start)
+    def _core(self, network: Any) -> Any:
+        return network.core
 
     def _train(
         self, dataset: Dataset[str], prepared: PreparedStream, run: Run, start: "TrainedTask[Any] | None" = None
