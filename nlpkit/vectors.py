@@ -45,12 +45,13 @@ def vectors_of(path: str, tokenizer: "Tokenizer", size: int) -> dict[int, np.nda
     return rows
 
 
-def fill_embedding(network: "keras.Model", vectors: Mapping[int, np.ndarray]) -> "keras.Variable":
-    """Sets rows of a network's embedding to vectors, in the spread of what stood there, and gives its matrix."""
+def fill_embedding(network: "keras.Model", vectors: Mapping[int, np.ndarray], spread: float | None) -> "keras.Variable":
+    """Sets rows of a network's embedding to vectors, whose numbers come to a standard deviation, the `spread`, or to
+    that of what stood there, and gives its matrix."""
     layer = network.get_layer("embedding")
     (matrix,) = layer.get_weights()
     given = np.stack(list(vectors.values()))
-    matrix[list(vectors)] = given * (matrix.std() / max(float(given.std()), 1e-12))
+    matrix[list(vectors)] = given * ((spread or matrix.std()) / max(float(given.std()), 1e-12))
     layer.set_weights([matrix])
     return layer.embeddings
 

@@ -333,7 +333,7 @@ def test_no_context_is_longer_than_a_text() -> None:
 
 def test_a_generator_is_measured_from_a_beginning() -> None:
     model: Any = package.load("python-docs")
-    documents = ["Return a copy of the list, and raise an error if there is none. " * 40]
+    documents = ["Return a copy of the list, and raise an error if there is none. " * 12]
     found = model._measure_memory(model._text(documents, None), lambda done, total: None)
     assert max(found.cut) < 8
     assert found.cut[-1] == pytest.approx(found.whole, abs=0.2)

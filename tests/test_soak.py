@@ -19,7 +19,7 @@ def campaign(name: str, *arguments: str | Path) -> str:
 
 @pytest.mark.slow
 def test_kills() -> None:
-    for kind, count in (("save", "30"), ("write", "30"), ("training", "2")):
+    for kind, count in (("save", "15"), ("write", "15"), ("training", "2")):
         assert f"({kind} {count}): all whole or absent" in campaign("kills", "--count", count, "--only", kind)
 
 

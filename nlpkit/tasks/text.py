@@ -46,6 +46,8 @@ class TextTask(TrainedTask[T]):
     """Whether a text is read as if a space stood before it."""
     _vectors: "dict[int, np.ndarray] | None" = None
     """Those that the embedding begins with, by piece."""
+    vectors_spread: ClassVar[float | None] = None
+    """The standard deviation that their numbers come to; without one, that of what stood there."""
 
     @property
     def tokenizer(self) -> Tokenizer:
@@ -88,7 +90,7 @@ class TextTask(TrainedTask[T]):
         from nlpkit.training.length import run_length
         from nlpkit.vectors import fill_embedding
 
-        matrix = fill_embedding(self._core(network), self._vectors)
+        matrix = fill_embedding(self._core(network), self._vectors, self.vectors_spread)
         if share := self.recipe.model.vectors_frozen:
             steps = run_length(self.recipe.training, len(batches.plan(0))).steps
             network.optimizer.hold(matrix, self._vectors, share * steps)
@@ -96,7 +98,8 @@ class TextTask(TrainedTask[T]):
     def _train(self, *given: Any) -> Bundle:
         bundle = super()._train(*given)
         if self._vectors is not None:
-            bundle.metadata["vectors"] = {"from": self.recipe.model.vectors, "pieces": len(self._vectors)}
+            source = self.recipe.model.vectors or "the texts without labels"
+            bundle.metadata["vectors"] = {"from": source, "pieces": len(self._vectors)}
         return bundle
 
     def _open(self, bundle: Bundle) -> None:

@@ -5,6 +5,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
@@ -92,6 +93,7 @@ class TextClassifier(TextTask[ClassificationRecipe], RowTask[ClassificationRecip
     data_options = ("text_column", "label_column", "label_columns", "label_delimiter")
     facts = ClassifierFacts
     files = training_files = (HELD_OUT,)
+    vectors_spread = 0.5  # ten times that of a fresh embedding, which the network would drown in noise
     own_data = (
         "your own .csv, .tsv, .jsonl, .json, .parquet or .xlsx file, lines of __label__x and a text, or a folder of "
         "classes or of splits"
@@ -439,6 +441,12 @@ class TextClassifier(TextTask[ClassificationRecipe], RowTask[ClassificationRecip
             from nlpkit.tasks.classification.unlabelled import read_unlabelled
 
             self._unlabelled = read_unlabelled(self._texts, self.recipe, dataset, prepared, report)
+            if self._vectors is None and self.recipe.model.start_from is None:
+                from nlpkit.cooccurrence import token_vectors
+
+                report("learning vectors", 0, None)
+                texts = chain(self._unlabelled, map(prepared.train.row, range(len(prepared.train))))
+                self._vectors = token_vectors(texts, len(prepared.tokenizer), self.recipe.model.embedding_size)
 
     def _learn(
         self, prepared: PreparedData, run: Run, start: "TrainedTask[Any] | None"

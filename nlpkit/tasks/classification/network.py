@@ -43,6 +43,9 @@ from nlpkit.training.progress import EpochRow, validation_row
 from nlpkit.training.schedule import make_optimizer
 
 _SEQUENCE_SHARE = 0.2  # how far the sequence moves logits, of how far n-grams do, unless held-out texts tell otherwise
+_TAUGHT_SHARE = 0.45  # the same, where texts without labels taught its embedding, and many have labels
+_TAUGHT_TEXTS = 200  # with labels, for half of that
+_TAUGHT_SCALE = 0.7  # of n-grams that learned from their own answers, which makes them too sure
 
 
 def build_classifier(
@@ -221,7 +224,11 @@ def _with_ngrams(
         answers = predict_corpus(Session(export_classifier(network, recipe.model)), data.validation, recipe.tokenizer)
         sequence = _logits(answers, several=several)
         # few texts leave most of the weight with the n-grams, whose scale is known from more of them than are held out
-        prior = [_SEQUENCE_SHARE * float(ngrams.std()) / max(float(sequence.std()), 1e-6), 1.0]
+        count = len(data.train)
+        share, scale = _SEQUENCE_SHARE, 1.0
+        if unlabelled:
+            share, scale = _TAUGHT_SHARE * count / (count + _TAUGHT_TEXTS), _TAUGHT_SCALE
+        prior = [scale * share * float(ngrams.std()) / max(float(sequence.std()), 1e-6), scale]
     else:
         sequence, prior = head.held_out, [0.5, 0.5]
     parts, unread = {"sequence": sequence, "ngrams": ngrams}, np.asarray(data.train.labels[model.rows])
