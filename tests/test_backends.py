@@ -29,6 +29,21 @@ model.fit(texts, labels)
 import keras
 print(keras.backend.backend(), *map(sorted, model.predict(["a lovely day", "a dreary day"])))
 """
+STAY = """
+import nlpkit
+from pathlib import Path
+from tempfile import TemporaryDirectory
+texts, labels = ["a lovely day", "a dreary day"] * 60, ["good", "bad"] * 60
+with TemporaryDirectory() as folder:
+    vectors = Path(folder, "own.vec")
+    vectors.write_text("lovely 1 2 3 -6\\nday 1 0 -1 0\\n")
+    model = nlpkit.TextClassifier(epochs=2, vocab_size=300, units=8, embedding_size=4, learning_rate=0.05,
+                                  vectors=str(vectors), vectors_frozen=1)
+    model.fit(texts, labels)
+import keras
+row = model.network().get_layer("embedding").get_weights()[0][model.tokenizer.encode(["lovely"])[0][0]]
+print(keras.backend.backend(), (row / row[0]).round(4).tolist())
+"""
 WRITE = """
 import nlpkit
 model = nlpkit.TextGenerator(epochs=10, units=48, embedding_size=16, batch_size=4, segment_length=16,
@@ -90,10 +105,11 @@ def answer_of(program: str, backend: str, **environment: str) -> str:
         (CLASSIFY.replace("CELL", "'lstm'"), "jax good bad\n"),
         (CLASSIFY.replace("CELL", "'gru'"), "jax good bad\n"),
         (TAG, "jax ['fine', 'good'] []\n"),
+        (STAY, "jax [1.0, 2.0, 3.0, -6.0]\n"),
         (WRITE, "jax  three four\n"),
         (TRANSLATE, "jax six chien un chat\n"),
     ],
-    ids=["lstm", "gru", "several", "generator", "translator"],
+    ids=["lstm", "gru", "several", "vectors", "generator", "translator"],
 )
 def test_jax(program: str, answer: str) -> None:
     assert answer_of(program, "jax") == answer

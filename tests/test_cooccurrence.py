@@ -38,6 +38,12 @@ def test_tokens_of_like_neighbours_have_like_vectors() -> None:
 def test_they_are_the_same_every_time() -> None:
     first, second = token_vectors(made(), 60, 6), token_vectors(iter(made()), 60, 6)
     assert all(np.array_equal(first[token], second[token]) for token in first)
+    # a form with one blank, whose entries all stand among the same words: far fewer directions than numbers
+    forms = [np.array([1, 2, 3, 10 + number % 60, 4, 5, 6]) for number in range(600)]
+    first, second = token_vectors(forms, 80, 32), token_vectors(forms, 80, 32)
+    assert len(first) == 66
+    assert all(np.array_equal(first[token], second[token]) for token in first)
+    assert np.isfinite(list(first.values())).all()
 
 
 def test_nearer_tokens_count_more_and_those_of_other_texts_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -58,3 +64,17 @@ def test_too_few_tokens_have_none() -> None:
     assert token_vectors(made(), 60, 16) == {}
     assert token_vectors([], 60, 4) == {}
     assert token_vectors([np.array([], np.int32), np.array([3])], 60, 4) == {}
+
+
+def test_tokens_by_themselves_have_none() -> None:
+    alone = [np.array([number % 40]) for number in range(400)]
+    assert token_vectors(alone, 40, 8) == {}
+    everywhere = [np.array([first, second]) for first in range(12) for second in range(12)] * 3
+    assert np.isfinite([*token_vectors(everywhere, 12, 4).values()]).all()
+
+
+def test_of_very_many_texts_the_first_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nlpkit.cooccurrence._CHUNK", 10)
+    monkeypatch.setattr("nlpkit.cooccurrence._MOST", 25)
+    _, met = _near([np.array([1, 2, 3, 4, 5])] * 100, 6)
+    assert met.tolist() == [0, 6, 6, 6, 6, 6]

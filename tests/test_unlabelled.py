@@ -62,6 +62,34 @@ def test_words_that_no_labelled_text_has_are_learned() -> None:
     assert np.array_equal(again.predict_proba(UNLABELLED[:9]), after.predict_proba(UNLABELLED[:9]))
 
 
+def test_they_teach_the_embedding() -> None:
+    still = {"learning_rate": 1e-9, "embedding_size": 12}
+    before, after = fitted(LABELLED, **still), fitted(LABELLED, UNLABELLED, **still)
+    assert "vectors" not in before.metadata
+    told = after.metadata["vectors"]
+    assert told["from"] == "texts with and without labels"
+    matrix = after.network().get_layer("embedding").get_weights()[0]
+    given = matrix[np.abs(matrix).max(1) > 0.06]  # which a fresh embedding stays below
+    assert 20 < len(given) == told["pieces"] < len(matrix)
+    assert given.std() == pytest.approx(0.5, abs=0.01)
+    assert np.abs(before.network().get_layer("embedding").get_weights()[0]).max() < 0.06
+    # six held-out texts tell little: n-grams that learned from themselves count for less, and the sequence for more
+    weights = [model.metadata["ngrams"]["weights"]["ngrams"] for model in (before, after)]
+    assert weights == [pytest.approx(1, abs=0.1), pytest.approx(0.7, abs=0.1)]
+
+
+def test_where_they_have_too_few_pieces_to_teach_all_is_as_it_was() -> None:
+    model = fitted(LABELLED, UNLABELLED[:9], embedding_size=256)
+    assert "vectors" not in model.metadata
+    assert model.metadata["ngrams"]["weights"]["ngrams"] == pytest.approx(0.7, abs=0.1)
+
+
+def test_vectors_of_a_file_come_before_those(tmp_path: Path) -> None:
+    (tmp_path / "own.vec").write_text("lovely 1.0 2.0 3.0\ndull 3.0 -2.0 1.0\n")
+    model = fitted(LABELLED, UNLABELLED, vectors=str(tmp_path / "own.vec"), embedding_size=3)
+    assert model.metadata["vectors"] == {"from": str(tmp_path / "own.vec"), "pieces": 2}
+
+
 def test_three_labels_and_several_a_text() -> None:
     labelled, judged = made(90, 0, [KNOWN], 3), made(150, 2, [NEW], 3)
     unlabelled = [text for text, _ in made(900, 1, [KNOWN, NEW], 3)]

@@ -434,7 +434,7 @@ class TrainedTask(ABC, Generic[R]):
         return network
 
     def _fill_embedding(self, network: "keras.Model", batches: "EpochBatches") -> None:
-        """Sets the embedding of a fresh network to the vectors that the recipe names, if any."""
+        """Sets the embedding of a fresh network to the vectors that it begins with, if any."""
 
     def _take_over(self, network: "keras.Model", prepared: Any, start: "TrainedTask[Any]") -> dict[str, Any]:
         """Sets a fresh network to what it can take from the model that it starts from, and tells of it."""

@@ -97,9 +97,10 @@ class TextTask(TrainedTask[T]):
 
     def _train(self, *given: Any) -> Bundle:
         bundle = super()._train(*given)
-        if self._vectors is not None:
-            source = self.recipe.model.vectors or "the texts without labels"
-            bundle.metadata["vectors"] = {"from": source, "pieces": len(self._vectors)}
+        vectors, self._vectors = self._vectors, None
+        if vectors is not None:
+            source = self.recipe.model.vectors or "texts with and without labels"
+            bundle.metadata["vectors"] = {"from": source, "pieces": len(vectors)}
         return bundle
 
     def _open(self, bundle: Bundle) -> None:

@@ -28,30 +28,32 @@ class WarmUp(keras.optimizers.schedules.LearningRateSchedule):
         return {"peak": self.peak, "steps": self.steps, "warmup": self.warmup, "cosine": self.cosine}
 
 
-class Optimizer(keras.optimizers.AdamW):
+class HoldingAdamW(keras.optimizers.AdamW):
     """AdamW that can leave rows of a matrix as they are for the first steps of its run."""
 
-    held: Any = None  # the matrix
+    held: Any = None  # the matrix' key; itself it would be taken for a variable of the optimizer's own
     rates: np.ndarray | None = None  # of its rows, float32 [rows, 1], what their updates are multiplied by until
     free_at = 0.0  # so many steps are done
 
     def hold(self, matrix: keras.Variable, rows: Iterable[int], steps: float) -> None:
         """Leaves rows of a matrix as they are for so many steps; there is no weight decay of it."""
         self.exclude_from_weight_decay(var_list=[matrix])
-        self.held, self.free_at = matrix, steps
+        self.held, self.free_at = self._var_key(matrix), steps
         self.rates = np.ones((matrix.shape[0], 1), np.float32)
         self.rates[list(rows)] = 0
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
-        if self.held is not None and self._get_variable_index(variable) == self._get_variable_index(self.held):
+        if self.held is not None and self._var_key(variable) == self.held:
             free = ops.cast(self.iterations, "float32") >= self.free_at
             learning_rate = learning_rate * ops.where(free, 1.0, self.rates)
         super().update_step(gradient, variable, learning_rate)
 
 
-def make_optimizer(section: TrainingSection, steps: int) -> Optimizer:
-    """AdamW (Loshchilov & Hutter, 2019), which without weight decay is Adam, for a run of `steps`."""
-    return Optimizer(
+def make_optimizer(section: TrainingSection, steps: int, *, holding: bool = False) -> keras.optimizers.Optimizer:
+    """AdamW (Loshchilov & Hutter, 2019), which without weight decay is Adam, for a run of `steps`; one that can hold
+    rows of a matrix where it is to, as PyTorch is slower with it."""
+    kind = HoldingAdamW if holding else keras.optimizers.AdamW
+    return kind(
         WarmUp(section.learning_rate, steps, section.warmup, section.schedule == "cosine"),
         weight_decay=section.weight_decay,
         beta_2=section.beta_2,

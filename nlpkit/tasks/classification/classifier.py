@@ -124,7 +124,8 @@ class TextClassifier(TextTask[ClassificationRecipe], RowTask[ClassificationRecip
         Arrow table, a Hugging Face Dataset or a dict of columns has its columns chosen as those of a file are, by the
         recipe's `text_column` and `label_column` or by their names; a DatasetDict, or a dict of tables, has splits.
         A part is held out to choose the best epoch by. From texts without labels, `unlabelled`, or those that the
-        recipe's `data.unlabelled` names, its n-grams learn too. The `options` are those of `FitOptions`.
+        recipe's `data.unlabelled` names, its n-grams and its embedding learn too. The `options` are those of
+        `FitOptions`.
         Raises DataError for data that cannot be trained on.
         """
         if unlabelled is not None and not self._asked.model.ngrams:
@@ -432,7 +433,8 @@ class TextClassifier(TextTask[ClassificationRecipe], RowTask[ClassificationRecip
 
         head, self._head = self._head, None
         unlabelled, self._unlabelled = self._unlabelled, []
-        return bundle_classifier(network, self.recipe, dataset, prepared, history, head, unlabelled)
+        taught = self._vectors is not None and self.recipe.model.vectors is None
+        return bundle_classifier(network, self.recipe, dataset, prepared, history, head, unlabelled, taught=taught)
 
     def _gather(self, dataset: Dataset[Example], prepared: PreparedData, report: Report) -> None:
         super()._gather(dataset, prepared, report)
@@ -441,18 +443,19 @@ class TextClassifier(TextTask[ClassificationRecipe], RowTask[ClassificationRecip
             from nlpkit.tasks.classification.unlabelled import read_unlabelled
 
             self._unlabelled = read_unlabelled(self._texts, self.recipe, dataset, prepared, report)
-            if self._vectors is None and self.recipe.model.start_from is None:
-                from nlpkit.cooccurrence import token_vectors
-
-                report("learning vectors", 0, None)
-                texts = chain(self._unlabelled, map(prepared.train.row, range(len(prepared.train))))
-                self._vectors = token_vectors(texts, len(prepared.tokenizer), self.recipe.model.embedding_size)
 
     def _learn(
         self, prepared: PreparedData, run: Run, start: "TrainedTask[Any] | None"
     ) -> "tuple[keras.Model, list[EpochRow], dict[str, Any]]":
         self._head = None
         if start is None or not self._frozen(start, prepared):
+            if start is None and self._vectors is None and self._unlabelled:
+                from nlpkit.cooccurrence import token_vectors
+
+                run.display.report("learning vectors", 0, None)
+                texts = chain(self._unlabelled, map(prepared.train.row, range(len(prepared.train))))
+                size = self.recipe.model.embedding_size
+                self._vectors = token_vectors(texts, len(prepared.tokenizer), size) or None
             return super()._learn(prepared, run, start)
         from nlpkit.tasks.classification.frozen import fit_head
 

@@ -121,7 +121,11 @@ def compile_classifier(recipe: ClassificationRecipe, data: PreparedData, epochs:
         )
         metric = keras.metrics.CategoricalAccuracy(name="accuracy")
     network.compile(
-        optimizer=make_optimizer(recipe.training, run_length(recipe.training, len(epochs.plan(0))).steps),
+        optimizer=make_optimizer(
+            recipe.training,
+            run_length(recipe.training, len(epochs.plan(0))).steps,
+            holding=recipe.model.vectors_frozen is not None,
+        ),
         loss=loss,
         weighted_metrics=[metric],
         jit_compile=keras.backend.backend() == "jax",  # XLA on TensorFlow's CPU was half as fast
@@ -160,9 +164,12 @@ def bundle_classifier(
     history: list[EpochRow],
     head: FrozenHead | None = None,
     unlabelled: Sequence[np.ndarray] = (),
+    *,
+    taught: bool = False,
 ) -> Bundle:
     """Everything a bundle holds but its figures and its card. `head` is what the network has got, where it was fitted
-    on a backbone that stayed as it was; `unlabelled` are the token ids of texts for the n-grams to learn from, too.
+    on a backbone that stayed as it was; `unlabelled` are the token ids of texts for the n-grams to learn from, too,
+    which have `taught` the network's embedding or not.
 
     Raises NlpkitError when the exported graph and the network disagree.
     """
@@ -173,7 +180,9 @@ def bundle_classifier(
     if section.ngrams:
         # what was held out of the texts to train on is learned from, too, once nothing is chosen by it any more
         refitted = "validation" not in dataset.splits
-        bare, told, answers, more = _with_ngrams(network, recipe, data, head, unlabelled, refitted=refitted)
+        bare, told, answers, more = _with_ngrams(
+            network, recipe, data, head, unlabelled, taught=taught, refitted=refitted
+        )
         if refitted:
             keys = np.fromiter(map(row_key, data.validation), np.uint64)
             files[HELD_OUT] = HeldOut(keys, answers).to_bytes()
@@ -208,6 +217,7 @@ def _with_ngrams(
     head: FrozenHead | None,
     unlabelled: Sequence[np.ndarray],
     *,
+    taught: bool,
     refitted: bool,
 ) -> tuple[keras.Model, dict[str, Any], np.ndarray, "_Answers | None"]:
     """The trained network with n-grams beside the sequence; what is told of these: how much each part weighs, what each
@@ -224,10 +234,9 @@ def _with_ngrams(
         answers = predict_corpus(Session(export_classifier(network, recipe.model)), data.validation, recipe.tokenizer)
         sequence = _logits(answers, several=several)
         # few texts leave most of the weight with the n-grams, whose scale is known from more of them than are held out
-        count = len(data.train)
-        share, scale = _SEQUENCE_SHARE, 1.0
-        if unlabelled:
-            share, scale = _TAUGHT_SHARE * count / (count + _TAUGHT_TEXTS), _TAUGHT_SCALE
+        share, scale = _SEQUENCE_SHARE, _TAUGHT_SCALE if unlabelled else 1.0
+        if taught:
+            share = _TAUGHT_SHARE * len(data.train) / (len(data.train) + _TAUGHT_TEXTS)
         prior = [scale * share * float(ngrams.std()) / max(float(sequence.std()), 1e-6), scale]
     else:
         sequence, prior = head.held_out, [0.5, 0.5]

@@ -1,4 +1,4 @@
-"""Texts that nobody labelled, from which the n-grams learn beside those with labels."""
+"""Texts that nobody labelled, from which the n-grams and the embedding learn beside those with labels."""
 
 import logging
 from collections.abc import Iterator

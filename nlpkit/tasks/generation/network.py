@@ -127,7 +127,7 @@ def compile_generator(recipe: GenerationRecipe, data: PreparedStream, epochs: "S
     core = build_generator(recipe.model_copy(update={"model": section}), len(data.tokenizer))
     network = CarryingNetwork(core, epochs.rows, epochs.sampled)
     network.compile(
-        optimizer=make_optimizer(recipe.training, length.steps),
+        optimizer=make_optimizer(recipe.training, length.steps, holding=recipe.model.vectors_frozen is not None),
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         jit_compile=keras.backend.backend() == "jax",  # on TensorFlow the LSTM layer compiles itself, and is quicker so
     )

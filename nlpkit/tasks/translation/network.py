@@ -133,7 +133,11 @@ def compile_translator(recipe: TranslationRecipe, data: PreparedPairs, epochs: "
         tables = fold_lexicon(sources, targets, len(data.tokenizer), recipe.training.seed)
         network.get_layer("lexicon").set_weights(tables)
     network.compile(
-        optimizer=make_optimizer(recipe.training, run_length(recipe.training, len(epochs.plan(0))).steps),
+        optimizer=make_optimizer(
+            recipe.training,
+            run_length(recipe.training, len(epochs.plan(0))).steps,
+            holding=recipe.model.vectors_frozen is not None,
+        ),
         loss=SmoothedCrossEntropy(recipe.training.label_smoothing),
         jit_compile=keras.backend.backend() == "jax",
     )
