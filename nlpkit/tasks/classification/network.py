@@ -45,7 +45,7 @@ from nlpkit.training.schedule import make_optimizer
 _SEQUENCE_SHARE = 0.2  # how far the sequence moves logits, of how far n-grams do, unless held-out texts tell otherwise
 _TAUGHT_SHARE = 0.45  # the same, where texts without labels taught its embedding, and many have labels
 _TAUGHT_TEXTS = 200  # with labels, for half of that
-_TAUGHT_SCALE = 0.7  # of n-grams that learned from their own answers, which makes them too sure
+_SELF_TAUGHT_SCALE = 0.7  # of n-grams that learned from their own answers, which makes them too sure
 
 
 def build_classifier(
@@ -234,7 +234,7 @@ def _with_ngrams(
         answers = predict_corpus(Session(export_classifier(network, recipe.model)), data.validation, recipe.tokenizer)
         sequence = _logits(answers, several=several)
         # few texts leave most of the weight with the n-grams, whose scale is known from more of them than are held out
-        share, scale = _SEQUENCE_SHARE, _TAUGHT_SCALE if unlabelled else 1.0
+        share, scale = _SEQUENCE_SHARE, _SELF_TAUGHT_SCALE if unlabelled else 1.0
         if taught:
             share = _TAUGHT_SHARE * len(data.train) / (len(data.train) + _TAUGHT_TEXTS)
         prior = [scale * share * float(ngrams.std()) / max(float(sequence.std()), 1e-6), scale]
