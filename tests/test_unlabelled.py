@@ -1,4 +1,4 @@
-"""Texts without labels, from which a classifier's n-grams learn."""
+"""Texts without labels, from which a classifier's n-grams and its embedding learn."""
 
 import random
 from pathlib import Path
