@@ -208,7 +208,7 @@ def test_rows_that_are_held_move_when_their_steps_are_done() -> None:
 
     matrix, other = keras.Variable(np.ones((3, 2), np.float32)), keras.Variable(np.ones(2, np.float32))
     optimizer = make_optimizer(TrainingSection(weight_decay=0.1, warmup=0, ema_momentum=0), 10, holding=True)
-    optimizer.hold(matrix, [0, 2], 4.0)
+    optimizer.hold(matrix, [0, 2], 0.4)
     optimizer.build([other, matrix])
     for step in range(6):
         before = np.array(matrix), np.array(other)

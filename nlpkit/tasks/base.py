@@ -426,14 +426,14 @@ class TrainedTask(ABC, Generic[R]):
         with shared_by(self.recipe.training.devices):
             network, batches = self._compiled(prepared)
             told = {} if start is None else self._take_over(network, prepared, start)
-            self._fill_embedding(network, batches)
+            self._fill_embedding(network)
             return network, fit(network, batches, self.recipe.training, run), told
 
     def _core(self, network: "keras.Model") -> "keras.Model":
         """What of a network that is trained has the layers of the model."""
         return network
 
-    def _fill_embedding(self, network: "keras.Model", batches: "EpochBatches") -> None:
+    def _fill_embedding(self, network: "keras.Model") -> None:
         """Sets the embedding of a fresh network to the vectors that it begins with, if any."""
 
     def _take_over(self, network: "keras.Model", prepared: Any, start: "TrainedTask[Any]") -> dict[str, Any]:

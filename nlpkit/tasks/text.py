@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     import keras
     import numpy as np
 
-    from nlpkit.training.fit import EpochBatches
-
 T = TypeVar("T", bound=TextRecipe)
 
 
@@ -84,16 +82,14 @@ class TextTask(TrainedTask[T]):
             report("reading vectors", 0, None)
             self._vectors = vectors_of(self.recipe.model.vectors, prepared.tokenizer, self.recipe.model.embedding_size)
 
-    def _fill_embedding(self, network: "keras.Model", batches: "EpochBatches") -> None:
+    def _fill_embedding(self, network: "keras.Model") -> None:
         if self._vectors is None:
             return
-        from nlpkit.training.length import run_length
         from nlpkit.vectors import fill_embedding
 
         matrix = fill_embedding(self._core(network), self._vectors, self.vectors_spread)
         if share := self.recipe.model.vectors_frozen:
-            steps = run_length(self.recipe.training, len(batches.plan(0))).steps
-            network.optimizer.hold(matrix, self._vectors, share * steps)
+            network.optimizer.hold(matrix, self._vectors, share)
 
     def _train(self, *given: Any) -> Bundle:
         bundle = super()._train(*given)

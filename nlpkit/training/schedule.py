@@ -35,10 +35,14 @@ class HoldingAdamW(keras.optimizers.AdamW):
     rates: np.ndarray | None = None  # of its rows, float32 [rows, 1], what their updates are multiplied by until
     free_at = 0.0  # so many steps are done
 
-    def hold(self, matrix: keras.Variable, rows: Iterable[int], steps: float) -> None:
-        """Leaves rows of a matrix as they are for so many steps; there is no weight decay of it."""
+    def __init__(self, learning_rate: WarmUp, **options: Any) -> None:
+        super().__init__(learning_rate, **options)
+        self.run_steps = learning_rate.steps
+
+    def hold(self, matrix: keras.Variable, rows: Iterable[int], share: float) -> None:
+        """Leaves rows of a matrix as they are for a share of the run's steps; there is no weight decay of it."""
         self.exclude_from_weight_decay(var_list=[matrix])
-        self.held, self.free_at = self._var_key(matrix), steps
+        self.held, self.free_at = self._var_key(matrix), share * self.run_steps
         self.rates = np.ones((matrix.shape[0], 1), np.float32)
         self.rates[list(rows)] = 0
 
