@@ -336,8 +336,8 @@ def _explain(error: ValidationError, schema: type[Recipe], where: str, origin: M
         message = f"{place}: there is no key {key}{hint}"
         if not hint:
             message += f"; the keys there are: {', '.join(name.rpartition('.')[2] for name in siblings)}"
-    elif not key:  # of several keys together
-        message = f"{place}: {first['msg'].removeprefix('Value error, ')}"
+    elif not key or (first["type"] == "value_error" and isinstance(first["input"], dict)):  # of several keys together
+        message = f"{place}: {key}{': ' if key else ''}{first['msg'].removeprefix('Value error, ')}"
     else:
         given = first["input"]
         reason = first["msg"][0].lower() + first["msg"][1:]

@@ -51,6 +51,19 @@ def test_lists_and_numbers_in_settings() -> None:
     assert recipe.training.learning_rate == 0.001
 
 
+@pytest.mark.parametrize(
+    ("setting", "told"),
+    [
+        ("training.min_epochs=50", "training: min_epochs = 50 is more than max_epochs = 30"),
+        ("model.vectors_frozen=0.5", "model: vectors_frozen goes with vectors, the file that they are in"),
+        ("training.frozen=true", "training.frozen goes with model.start_from, a model to start from"),
+    ],
+)
+def test_keys_that_do_not_go_together_are_told_in_short(setting: str, told: str) -> None:
+    with pytest.raises(UsageError, match=f": {told}$"):
+        load_recipe("sentiment", [setting])
+
+
 def test_round_trip_keeps_every_key(recipe_file: Path) -> None:
     recipe = load_recipe(recipe_file, ["data.text_column=body", "training.seed=5"])
     text = recipe_to_toml(recipe)
