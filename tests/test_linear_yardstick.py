@@ -113,6 +113,24 @@ def test_many_labels_are_fitted_to_the_same_bits_every_time() -> None:
             assert again[1] == bias
 
 
+@pytest.mark.parametrize("yes", [50, 100])
+def test_a_text_without_features_gets_the_share_of_the_class(yes: int) -> None:
+    # all texts have one feature, and the other, which tells, nine in ten of the class and one in ten of the others
+    target = np.arange(200) < yes
+    tells = np.where(target, np.arange(200) % 10 > 0, np.arange(200) % 10 == 0)
+    features = scipy.sparse.csr_matrix(np.stack([np.ones(200), tells], axis=1))
+    share = yes / 200
+    wanted, found = np.log(share / (1 - share)), np.log(share * 0.1 / ((1 - share) * 0.9))
+    weights, bias = fit_column(features, target, 100.0, silent=20)
+    assert bias == pytest.approx(wanted, abs=0.15)
+    assert bias + weights[0] == pytest.approx(found, abs=0.15)  # what the texts themselves say
+    weights, alone = fit_column(features, target, 100.0)
+    assert abs(alone - wanted) > 0.5
+    # of texts that weigh more than others their weight tells
+    _, bias = fit_column(features, target, 100.0, np.where(target, 3.0, 1.0), silent=20)
+    assert bias == pytest.approx(np.log(3 * share / (1 - share)), abs=0.3)
+
+
 def test_beside_a_model_that_read_what_was_held_out_the_yardstick_reads_it_too() -> None:
     texts = [f"{word} thing" for word in ("good", "bad") for _ in range(30)]
     labels = [text.split()[0] for text in texts]

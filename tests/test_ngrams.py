@@ -12,14 +12,16 @@ import pytest
 import nlpkit
 from nlpkit import TextClassifier
 from nlpkit.bundle import Bundle
+from nlpkit.data.dataset import dataset_from_lists
 from nlpkit.errors import BundleError
 from nlpkit.runtime.session import Session
+from nlpkit.tasks.classification.corpus import prepare
 from nlpkit.tasks.classification.held_out import HeldOut, held_out_from_bytes
 from nlpkit.tasks.classification.network import build_classifier, export_classifier
 from nlpkit.tasks.classification.ngrams import NgramWeights, code_limit, find_ngrams, piece_codes, place_of
-from nlpkit.tasks.classification.ngrams_fit import best_weights, bucket_count, word_edges
+from nlpkit.tasks.classification.ngrams_fit import best_weights, bucket_count, fit_ngrams, word_edges
 from nlpkit.tasks.classification.ngrams_layer import Ngrams
-from nlpkit.tasks.classification.recipe import ClassifierSection
+from nlpkit.tasks.classification.recipe import ClassificationRecipe, ClassifierSection
 from tests.conftest import FILLER
 from tests.test_classification import SMALL
 
@@ -197,6 +199,19 @@ def test_a_text_of_which_nothing_is_known_scores_nothing() -> None:
     given = weights(n=1, share=1)
     unknown = replace(given, codes=given.codes + 1)
     assert not unknown.scores(padded()[0][0]).any()
+
+
+def test_a_text_of_which_nothing_is_known_is_either_of_two_classes() -> None:
+    rng = random.Random(2)
+    rows = [(rng.choices(FILLER, k=12), number % 2) for number in range(400)]
+    # one of them is told by a word, the other by its absence
+    texts = [" ".join(words + ["bravo"] * (rng.random() < (0.1, 0.9)[label])) for words, label in rows]
+    recipe = ClassificationRecipe(model=ClassifierSection(ngrams=3))
+    data = prepare(dataset_from_lists(texts, [("absent", "told")[label] for _, label in rows]), recipe)
+    fitted = fit_ngrams(recipe, data, data.train)
+    assert fitted.bias[1] - fitted.bias[0] == pytest.approx(0, abs=0.3)
+    hits = fitted.scores(data.validation, recipe).argmax(1) == data.validation.labels
+    assert hits.mean() > 0.8
 
 
 def test_buckets_follow_the_data_and_the_labels() -> None:
