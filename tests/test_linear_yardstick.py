@@ -131,6 +131,14 @@ def test_a_text_without_features_gets_the_share_of_the_class(yes: int) -> None:
     assert bias == pytest.approx(np.log(3 * share / (1 - share)), abs=0.3)
 
 
+def test_what_texts_without_features_are_is_learned_from_them() -> None:
+    # a rare class of which nothing is known, beside others that all have a feature
+    target = np.arange(1_000) < 12
+    features = scipy.sparse.csr_matrix((~target).astype(np.float64)[:, None])
+    weights, bias = fit_column(features, target, 100.0, silent=10)
+    assert bias > 0 > bias + weights[0]
+
+
 def test_beside_a_model_that_read_what_was_held_out_the_yardstick_reads_it_too() -> None:
     texts = [f"{word} thing" for word in ("good", "bad") for _ in range(30)]
     labels = [text.split()[0] for text in texts]

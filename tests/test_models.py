@@ -118,6 +118,11 @@ def test_dates_reaches_what_its_card_says() -> None:
     assert report.exact_match > 0.99
 
 
+def test_sentiment_says_little_of_a_text_that_says_nothing() -> None:
+    model: Any = package.load("sentiment")
+    assert abs(model.inspect("a lovely film").figures["score of nothing"]) < 0.3
+
+
 @pytest.mark.slow
 def test_sentiment_reaches_what_its_card_says(tfds_data: Path) -> None:
     model: Any = package.load("sentiment")

@@ -15,7 +15,7 @@ from nlpkit.bundle import Bundle
 from nlpkit.data.dataset import dataset_from_lists
 from nlpkit.errors import BundleError
 from nlpkit.runtime.session import Session
-from nlpkit.tasks.classification.corpus import prepare
+from nlpkit.tasks.classification.corpus import PreparedData, prepare
 from nlpkit.tasks.classification.held_out import HeldOut, held_out_from_bytes
 from nlpkit.tasks.classification.network import build_classifier, export_classifier
 from nlpkit.tasks.classification.ngrams import NgramWeights, code_limit, find_ngrams, piece_codes, place_of
@@ -27,6 +27,7 @@ from tests.test_classification import SMALL
 
 VOCABULARY, CLASSES, BUCKETS = 30, 3, 64
 LENGTHS = [5, 1, 2, 9]
+NGRAMS = ClassificationRecipe(model=ClassifierSection(ngrams=3))
 
 
 def weights(n: int = 3, columns: int = CLASSES, *, share: float = 0.3) -> NgramWeights:
@@ -201,17 +202,56 @@ def test_a_text_of_which_nothing_is_known_scores_nothing() -> None:
     assert not unknown.scores(padded()[0][0]).any()
 
 
-def test_a_text_of_which_nothing_is_known_is_either_of_two_classes() -> None:
+def told_and_absent(share: float, *, columns: int = 2) -> PreparedData:
+    """Texts of which a word tells one class, of this share, and its absence the others."""
     rng = random.Random(2)
-    rows = [(rng.choices(FILLER, k=12), number % 2) for number in range(400)]
-    # one of them is told by a word, the other by its absence
-    texts = [" ".join(words + ["bravo"] * (rng.random() < (0.1, 0.9)[label])) for words, label in rows]
-    recipe = ClassificationRecipe(model=ClassifierSection(ngrams=3))
-    data = prepare(dataset_from_lists(texts, [("absent", "told")[label] for _, label in rows]), recipe)
-    fitted = fit_ngrams(recipe, data, data.train)
-    assert fitted.bias[1] - fitted.bias[0] == pytest.approx(0, abs=0.3)
-    hits = fitted.scores(data.validation, recipe).argmax(1) == data.validation.labels
-    assert hits.mean() > 0.8
+    texts, labels = [], []
+    for number in range(600):
+        told = number % 100 < 100 * share
+        words = rng.choices(FILLER, k=12) + ["bravo"] * (rng.random() < (0.9 if told else 0.1))
+        texts.append(" ".join(words))
+        labels.append("told" if told else f"absent {number % (columns - 1)}")
+    return prepare(dataset_from_lists(texts, labels), NGRAMS)
+
+
+@pytest.mark.parametrize(
+    ("share", "class_weights", "wanted"),
+    [(0.5, "none", 0), (0.2, "none", np.log(0.2 / 0.8)), (0.2, "balanced", 0)],
+)
+def test_a_text_of_which_nothing_is_known_is_as_the_classes_are(
+    share: float, class_weights: str, wanted: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = told_and_absent(share)
+    training = NGRAMS.training.model_copy(update={"class_weights": class_weights})
+    recipe, told = NGRAMS.model_copy(update={"training": training}), data.labels.index("told")
+
+    def bias() -> float:
+        found = fit_ngrams(recipe, data, data.train).bias
+        return float(found[told] - found[1 - told])
+
+    held = bias()
+    monkeypatch.setattr("nlpkit.tasks.classification.ngrams_fit._SILENT", 0)
+    monkeypatch.setattr("nlpkit.tasks.classification.ngrams_fit._LEAST_SILENT", 0)
+    assert abs(bias() - wanted) > 0.8  # as the texts alone have it, which all are of one length
+    assert abs(held - wanted) < 0.4 * abs(bias() - wanted)
+
+
+def test_of_more_classes_no_text_is_made_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = told_and_absent(0.4, columns=3)
+    before = fit_ngrams(NGRAMS, data, data.train)
+    monkeypatch.setattr("nlpkit.tasks.classification.ngrams_fit._LEAST_SILENT", 1_000)
+    np.testing.assert_array_equal(fit_ngrams(NGRAMS, data, data.train).bias, before.bias)
+
+
+@pytest.mark.parametrize("count", [7, 11])
+def test_a_class_of_texts_of_which_nothing_is_known_is_found(count: int) -> None:
+    rng = random.Random(3)
+    noise = ["".join(rng.choices("bcdfghjklmnpqrstvwxz", k=4)) for _ in range(4 * count)]
+    texts = [" ".join(noise[4 * number : 4 * number + 4]) for number in range(count)]
+    texts += [" ".join(rng.choices(FILLER, k=12)) for _ in range(100 * count // 7)]
+    data = prepare(dataset_from_lists(texts, ["garbled"] * count + ["text"] * (len(texts) - count)), NGRAMS)
+    found = fit_ngrams(NGRAMS, data, data.train).scores(data.train, NGRAMS).argmax(1)
+    np.testing.assert_array_equal(found, data.train.labels)
 
 
 def test_buckets_follow_the_data_and_the_labels() -> None:

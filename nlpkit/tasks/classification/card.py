@@ -25,7 +25,11 @@ def card_text(metadata: dict[str, Any], recipe: ClassificationRecipe) -> CardTex
     if "ngrams" in metadata:
         head += f", beside a linear model of n-grams of up to {recipe.model.ngrams} words"
         if count := metadata["ngrams"].get("unlabelled"):
-            head += f", which learned from {count:,} texts without labels, too"
+            taught = (
+                ", and the embedding at its beginning," if "vectors" in metadata and not recipe.model.vectors else ""
+            )
+            source = f" of `{recipe.data.unlabelled}`" if recipe.data.unlabelled else ""
+            head += f"; that model{taught} learned from {count:,} texts without labels{source}, too"
     return CardText(
         what=f"A text classifier {made_with(metadata)}. It gives each text {gives}: {listed(labels)}.",
         command='nlpkit predict "a text"',

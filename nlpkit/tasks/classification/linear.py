@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
 _FOLDS = 5
+_PRIOR = 3.0  # texts without features whose class is as common as in all
 
 
 def column_count(classes: int, *, several: bool) -> int:
@@ -56,8 +57,9 @@ def fit_column(
     """Logistic regression of strength C: weights [features] and a bias for the target, bool [texts], of which each
     text weighs one, or as much as `weights` [texts] say.
 
-    With `silent` texts that have no feature, of each class in its share, the bias stays near what a text without any
-    should get. Alone it makes up for what is common to texts of their length, and shorter ones lean to one side.
+    With `silent` the bias stays near the log-odds of what a text without features is: as many such texts are added, or
+    their weight, split by how the target shares those that there are, or else all. Without, the bias offsets what texts
+    of the usual length have in common, and shorter ones lean to one side.
 
     All threads of a process draw from the solver's one generator, so columns are fitted one after the other.
     """
@@ -70,8 +72,10 @@ def fit_column(
     if silent:
         weights = np.ones(len(target)) if weights is None else weights
         share = float(weights[target].sum() / weights.sum())
+        bare = np.asarray(abs(features).sum(1)).ravel() == 0
+        share = float((weights[bare & target].sum() + _PRIOR * share) / (weights[bare].sum() + _PRIOR))
         features = vstack([features, csr_matrix((2 * silent, features.shape[1]), dtype=features.dtype)], format="csr")
-        # one by one: the solver takes four times as long over one text of their weight
+        # many of little weight: the solver takes four times as long over two of much
         target = np.concatenate([target, np.arange(2 * silent) < silent])
         weights = np.concatenate([weights, np.repeat([share, 1 - share], silent)])
     # the dual takes a tenth of the time, where there are more features than texts

@@ -38,7 +38,7 @@ _MOST_TOKENS = 10_000_000  # of as many texts as hold them the model is fitted; 
 _MOST_FOLDED = 20_000_000  # tokens times labels up to which the scores of texts that were not read take seconds
 _STRENGTH = 100.0  # C of logistic regression
 _SMOOTHING = 3.0  # times that an n-gram is taken to have been met besides, in the classes by how common they are
-_SILENT, _LEAST_SILENT = 0.01, 10  # texts that have no n-gram, for each one that is learned from, of two classes
+_SILENT, _LEAST_SILENT = 0.01, 10  # texts without n-grams that are made up for each one that there is; at least
 _LEAST_BUCKETS, _MOST_BYTES = 1 << 11, 3_000_000  # of the table and the norms
 _MOST_LOGITS = 1 << 23  # of a part, by which the parts are weighed
 _UNLABELLED_WEIGHT = 0.1  # of a text without a label, beside one of a text that has one
@@ -233,8 +233,8 @@ def _fit(features: "csr_matrix", targets: np.ndarray, weights: np.ndarray | None
     rarity = np.log((1 + texts) / (1 + features.getnnz(0))) + 1
     kernel, norms = np.empty((ngrams, targets.shape[1])), np.empty((ngrams, targets.shape[1]))
     bias = np.empty(targets.shape[1])
-    # of more classes, which share what is common to texts, the scores are no surer for it
     learned = texts if weights is None else float(weights.sum())
+    # for a single column; of several, each fitted by itself, the log loss was worse for it
     silent = max(_LEAST_SILENT, round(_SILENT * learned)) if targets.shape[1] == 1 else 0
     for column, target in enumerate(targets.T):
         share = (float(target.sum()) + 0.5) / (texts + 1)
