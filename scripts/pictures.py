@@ -2,7 +2,7 @@
 
 python scripts/pictures.py
 cd models
-python ../scripts/pictures.py sentiment-imdb generate-tiny_shakespeare multi30k-en-de
+python ../scripts/pictures.py generate-tiny_shakespeare multi30k-en-de
 """
 
 import sys
@@ -30,13 +30,12 @@ def main() -> None:
     docs = Path(__file__).parents[1] / "docs"
     docs.mkdir(exist_ok=True)
     inside(docs / "inside.svg")
+    reading(docs / "reading.svg")
     if len(sys.argv) == 1:
         return
-    classifier, generator, translator = (nlpkit.load(folder) for folder in sys.argv[1:])
-    assert isinstance(classifier, nlpkit.TextClassifier)
+    generator, translator = (nlpkit.load(folder) for folder in sys.argv[1:])
     assert isinstance(generator, nlpkit.TextGenerator)
     assert isinstance(translator, nlpkit.Translator)
-    reading(classifier, docs / "reading.svg")
     learning(generator, docs / "learning.svg")
     aligning(translator, docs / "attention.svg")
 
@@ -77,8 +76,10 @@ def inside(path: Path) -> None:
     figure.savefig(path, metadata={"Date": None})
 
 
-def reading(classifier: nlpkit.TextClassifier, path: Path) -> None:
+def reading(path: Path) -> None:
     """The verdict on a review after each of its words."""
+    classifier = nlpkit.load("sentiment")
+    assert isinstance(classifier, nlpkit.TextClassifier)
     words = REVIEW.split()
     prefixes = [" ".join(words[: n + 1]).replace(" ,", ",").replace(" .", ".") for n in range(len(words))]
     scores = classifier.predict_proba(prefixes)[:, classifier.labels.index("positive")]
