@@ -57,9 +57,9 @@ def fit_column(
     """Logistic regression of strength C: weights [features] and a bias for the target, bool [texts], of which each
     text weighs one, or as much as `weights` [texts] say.
 
-    With `silent` the bias stays near the log-odds of what a text without features is: as many such texts are added, or
-    their weight, split by how the target shares those that there are, or else all. Without, the bias offsets what texts
-    of the usual length have in common, and shorter ones lean to one side.
+    `silent` texts without features are made up besides, of each class as often as the real ones without features are,
+    or, where there are few, as all are. They hold the bias near what such a text should get; a free one offsets what
+    texts of the usual length have in common, so that shorter ones lean to one side.
 
     All threads of a process draw from the solver's one generator, so columns are fitted one after the other.
     """
