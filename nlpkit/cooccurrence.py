@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nlpkit.cores import one_blas_thread
+
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
@@ -19,6 +21,7 @@ _CHUNK = 1 << 20  # tokens that are counted together
 _MOST = 10_000_000  # that are counted
 
 
+@one_blas_thread()
 def token_vectors(texts: Iterable[np.ndarray], vocabulary: int, size: int) -> dict[int, np.ndarray]:
     """The vectors float32 [size] of the tokens of texts' ids, int [tokens] each, that are met often enough, by id; of
     length one, around zero. None where they are no more than `size`, or stand near each other by chance alone; of very

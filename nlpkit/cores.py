@@ -1,8 +1,9 @@
 """The machine's cores, and work on all of them."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -30,6 +31,17 @@ def cores() -> int:
 def planned_cores() -> int:
     """For how many cores batches are planned."""
     return _beside_others or cores()
+
+
+@contextmanager
+def one_blas_thread() -> Iterator[None]:
+    """Has NumPy and SciPy multiply on one thread meanwhile, for many small products one after the other: threads that
+    share one wait for each other, and beside a program that keeps the cores busy for ten times what they save."""
+    import scipy.linalg  # noqa: F401 - a library that is loaded later would not be held to it
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1, user_api="blas"):
+        yield
 
 
 def use_one_core(planned: int = 1) -> None:

@@ -14,6 +14,7 @@ import pytest
 import nlpkit as package
 from nlpkit import TextClassifier
 from nlpkit.errors import BundleError, DataError
+from nlpkit.inspect.attributions import integrated_gradients
 from nlpkit.inspect.memory import mean_by_lag, memory_report, some_of
 from nlpkit.inspect.page import page
 from nlpkit.inspect.stack import GraphReader
@@ -127,6 +128,27 @@ def test_every_pooling_and_its_gradient(pooling: list[str], bidirectional: bool)
 
 
 # -- classifiers
+
+
+@pytest.mark.parametrize(("steepness", "lost", "points"), [(1.0, 0.0, 33), (1e3, 0.0, 120), (1e9, 0.25, 120)])
+def test_points_are_where_the_score_bends(steepness: float, lost: float, points: int) -> None:
+    """A score that is even, that turns sharply on the way, and that jumps there, for which no points are enough."""
+    weights = np.array([[0.5], [1.0], [2.5]])  # [steps, features]
+    asked: list[int] = []
+
+    def differentiated(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        asked.append(len(x))
+        sums = (x * weights).sum((1, 2), dtype=np.float64)
+        turned = 1 / (1 + np.exp(-np.clip(steepness * (sums - 2.61), -60, 60)))
+        slope = 3.0 + 0.25 * steepness * turned * (1 - turned)
+        return 3 * sums + 0.25 * turned, slope[:, None, None] * weights
+
+    found, first = integrated_gradients(differentiated, np.ones((3, 1), np.float32), np.zeros((3, 1)), width=8)
+    (before, after), _ = differentiated(np.stack([np.zeros((3, 1)), np.ones((3, 1))]))
+    assert first == pytest.approx(before)
+    assert found.sum() == pytest.approx(after - before - lost, rel=1e-3)
+    assert found == pytest.approx(found.sum() * weights[:, 0] / 4.0)
+    assert sum(asked[:-1]) <= points
 
 
 def test_attributions_add_up_to_the_answer(classifier: TextClassifier) -> None:

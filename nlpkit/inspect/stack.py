@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nlpkit.cores import one_blas_thread
 from nlpkit.errors import BundleError
 from nlpkit.inspect.cells import CellWeights, Steps, input_gradient, run_cell
 from nlpkit.runtime.quantize import constants_of
@@ -25,6 +26,7 @@ class Stack:
 
     layers: Sequence[Sequence[CellWeights]]
 
+    @one_blas_thread()
     def run(self, x: np.ndarray, state: np.ndarray | None = None) -> "Run":
         """What the layers do over x [rows, steps, features], all rows of one length, from a `state` [states, rows,
         units] on, as a generator's session has it."""
@@ -48,6 +50,7 @@ class Run:
     done: list[list[Steps]]
     hidden: np.ndarray
 
+    @one_blas_thread()
     def gradient(self, d_hidden: np.ndarray) -> np.ndarray:
         """The gradient in the inputs [rows, steps, features], given that in the outputs."""
         for directions, found in zip(reversed(self.stack.layers), reversed(self.done), strict=True):

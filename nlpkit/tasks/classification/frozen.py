@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
-from nlpkit.cores import on_all_cores
+from nlpkit.cores import on_all_cores, one_blas_thread
 from nlpkit.data.batching import pad, sorted_batches, truncate
 from nlpkit.data.cache import Report
 from nlpkit.runtime.session import Session
@@ -74,6 +74,7 @@ def features_of(
     return features
 
 
+@one_blas_thread()
 def fit_head(
     encoder: Session,
     recipe: ClassificationRecipe,
