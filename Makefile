@@ -27,12 +27,12 @@ $(BIN)/python:
 	@$(PYTHON) -m venv $(VENV)
 
 $(VENV)/demo-ready: $(BIN)/python pyproject.toml constraints.txt
-	@echo "installing nlpkit, TensorFlow and the reviews into $(VENV) (about 1 GB, a minute or two)"
+	@echo "installing nlpkit, TensorFlow and the reviews into $(VENV) (about 2.5 GB, a minute or two)"
 	@$(PIP_INSTALL) --editable '.[samples]'
 	@touch $@
 
 $(VENV)/test-ready: $(BIN)/python pyproject.toml constraints.txt
-	@echo "installing nlpkit and what its tests need into $(VENV) (about 1.5 GB, a minute or two)"
+	@echo "installing nlpkit and what its tests need into $(VENV) (about 4 GB, a minute or two)"
 	@$(PIP_INSTALL) --editable '.[dev]'
 	@touch $@ $(VENV)/demo-ready
 

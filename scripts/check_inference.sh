@@ -38,6 +38,8 @@ python -c "import nlpkit, sys; print(nlpkit.load(sys.argv[1]).predict(['so dull'
 grep -q negative answers
 printf 'text,label\n' >mine.csv
 for i in 1 2 3 4 5 6 7 8 9; do printf 'a good day %s,good\na bad day %s,bad\n' $i $i >>mine.csv; done
+if nlpkit inspect "$work/models/classification" "a lovely day" >answers 2>&1; then exit 1; fi
+grep -q 'this needs onnx: pip install nlpkit-lstm' answers
 if nlpkit train sentiment --data mine.csv --output model >answers 2>&1; then exit 1; fi
 tail -n 1 answers
 grep -q 'this needs Keras and TensorFlow: pip install nlpkit-lstm' answers
@@ -60,6 +62,8 @@ for attempt in range(200):
     except OSError:
         time.sleep(0.1)
 assert answer["predictions"][0]["label"] == "positive", answer
+listed = json.load(urllib.request.urlopen("http://127.0.0.1:8799/v1/models"))
+assert [model["verbs"] for model in listed["models"]] == [["predict"]], listed  # inspect takes the whole package
 END
 kill "$server"
 wait "$server"

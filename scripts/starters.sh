@@ -22,7 +22,7 @@ trained dates translate --data dates
 shipped dates
 trained python-docs generate --data python-docs
 shipped python-docs --seen # other writers start from it
-trained sentiment sentiment --data imdb --unlabelled imdb-texts
+trained sentiment sentiment-best
 shipped sentiment
 trained language language
 shipped language --split validation # its test split is twelve thousand pages

@@ -376,6 +376,7 @@ def test_names_of_shards(file: str, said: str | None, expected: str) -> None:
         (["--file", "logs/*.csv", "-o", "labels", "--min-score", "2"], "from 0 to 1"),
         (["--file", "", "-o", "labels"], '--file "" is no name; name a file'),
         (["--file", "logs/*.csv", "--file", "", "-o", "labels"], '--file "" is no name; name a file'),
+        (["--file", "logs/a.csv", "-o", "labels/"], "labels/ is a folder; name a file in it"),
         (["--file", "logs/*.csv", "-o", ""], '--output "" is no name; name where to write'),
     ],
 )

@@ -73,9 +73,11 @@ def shards_of(
     if len(files) < 2 and not any(map(is_many, files)):
         if engine != "local":
             raise UsageError(f"--engine {engine} answers many files: give a pattern, such as --file 'logs/*.parquet'")
+        if output is not None and output.endswith("/"):
+            raise UsageError(f"{output} is a folder; name a file in it")
         if output is None or not is_remote(output):
             check_output_file(None if output is None else Path(output), overwrite=overwrite)
-        elif output.endswith("/") or (found := type_at(output)) == "directory":
+        elif (found := type_at(output)) == "directory":
             raise UsageError(f"{output} is a folder; name a file in it")
         elif found is not None and not overwrite:
             raise UsageError(f"{output} exists; pick another name, or --overwrite it")

@@ -13,7 +13,6 @@ from nlpkit.cli.options import (
     LabelColumns,
     LabelDelimiter,
     LanguagePair,
-    Model,
     NoHeader,
     SourceColumn,
     TargetColumn,
@@ -33,8 +32,10 @@ from nlpkit.errors import UsageError
 
 
 def evaluate(
-    bundle: Path = typer.Argument(None, help="A bundle's folder.", show_default="the newest under ./models"),
-    model: Model = None,
+    bundle: Path = typer.Argument(
+        None, help="A bundle's folder, or a name that `nlpkit models` lists.", show_default="the newest under ./models"
+    ),
+    model: Path = typer.Option(None, "--model", "-m", help="The same, as an option.", show_default=False),
     data: str = data_option(None, help="A data set or a path.", show_default="what it was trained on"),
     split: str = data_option(
         None,

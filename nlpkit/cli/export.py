@@ -11,7 +11,7 @@ from nlpkit.terminal import plain_table
 
 
 def export(
-    bundle: Path = typer.Argument(help="A bundle's folder."),
+    bundle: Path = typer.Argument(help="A bundle's folder, or a name that `nlpkit models` lists."),
     int8: bool = typer.Option(False, "--int8", help="Keep weights in int8, a quarter of the size."),
     seen: bool = typer.Option(False, "--seen", help="Keep what tells which texts it was trained on."),
     output: Path = typer.Option(None, "--output", "-o", help="The copy's folder.", show_default="BUNDLE-int8 or -slim"),

@@ -8,7 +8,10 @@ from nlpkit.cli.options import Json, print_json
 from nlpkit.terminal import plain_table
 
 
-def info(bundle: Path = typer.Argument(help="A bundle's folder."), as_json: Json = False) -> None:
+def info(
+    bundle: Path = typer.Argument(help="A bundle's folder, or a name that `nlpkit models` lists."),
+    as_json: Json = False,
+) -> None:
     """Tell what a bundle is: its task, labels, data, figures, size and libraries."""
     from nlpkit.bundle import opening, read_bundle
     from nlpkit.models import find_model

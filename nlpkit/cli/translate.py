@@ -41,8 +41,8 @@ def translate(
         [],
         "--model",
         "-m",
-        help="A bundle's folder; several, of the same tokenizer, translate together.",
-        show_default="the newest under ./models",
+        help="A bundle's folder, or a name that `nlpkit models` lists; several, of the same tokenizer, together.",
+        show_default="the newest under ./models, or the one that comes with nlpkit",
     ),
     pair: str = typer.Option(None, help="Refuse a model of another pair than this, such as en-de."),
     file: Files = [],  # noqa: B006

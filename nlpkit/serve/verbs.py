@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncGenerator, Awaitable, Callable, Hashable, Sequence
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Annotated, Any, Protocol, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, FailFast, Field, model_validator
@@ -86,7 +87,8 @@ def verbs_of(model: "TrainedTask[Any]") -> list[Verb]:
     """All that a model can be asked."""
     from nlpkit.tasks.base import TrainedTask
 
-    shows = type(model).inspect is not TrainedTask.inspect
+    # the distribution that answers alone has no onnx, by which an inspection reads a model's weights
+    shows = type(model).inspect is not TrainedTask.inspect and find_spec("onnx") is not None
     return [*model.verbs(), *([_inspect_verb(model)] if shows else [])]
 
 
