@@ -1,6 +1,7 @@
 """The machine's cores, and work on all of them."""
 
 import os
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ T = TypeVar("T")
 A = TypeVar("A")
 
 _beside_others: int | None = None
+_one_blas_thread = threading.Lock()
 
 
 def on_all_cores(answer: Callable[[T], A], batches: Sequence[T]) -> list[A]:
@@ -40,8 +42,15 @@ def one_blas_thread() -> Iterator[None]:
     import scipy.linalg  # noqa: F401 - a library that is loaded later would not be held to it
     from threadpoolctl import threadpool_limits
 
-    with threadpool_limits(1, user_api="blas"):
+    # it goes for the whole process: the one who says so first takes it back, or another would put back the one thread
+    if not _one_blas_thread.acquire(blocking=False):
         yield
+        return
+    try:
+        with threadpool_limits(1, user_api="blas"):
+            yield
+    finally:
+        _one_blas_thread.release()
 
 
 def use_one_core(planned: int = 1) -> None:

@@ -1,5 +1,8 @@
 """How many threads multiply matrices, where more would wait for each other."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
@@ -19,6 +22,25 @@ def test_one_thread_multiplies_meanwhile() -> None:
         with one_blas_thread():
             assert blas_threads() == {1}
         assert blas_threads() == {2}
+
+
+def test_threads_that_overlap_leave_it_as_it_was() -> None:
+    before, events = blas_threads(), [threading.Event() for _ in range(3)]
+
+    def inside(entered: threading.Event, leave: threading.Event) -> set[int]:
+        with one_blas_thread():
+            entered.set()
+            assert leave.wait(30)
+            return blas_threads()
+
+    with ThreadPoolExecutor(2) as pool:
+        one = pool.submit(inside, events[0], events[1])
+        assert events[0].wait(30)
+        other = pool.submit(inside, events[1], events[2])
+        assert one.result() == {1}
+        events[2].set()
+        other.result()
+    assert blas_threads() == before
 
 
 def test_steps_and_vectors_are_computed_on_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
