@@ -40,7 +40,7 @@ Example = tuple[str, str]
 Split = tuple[list[Example], list[Example]]  # to train on, and to judge on
 
 HERE = Path(__file__).parent
-SIZES = {"imdb": (100, 200, 1_000, 5_000, 25_000), "r8": (100, 500, 5_000)}
+SIZES = {"imdb": (50, 200, 1_000, 5_000, 25_000), "r8": (100, 500, 5_000)}
 SIZES |= {"newsgroups": SIZES["r8"], "tweets": SIZES["r8"]}
 PLAY = (10_000, 20_000, 100_000, 300_000, 1_003_854)  # the last is all of it
 PAIRS = (500, 2_000, 10_000)
@@ -51,7 +51,7 @@ KNOWING = {  # what reviews without labels add
 }
 COLOURS = {"nlpkit": "#3465a4", **dict(zip(KNOWING, ("#8ab0de", "#75507b", "#4e9a06"), strict=True))}
 COLOURS |= {"counts": "#cc0000", "fastText": "#777777"}
-DRAWS = {200: 5, 1_000: 3}  # of texts, each with a seed of its own; one of all other sizes
+DRAWS = {50: 5, 200: 5, 1_000: 3}  # of texts, each with a seed of its own; one of all other sizes
 PUBLISHED = {
     "imdb": (
         "That n-grams are of words was chosen after 10,000 of these test reviews had been looked at, and how they are "

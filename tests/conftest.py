@@ -36,6 +36,8 @@ def tfds_data() -> Iterator[Path]:
         pytest.skip("needs the prepared IMDB reviews in ../shared/data/tfds")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TFDS_DATA_DIR", str(folder))
+        if "tensorflow_datasets" in sys.modules:  # which read it as it was imported
+            patch.setattr("tensorflow_datasets.core.constants.DATA_DIR", str(folder))
         yield folder
 
 

@@ -231,10 +231,10 @@ def _parquet_writer(file: IO[str]) -> Iterator[_Writer]:
         yield lambda row, added: header.update(row | added), put
         gather()
         whole = pyarrow.concat_tables(tables, promote_options="permissive")
+        pyarrow.parquet.write_table(whole, file.buffer)  # type: ignore[attr-defined]
     except (pyarrow.ArrowException, OverflowError) as error:
         reason = " ".join(str(error).split())
         raise DataError(f"the rows do not fit into one Parquet table ({reason}); write .jsonl instead") from None
-    pyarrow.parquet.write_table(whole, file.buffer)  # type: ignore[attr-defined]
 
 
 @contextmanager

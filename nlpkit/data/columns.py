@@ -81,7 +81,15 @@ def choose_pair(
     roles: dict[str, str] = {}
     for role, language in zip(("source", "target"), languages or ("", ""), strict=True):
         column = wanted[role] or (language if language in header.names else None)
-        roles[role] = choose_column(header, role, column, remembered.get(role), beside=dict(roles))
+        found = choose_column(header, role, column, remembered.get(role), beside=dict(roles))
+        if (
+            column is None
+            and roles.get("source") in languages
+            and found != remembered.get(role)
+            and not says(found, role)
+        ):
+            raise UsageError(_absent(header, role, language))  # and not the one column that there is beside the other's
+        roles[role] = found
     return roles
 
 

@@ -13,8 +13,8 @@ from nlpkit.data.files import read_rows, settled
 from nlpkit.data.folders import (
     SPLITS,
     fingerprint,
+    read_tables,
     split_entries,
-    split_tables,
     tell_skipped,
     visible,
     visible_files,
@@ -64,7 +64,7 @@ def is_text_file(path: Path) -> bool:
 def _tables(path: Path, reading: Reading) -> dict[str, list[Path]]:
     if not path.is_dir():
         return {"train": [path]} if is_table(path, reading) else {}
-    return split_tables(path)
+    return read_tables(path)
 
 
 def _choose(header: Header, *, wanted: str | None, remembered: str | None) -> dict[str, str]:

@@ -20,8 +20,8 @@ from nlpkit.data.columns import (
 from nlpkit.data.dataset import Dataset, Example
 from nlpkit.data.encoding import read_lines
 from nlpkit.data.facts import amount
-from nlpkit.data.folders import class_folders, fingerprint, split_tables
-from nlpkit.data.labels import Label, all_of, likeness, read_flags, read_label
+from nlpkit.data.folders import class_folders, fingerprint, read_tables
+from nlpkit.data.labels import MISSING_WORDS, Label, all_of, likeness, read_flags, read_label
 from nlpkit.data.notes import tell_once
 from nlpkit.data.tables import TABLES, Reading, Row, column_names, has_header, is_table, open_table, row_keys
 from nlpkit.errors import DataError, UsageError
@@ -138,7 +138,7 @@ def settled(
 
 def _labelled_tables(path: Path, reading: Reading) -> dict[str, list[Path]]:
     if path.is_dir():
-        return split_tables(path)
+        return read_tables(path)
     if not is_table(path, reading):
         raise UsageError(
             f"{path}: labelled data is read from {', '.join(TABLES)} files, from lines that begin with __label__ or "
@@ -171,6 +171,7 @@ def _examples(
     """The rows with a text, the others counted; what is odd about their labels is told at the end."""
     labels: dict[str, Label] = {}  # as given in text, as said
     others: set[Label] = set()
+    missing: set[str] = set()  # words that may say that there is nothing
     empty = 0
     for text, given, file, number in rows():
         if not text or text.isspace():
@@ -189,8 +190,17 @@ def _examples(
             else:
                 others.add(label)
         yield Example(text, label)
+        missing.update(word for word in (text, *all_of(label)) if word in MISSING_WORDS)
     if empty:
         tell_once(f"left out {amount(empty, 'rows')} without text in {place}")
+    for word in sorted(missing):
+        tell_once(
+            f"{place}: {word!r} is taken for a label or a text as it is; if it says that there is none, take it out"
+        )
+    if columns.delimiter is not None and not any(
+        isinstance(given, str) and columns.delimiter in given for given in labels
+    ):
+        tell_once(f"{place}: no cell has {columns.delimiter!r} in it, which was to be between labels")
     _tell_alike(place, labels, others)
 
 

@@ -22,6 +22,7 @@ SPLITS = {
     "test": "test",
 }
 _SHARD = re.compile(r"(?P<split>\w+?)-(?P<number>\d{5})-of-(?P<count>\d{5})(-[0-9a-f]+)?")  # Hugging Face's
+_ABOUT = ("README.md", "README", "README.txt", "LICENSE", "dataset_info.json", "dataset_dict.json", "state.json")
 _READ = "2"  # raise when the same files come to be read as other rows
 
 
@@ -36,6 +37,15 @@ def split_tables(folder: Path) -> dict[str, list[Path]]:
             return _with_train(folder, found)
     inside = {split: _tables(entry) for split, entry in split_folders(folder).items()}
     return _with_train(folder, inside) if inside and all(inside.values()) else {}
+
+
+def read_tables(folder: Path) -> dict[str, list[Path]]:
+    """As `split_tables`, to be read; what is beside them is told."""
+    tables = split_tables(folder)
+    if tables:
+        about = [file for file in visible_files(folder) if file.name in _ABOUT]
+        tell_skipped(folder, [file for files in [*tables.values(), about] for file in files], "tables of a split")
+    return tables
 
 
 def split_folders(folder: Path) -> dict[str, Path]:
@@ -158,11 +168,14 @@ def _check_shards(folder: Path, files: list[Path]) -> None:
 
 
 def _tables(folder: Path) -> list[Path]:
-    return [
+    called = [
         entry
         for entry in visible(folder)
-        if (Path(bare_name(entry)).suffix.lower() in TABLES or entry.suffix.lower() == ".zip") and entry.is_file()
+        if Path(bare_name(entry)).suffix.lower() in TABLES or entry.suffix.lower() == ".zip"
     ]
+    if lost := next((entry for entry in called if entry.is_symlink() and not entry.exists()), None):
+        raise DataError(f"{lost} is a link to a file that is not there")
+    return [entry for entry in called if entry.is_file()]
 
 
 def _put(folder: Path, found: dict[str, Path], split: str, entry: Path) -> None:

@@ -17,6 +17,7 @@ from nlpkit.data.dataset import (
 )
 from nlpkit.data.folders import SPLITS
 from nlpkit.data.labels import read_flags, read_label
+from nlpkit.data.notes import tell_once
 from nlpkit.data.parallel import split_pair
 from nlpkit.data.values import (
     Values,
@@ -188,6 +189,8 @@ def _splits(data: Table) -> dict[str, Table]:
             found[split] = table
     if not found:
         raise UsageError(f"none of {', '.join(map(str, data))} is a split; call one train")
+    if others := [str(name) for name in data if str(name).lower() not in SPLITS]:
+        tell_once(f"left out {', '.join(others)}, whose name is no split's")
     return dict(sorted(found.items(), key=lambda item: item[0] != "train"))
 
 

@@ -1,5 +1,6 @@
 """Labels as they stand in data: one a text, or several, in a list, behind a delimiter, or in a column each."""
 
+import ast
 import re
 import unicodedata
 from collections.abc import Hashable, Iterable, Mapping, Sequence
@@ -7,12 +8,15 @@ from decimal import Decimal
 from numbers import Integral, Real
 from typing import Any, Literal
 
+from nlpkit.data.values import shown
 from nlpkit.errors import DataError
 
 Label = str | tuple[str, ...]
 """A text's label, or, where it may have several, all of them: none, one or more, each once."""
 
 _YES_NO = {"1": True, "1.0": True, "true": True, "0": False, "0.0": False, "false": False}
+MISSING_WORDS = {"NA", "N/A", "<NA>", "#N/A", "NaN", "nan", "NULL", "null", "None", "\\N"}
+"""How programs write that there is nothing, which may also be a label, such as Namibia's code."""
 _NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
 
 
@@ -25,7 +29,15 @@ def read_label(value: Any, where: str, delimiter: str | None = None) -> Label:
     """
     if getattr(value, "shape", ()):  # an array
         value = list(value)
+    if delimiter is None and isinstance(value, str) and value[:1] == "[":
+        value = _written_list(value)
     if isinstance(value, list | tuple):
+        said = [str(part).lower() for part in value]
+        if len(set(said)) < len(said) and all(part in _YES_NO for part in said):
+            raise DataError(
+                f"{where}: {shown(value)} looks like a 0 or 1 for each label; give a list of those that go with the "
+                "text, or a column for each label, by --label-columns"
+            )
         return _each_once(one_label(part, where) for part in value)
     if isinstance(value, set | frozenset):
         return tuple(sorted(_each_once(one_label(part, where) for part in value)))
@@ -115,6 +127,16 @@ def listed(labels: Sequence[Any], most: int = 20) -> str:
     """Labels in a line: `most` of them, and how many more there are."""
     more = f" and {len(labels) - most:,} more" if len(labels) > most else ""
     return ", ".join(map(str, labels[:most])) + more
+
+
+def _written_list(cell: str) -> list[str] | str:
+    """The texts of a list as JSON or Python writes it, which is how a column of lists comes into a .csv; else the
+    cell."""
+    try:
+        found = ast.literal_eval(cell.strip())
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return cell
+    return found if isinstance(found, list) and all(isinstance(part, str) for part in found) else cell
 
 
 def _each_once(labels: Iterable[str]) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from nlpkit.data.documents import is_text_file
 from nlpkit.data.encoding import read_lines
 from nlpkit.data.facts import amount
 from nlpkit.data.files import settled
-from nlpkit.data.folders import SPLITS, fingerprint, split_tables, visible
+from nlpkit.data.folders import SPLITS, fingerprint, read_tables, split_tables, visible
 from nlpkit.data.notes import tell_once
 from nlpkit.data.tables import TABLES, Reading, Row, is_table, open_table
 from nlpkit.data.tmx import read_tmx, sentence
@@ -57,7 +57,7 @@ def open_parallel(
         languages = _checked_languages(path, pair)
         splits = {"train": partial(_read_memory, path, *languages)}
     elif path.is_dir() or is_table(path, reading):
-        tables = split_tables(path) if path.is_dir() else {"train": [path]}
+        tables = read_tables(path) if path.is_dir() else {"train": [path]}
         files = [file for split in tables.values() for file in split]
         by_language = split_pair(pair) if pair else ()
         choose = partial(choose_pair, languages=by_language, wanted=wanted, remembered=remembered)
@@ -107,6 +107,12 @@ def _sides(path: Path, target: Path | None, pair: str | None) -> dict[str, tuple
     if target is not None:
         if path.resolve() == target.resolve():
             raise UsageError(f"{path} cannot be both the source and the target")
+        for file in (path, target):
+            if inner_suffix(file) in (*TABLES, ".tmx"):
+                raise UsageError(
+                    f"{file} is no text of a sentence a line; give one table that holds both sides with --data, and "
+                    "name its columns with --source-column and --target-column"
+                )
         return {"train": ([path], [target])}
     if path.is_dir():
         return _folder_sides(path, pair)
@@ -143,6 +149,11 @@ def _folder_sides(folder: Path, pair: str | None) -> dict[str, tuple[_Side, _Sid
     if missing := [language for language in (source, target) if language not in languages]:
         raise UsageError(f"{folder} holds no {missing[0]}; it has {', '.join(languages)}")
     both = {stem: sides for stem, sides in found.items() if source in sides and target in sides}
+    for stem, sides in every.items():
+        one = [sides[language] for language in (source, target) if language in sides]
+        if one and stem not in both:
+            alone = f"has no {target if source in sides else source} beside it" if len(one) == 1 else "is of no split"
+            tell_once(f"{folder}: left out {one[0].name}, which {alone}")
     if not named:  # corpora, which are read one after the other
         if not both:
             raise UsageError(f"{folder} holds no two files of one name in {source} and in {target}")
@@ -163,7 +174,9 @@ def _by_language(folder: Path) -> dict[str, dict[str, Path]]:
     for file in visible(folder):
         name = Path(bare_name(file))
         if name.suffix and name.suffix.lower() not in TABLES and not is_text_file(file) and file.is_file():
-            found.setdefault(name.stem, {})[name.suffix[1:]] = file
+            other = found.setdefault(name.stem, {}).setdefault(name.suffix[1:], file)
+            if other != file:
+                raise UsageError(f"{folder}: {other.name} and {file.name} are the same side; keep one")
     return found
 
 

@@ -6,7 +6,7 @@ import json
 import re
 import warnings
 from collections import Counter, deque
-from collections.abc import Callable, Container, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain, islice
@@ -26,6 +26,9 @@ TABLES = (*_DELIMITED, ".jsonl", ".ndjson", ".jsonlines", ".jl", ".json", ".parq
 
 _FASTTEXT = "__label__"
 _AHEAD = 100  # lines in which the end of a quoted cell is looked for, while each of them is a row itself
+_FASTTEXT_LABEL = re.compile(r"(?:^|[ \t\v\f])" + _FASTTEXT + r"([^ \t\v\f]*)")
+_SHEET_ERRORS = {"#N/A", "#NAME?", "#VALUE!", "#REF!", "#DIV/0!", "#NUM!", "#NULL!"}
+_SHEET_ESCAPE = re.compile(r"_x([0-9A-Fa-f]{4})_")
 _KEPT = 10_000  # values of columns that are known again
 _AS_WRITTEN = re.compile(r"""("([^"]|"")*"|[^"\t\n]*)(\t("([^"]|"")*"|[^"\t\n]*))*[\r\n]*""")  # by Excel and others
 _DELIMITERS = {",": "commas", ";": "semicolons", "|": "bars", "\t": "tabs"}
@@ -140,8 +143,22 @@ def _open_delimited(path: Path, reading: Reading, usual: str = ",") -> Table:
     rows = records(path, lines, delimiter, reading.encoding)
     number, cells = next(rows)
     if reading.header:
-        return _table([cell.strip() for cell in cells], rows)
+        names = [cell.strip() for cell in cells]
+        return _table(names, _without_header(path, names, rows))
     return _table(_numbers(len(cells)), chain([(number, cells)], rows))
+
+
+def _without_header(
+    path: Path, names: list[str], rows: Iterator[tuple[int, list[str]]]
+) -> Iterator[tuple[int, list[str]]]:
+    """The rows, none of which may be the header again, as where files were put one behind the other."""
+    for number, cells in rows:
+        if cells[-1].strip() == names[-1] and [cell.strip().lstrip("\ufeff") for cell in cells] == names != [names[0]]:
+            raise DataError(
+                f"{path} line {number}: the header stands here again, as where files were put one behind the other; "
+                "take this line out"
+            )
+        yield number, cells
 
 
 def _csv_records(
@@ -157,14 +174,14 @@ def _csv_records(
         chain([first], (line for _, line in lines)), delimiter=delimiter, strict=True, skipinitialspace=spaced
     )
     ended, width = 0, 0
-    previous: list[str] = []
-    doubtful: list[int] = []
+    known: set[tuple[int, str]] = set()  # what columns hold, as far as it was kept
+    within: dict[int, list[tuple[int, str]]] = {}  # of rows over several lines, what lines of theirs would hold
     try:
         for cells in reader:
             if not cells:
                 ended = reader.line_num
                 continue
-            width, previous = width or len(cells), previous or cells
+            width = width or len(cells)
             number = before + reader.line_num
             if len(cells) != width:
                 begun = before + ended + 1
@@ -173,9 +190,12 @@ def _csv_records(
                     begun += _opening(taken, delimiter) - 1
                 closed = f"; the quotation mark that opens here closes on line {number}" if number > begun else ""
                 raise DataError(_wrong_width(path, begun, len(cells), width) + closed)
-            if reader.line_num - ended > 1 and _looks_swallowed(cells, {*enumerate(previous)}, delimiter):
-                doubtful.append(number)
-            ended, previous = reader.line_num, cells
+            values = _rows_within(cells, delimiter) if reader.line_num - ended > 1 and len(within) < _AHEAD else []
+            if values:
+                within[number] = values
+            if values or len(known) < _KEPT:
+                known.update(enumerate(cells))
+            ended = reader.line_num
             yield number, cells
     except csv.Error as error:
         taken = (line for number, line in read_lines(path, encoding) if number > before + ended)
@@ -184,16 +204,16 @@ def _csv_records(
             f"{path} line {opened}: {error}; is a quotation mark left open? One that is meant as such is doubled, "
             'in a cell that is in "quotes"'
         ) from None
-    if doubtful:
+    if doubtful := [number for number, values in within.items() if not known.isdisjoint(values)]:
         tell_once(
             f'{path}: {len(doubtful):,} cells in "quotes" hold lines that look like rows of their own, the first ends '
             f"on line {doubtful[0]}; if so, a quotation mark was left open before it"
         )
 
 
-def _looks_swallowed(cells: list[str], known: Container[tuple[int, str]], delimiter: str) -> bool:
-    """Whether each line of a row, its quotes taken literally, is a row, and one has what this has in the same column,
-    or what is known from there, as labels are."""
+def _rows_within(cells: list[str], delimiter: str) -> list[tuple[int, str]]:
+    """Where each line of a row, its quotes taken literally, is a row: what these have in which columns that this has
+    not. That it is known from there, or this row's own, as labels are, says that a quotation mark swallowed them."""
     for place, cell in enumerate(cells):
         if "\n" not in cell:
             continue
@@ -202,8 +222,8 @@ def _looks_swallowed(cells: list[str], known: Container[tuple[int, str]], delimi
         if all(len(line) == len(cells) for line in lines):
             new = [(column, value) for line in lines[:-1] for column, value in enumerate(line[place + 1 :], place + 1)]
             new += [(column, value) for line in lines[1:] for column, value in enumerate(line[:place])]
-            return any(value and (value == cells[column] or (column, value) in known) for column, value in new)
-    return False
+            return [(column, value) for column, value in new if value]
+    return []
 
 
 def _opening(lines: Iterator[str], delimiter: str) -> int:
@@ -257,7 +277,7 @@ def _tab_records(
             if len(cells) != width or None in unquoted:
                 last, whole, doubtful = _enclosed(begun, width, lines, ahead)
                 if whole is not None and doubtful and not literal:
-                    if not _looks_swallowed(whole, known, "\t"):
+                    if {*enumerate(whole), *known}.isdisjoint(_rows_within(whole, "\t")):
                         raise DataError(
                             f"{path} line {number}: the quotation mark that opens here is closed on line {last}, and "
                             "each line between is a row as it stands, so whether they are one row or several is not "
@@ -441,7 +461,7 @@ def _json_rows(path: Path, rows: list[Any]) -> Iterator[tuple[int, Row]]:
 
 def _parsed(path: Path, place: str, text: str, wanted: str) -> Any:
     try:
-        value = json.loads(text)
+        value = json.loads(text, object_pairs_hook=_once_each)
         if "\\ud" in text.lower():  # half of a character's escape parses, but is no text
             json.dumps(value, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
@@ -449,21 +469,26 @@ def _parsed(path: Path, place: str, text: str, wanted: str) -> Any:
     return value
 
 
+def _once_each(pairs: list[tuple[str, Any]]) -> Row:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        twice = next(name for name, count in Counter(name for name, _ in pairs).items() if count > 1)
+        raise ValueError(f"{twice!r} stands in an object twice")
+    return found
+
+
 def _open_fasttext(path: Path, reading: Reading) -> Table:
     return _table_of_objects(_read_fasttext(path, reading))
 
 
 def _read_fasttext(path: Path, reading: Reading) -> Iterator[tuple[int, Row]]:
-    """Rows of fastText's lines, `__label__x a text`; of several labels before a text, their list."""
+    """Rows of fastText's lines, `__label__x a text`; of several labels, which may stand anywhere, their list."""
     for number, line in read_lines(path, reading.encoding):
         if not line.strip():
             continue
-        labels, rest = [], line.lstrip()
-        while rest.startswith(_FASTTEXT):
-            label, *after = rest.split(None, 1)
-            labels.append(label.removeprefix(_FASTTEXT))
-            rest = after[0] if after else ""
-        yield number, {"label": labels[0] if len(labels) == 1 else labels or None, "text": rest}
+        labels = [found[1] for found in _FASTTEXT_LABEL.finditer(line)]
+        text = _FASTTEXT_LABEL.sub("", line).strip()
+        yield number, {"label": labels[0] if len(labels) == 1 else labels or None, "text": text}
 
 
 def _open_parquet(path: Path, reading: Reading) -> Table:
@@ -483,6 +508,8 @@ def _open_parquet(path: Path, reading: Reading) -> Table:
                         yield number, row
         except UnicodeDecodeError as error:
             raise DataError(f"{path}: after row {number:,} the text {shown(error.object)} is not UTF-8") from None
+        except (OverflowError, ValueError) as error:  # a time that Python has none for
+            raise DataError(f"{path}: after row {number:,} a value cannot be read: {error}") from None
         except (pyarrow.ArrowException, OSError) as error:
             raise unreadable(error) from None
 
@@ -529,10 +556,13 @@ def _open_xlsx(path: Path, reading: Reading) -> Table:
 
 def _sheet_rows(path: Path, book: Any, sheet: Any) -> Iterator[tuple[int, list[Any]]]:
     sheet.reset_dimensions()  # some programs write wrong ones
+    broken = 0
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             for number, cells in enumerate(sheet.iter_rows(values_only=True), 1):
+                broken += sum(cell in _SHEET_ERRORS for cell in cells if type(cell) is str)
+                cells = [_sheet_value(cell) if type(cell) is str else cell for cell in cells]
                 while cells and cells[-1] is None:
                     cells = cells[:-1]
                 if cells:
@@ -543,6 +573,15 @@ def _sheet_rows(path: Path, book: Any, sheet: Any) -> Iterator[tuple[int, list[A
         raise DataError(f"{path} is not readable as .xlsx: {' '.join(str(error).split())}") from None
     finally:
         book.close()
+    if broken:
+        tell_once(f"{path}: cells with an error of Excel's, such as #N/A, are read as empty: {broken:,}")
+
+
+def _sheet_value(cell: str) -> str | None:
+    """A sheet's text, with what the format has to write in hexadecimal as it is; None for an error."""
+    if cell in _SHEET_ERRORS:
+        return None
+    return _SHEET_ESCAPE.sub(lambda found: chr(int(found[1], 16)), cell) if "_x" in cell else cell
 
 
 def _padded(path: Path, rows: Iterator[tuple[int, list[Any]]], width: int) -> Iterator[tuple[int, list[Any]]]:
