@@ -1,7 +1,8 @@
 """Arrays in a file of a bundle: compressed, and never pickled."""
 
+import hashlib
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
 import numpy as np
@@ -14,6 +15,14 @@ def packed(**arrays: np.ndarray) -> bytes:
     file = io.BytesIO()
     np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
     return file.getvalue()
+
+
+def digest_of(arrays: Iterable[np.ndarray]) -> str:
+    """The SHA-256 of arrays, one after the other."""
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(f"{array.dtype.str}{array.shape}".encode() + array.tobytes())
+    return digest.hexdigest()
 
 
 @contextmanager

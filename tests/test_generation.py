@@ -360,6 +360,10 @@ def test_any_prompt_will_do(model: TextGenerator) -> None:
 def test_documents_apart_end(tmp_path: Path) -> None:
     generator = small(documents="apart", epochs=6).fit(["a short one.", "another one."] * 200)
     assert generator.generate("a sh", length=200, temperature=0) == "ort one."
+    # what is judged begins at a beginning, which is no surprise, and ends with one
+    ids = np.array([*generator.tokenizer.encode(["a short one."])[0], EOS])
+    whole = generator.evaluate(["a short one."])
+    assert whole.bits_per_character == pytest.approx(generator.language.nats(ids).sum() / math.log(2) / 12)
     generator.save(tmp_path / "model")
     assert nlpkit.load(tmp_path / "model").generate("a sh", length=200, temperature=0) == "ort one."  # type: ignore[union-attr]
 

@@ -295,6 +295,25 @@ def test_what_was_read_before_counts_as_trained_on(
     )
 
 
+def test_what_nobody_knows_was_read_before_is_not_taken_for_unread(
+    learned: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A start that was exported without its record; its n-grams may have been fitted on these very texts."""
+    nlpkit.load(learned).exported().save(tmp_path / "shipped")
+    write_csv(tmp_path / "own.csv", list(zip(*FEW, strict=True)))
+    model = TextClassifier(start_from=tmp_path / "shipped", yardstick=False).fit(data=tmp_path / "own.csv")
+    assert set(model.metadata["ngrams"]["weights"]) == {"sequence", "ngrams"}  # the earlier ones cannot be weighed
+    assert model.metadata["metrics"]["validation"]["trained_on"] is None
+    model.save(tmp_path / "kept")
+    on = TextClassifier(start_from=tmp_path / "kept", yardstick=False, **STILL).fit(data=tmp_path / "own.csv")
+    for one in (model, nlpkit.load(tmp_path / "kept"), on):
+        caplog.clear()
+        rows = one.rows(tmp_path / "own.csv", "validation")[1]
+        assert len(list(rows)) == 4
+        assert rows.trained_on is None
+        assert "own.csv may have been trained on, in whole or in part" in caplog.text
+
+
 @pytest.mark.parametrize("stop_after", [1, 5])
 def test_a_run_goes_on_without_what_it_started_from(tmp_path: Path, stop_after: int) -> None:
     small: dict[str, Any] = {"vocab_size": 400, "units": 8, "embedding_size": 8, "epochs": 1, "yardstick": False}

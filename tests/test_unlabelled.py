@@ -9,9 +9,11 @@ import pytest
 
 import nlpkit
 from nlpkit import TextClassifier
-from nlpkit.errors import DataError, UsageError
+from nlpkit.errors import DataError, Interrupted, UsageError
 from nlpkit.tasks.classification.ngrams_fit import _in_like_shares
+from nlpkit.training.progress import TrainingDisplay
 from tests.conftest import FILLER, Command, settings, write_csv
+from tests.task_checks import Kept, Stopping
 from tests.test_classification import SMALL
 from tests.test_cli import refused
 
@@ -76,6 +78,22 @@ def test_they_teach_the_embedding() -> None:
     # six held-out texts tell little: n-grams that learned from themselves count for less, and the sequence for more
     weights = [model.metadata["ngrams"]["weights"]["ngrams"] for model in (before, after)]
     assert weights == [pytest.approx(1, abs=0.1), pytest.approx(0.7, abs=0.1)]
+
+
+@pytest.mark.parametrize("other", [None, UNLABELLED[:-1]])
+def test_a_run_goes_on_with_the_same_ones(tmp_path: Path, other: list[str] | None) -> None:
+    texts, labels = zip(*LABELLED, strict=True)
+
+    def fit(unlabelled: list[str] | None, display: TrainingDisplay, resume: bool = False) -> TextClassifier:
+        model = TextClassifier(**{**SMALL, "epochs": 2, "ngrams": 1, "yardstick": False})
+        run = tmp_path / "run"
+        return model.fit(texts, labels, unlabelled=unlabelled, checkpoint=run, resume=resume, display=display)
+
+    with pytest.raises(Interrupted):
+        fit(UNLABELLED, Stopping(1))
+    with pytest.raises(UsageError, match=r"^the texts without labels, or the vectors, are not those"):
+        fit(other, Kept(), True)
+    assert fit(UNLABELLED, Kept(), True).metadata["ngrams"]["unlabelled"] == 600
 
 
 def test_where_they_have_too_few_pieces_to_teach_all_is_as_it_was() -> None:

@@ -50,7 +50,7 @@ class JudgedRows(Generic[RowT]):
         if judged < count:
             kept = "were not trained on" if self.keep == "unread" else "were held out then"
             logger.warning("judged on %s of the %s rows of %s, which %s", f"{judged:,}", f"{count:,}", self.name, kept)
-        if self.seen is None:
+        if self.seen is None or not self.seen.whole:
             logger.warning(UNKNOWN, self.name)
         else:
             self.trained_on = trained_on

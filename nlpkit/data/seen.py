@@ -9,15 +9,18 @@ import numpy as np
 from nlpkit.arrays import packed, unpacked
 
 SEEN = "seen.npz"  # its file in a bundle
+_PARTIAL = "partial"  # an array that says so
 _PART = 64  # characters of a document's part, in the mean
 
 
 @dataclass(frozen=True)
 class Seen:
-    """The keys of rows, or of documents' parts, uint64, ascending: those trained on, and those held out."""
+    """The keys of rows, or of documents' parts, uint64, ascending: those trained on, and those held out. Not `whole`
+    where it began from a model of which nobody knows what it was trained on."""
 
     train: np.ndarray
     held_out: np.ndarray
+    whole: bool = True
 
     def was_trained_on(self, key: int) -> bool:
         """Whether a row was trained on."""
@@ -33,11 +36,11 @@ class Seen:
         if earlier is None:
             return self
         train = np.union1d(self.train, earlier.train)
-        return Seen(train, np.setdiff1d(self.held_out, earlier.train))
+        return Seen(train, np.setdiff1d(self.held_out, earlier.train), self.whole and earlier.whole)
 
     def all_read(self) -> "Seen":
         """As if what was held out had been trained on, too."""
-        return Seen(np.union1d(self.train, self.held_out), self.held_out[:0])
+        return Seen(np.union1d(self.train, self.held_out), self.held_out[:0], self.whole)
 
     def unread(self, text: str) -> str:
         """What follows the last part of a document that was trained on; all of it where none was."""
@@ -48,13 +51,14 @@ class Seen:
 
     def to_bytes(self) -> bytes:
         """The file that a bundle keeps."""
-        return packed(train=self.train, held_out=self.held_out)
+        more = {} if self.whole else {_PARTIAL: np.zeros(0, np.uint64)}
+        return packed(train=self.train, held_out=self.held_out, **more)
 
 
 def seen_from_bytes(content: bytes) -> Seen:
     """Reads back what `to_bytes` wrote. Raises BundleError for anything else."""
     with unpacked(content, SEEN) as arrays:
-        return Seen(_keys(arrays["train"]), _keys(arrays["held_out"]))
+        return Seen(_keys(arrays["train"]), _keys(arrays["held_out"]), _PARTIAL not in arrays)
 
 
 def _keys(array: np.ndarray) -> np.ndarray:
@@ -66,7 +70,8 @@ def _keys(array: np.ndarray) -> np.ndarray:
 
 def seen_from(train: Iterable[int], held_out: Iterable[int]) -> Seen:
     """The record of some keys."""
-    return Seen(*(np.unique(np.fromiter(keys, np.uint64)) for keys in (train, held_out)))
+    trained_on, kept = (np.unique(np.fromiter(keys, np.uint64)) for keys in (train, held_out))
+    return Seen(trained_on, kept)
 
 
 def _holds(keys: np.ndarray, key: int) -> bool:

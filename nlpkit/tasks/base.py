@@ -7,6 +7,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Self, TypedDict, TypeVar, Unpack, cast
 
@@ -28,7 +29,7 @@ from nlpkit.recipe import AUTO, Recipe, load_recipe, recipe_from_toml, setting_k
 from nlpkit.runtime.session import Session
 from nlpkit.tasks.starting import recipe_from, take_weights
 from nlpkit.training.randomness import own_random_state
-from nlpkit.training.run import START, Run, begin_run, check_run, claimed_run, kept_frontend, kept_start
+from nlpkit.training.run import START, Run, begin_run, check_gathered, check_run, claimed_run, kept_frontend, kept_start
 from nlpkit.yardstick import Yardstick, yardstick_facts, yardstick_line
 
 if TYPE_CHECKING:
@@ -167,6 +168,10 @@ class TrainedTask(ABC, Generic[R]):
     def _gather(self, dataset: Dataset[Any], prepared: Any, report: Report) -> None:
         """Reads what training takes besides its data, before a run begins, so that a wrong name leaves nothing
         behind."""
+
+    def _gathered(self) -> str:
+        """A mark of the content of what was read so; nothing where nothing was."""
+        return ""
 
     @abstractmethod
     def _read_frontend(self, content: bytes) -> Frontend:
@@ -373,16 +378,21 @@ class TrainedTask(ABC, Generic[R]):
             prepared = self._prepare(dataset, shown.report, kept)
             self._resolve(prepared)
             self._gather(dataset, prepared, shown.report)
+            if run and resume:
+                check_gathered(run, self._gathered())
             shown.report("loading Keras", 0, None)
             import_keras()
             if run is not None and not resume:
                 kept = None if start is None else bundle_to_bytes(start.bundle)
-                begin_run(run, self.recipe, dataset.fingerprint, prepared.frontend, kept)
+                begin_run(run, self.recipe, dataset.fingerprint, prepared.frontend, kept, self._gathered())
             bundle = self._train(dataset, prepared, Run(shown, run, resume, tensorboard), start)
             earlier = start._learned_from() if start and start.task == self.task else None
+            seen = prepared.seen.after(earlier)
             if start and start.task == self.task and earlier is None:
+                seen = replace(seen, whole=False)
+            if not seen.whole:
                 tell_once(f"what {self.recipe.model.start_from} was trained on is not known; on that, figures flatter")
-            bundle.files[SEEN] = prepared.seen.after(earlier).to_bytes()
+            bundle.files[SEEN] = seen.to_bytes()
             self._open(bundle)
             self._run = run and run.resolve()
             if output is not None:  # whatever becomes of its figures
@@ -475,8 +485,11 @@ class TrainedTask(ABC, Generic[R]):
             if count:
                 told = amount(count, self.unit), dataset.name, split, self.recipe.model.start_from
                 logger.warning("%s of %s, %s, were trained on by %s: its figures flatter", *told)
+        seen = self._seen()
+        whole = seen is not None and seen.whole
         self.metadata["metrics"] = {
-            split: {**found.to_dict(), "trained_on": repeated.get(split, 0)} for split, found in self.reports.items()
+            split: {**found.to_dict(), "trained_on": repeated.get(split, 0) if whole else None}
+            for split, found in self.reports.items()
         }
 
     def _with_source(self, source: str, **more: Any) -> None:

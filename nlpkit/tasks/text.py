@@ -4,6 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
+import numpy as np
+
+from nlpkit.arrays import digest_of
 from nlpkit.bundle import Bundle
 from nlpkit.data.cache import Report
 from nlpkit.data.dataset import Dataset
@@ -17,7 +20,6 @@ from nlpkit.tokenizer import Tokenizer
 
 if TYPE_CHECKING:
     import keras
-    import numpy as np
 
 T = TypeVar("T", bound=TextRecipe)
 
@@ -81,6 +83,12 @@ class TextTask(TrainedTask[T]):
 
             report("reading vectors", 0, None)
             self._vectors = vectors_of(self.recipe.model.vectors, prepared.tokenizer, self.recipe.model.embedding_size)
+
+    def _gathered(self) -> str:
+        if not self._vectors:
+            return ""
+        ids = sorted(self._vectors)
+        return digest_of([np.array(ids), *(self._vectors[id] for id in ids)])
 
     def _fill_embedding(self, network: "keras.Model") -> None:
         if self._vectors is None:

@@ -93,16 +93,21 @@ def claimed_run(
 
 
 def begin_run(
-    checkpoint: Path, recipe: Recipe, fingerprint: str, frontend: Frontend, start: bytes | None = None
+    checkpoint: Path,
+    recipe: Recipe,
+    fingerprint: str,
+    frontend: Frontend,
+    start: bytes | None = None,
+    gathered: str = "",
 ) -> None:
     """Makes a claimed checkpoint folder afresh, for a run on the data of a fingerprint, whose weights will stand for
-    what a frontend gives, from a `start`, the bytes of a model's bundle, where there is one. Raises NlpkitError when it
-    cannot be made."""
+    what a frontend gives, from a `start`, the bytes of a model's bundle, where there is one. `gathered` marks what is
+    read besides the data. Raises NlpkitError when it cannot be made."""
     try:
         checkpoint.mkdir(parents=True, exist_ok=True)
         _write(checkpoint / _MARK, b"nlpkit keeps a run here while it is unfinished; resume goes on with it\n")
         _remove_files(checkpoint)
-        _write(checkpoint / _FINGERPRINT, fingerprint.encode())
+        _write(checkpoint / _FINGERPRINT, f"{fingerprint}\n{gathered}".encode())
         _write(checkpoint / frontend.file, frontend.to_bytes())
         if start is not None:
             _write(checkpoint / START, start)
@@ -168,7 +173,7 @@ def kept_frontend(checkpoint: Path, fingerprint: str, file: str) -> bytes:
     """The frontend of a run to go on with, as the `file` holds it. Raises UsageError when the data is no longer what it
     was."""
     try:
-        before = (checkpoint / _FINGERPRINT).read_text(encoding="ascii")
+        before = _marks(checkpoint)[0]
         frontend = (checkpoint / file).read_bytes()
     except (OSError, UnicodeDecodeError):
         raise UsageError(f"there is no run in {checkpoint} that could be gone on with; start over") from None
@@ -178,6 +183,21 @@ def kept_frontend(checkpoint: Path, fingerprint: str, file: str) -> bytes:
             "with, or start over"
         )
     return frontend
+
+
+def check_gathered(checkpoint: Path, gathered: str) -> None:
+    """Raises UsageError when what a run to go on with read besides its data is no longer what it was."""
+    if _marks(checkpoint)[1] != gathered:
+        raise UsageError(
+            f"the texts without labels, or the vectors, are not those that the unfinished run in {checkpoint} was "
+            "begun with; give these, or start over"
+        )
+
+
+def _marks(checkpoint: Path) -> tuple[str, str]:
+    """The data's fingerprint, and the mark of what was gathered besides."""
+    fingerprint, _, gathered = (checkpoint / _FINGERPRINT).read_text(encoding="ascii").partition("\n")
+    return fingerprint, gathered
 
 
 def kept_start(checkpoint: Path) -> bytes | None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self, Unpack
 
 import numpy as np
 
+from nlpkit.arrays import digest_of
 from nlpkit.bundle import Bundle
 from nlpkit.data.cache import Report
 from nlpkit.data.catalog import open_labelled
@@ -444,6 +445,9 @@ class TextClassifier(TextTask[ClassificationRecipe], RowTask[ClassificationRecip
 
             self._unlabelled = read_unlabelled(self._texts, self.recipe, dataset, prepared, report)
 
+    def _gathered(self) -> str:
+        return super()._gathered() + (digest_of(self._unlabelled) if self._unlabelled else "")
+
     def _learn(
         self, prepared: PreparedData, run: Run, start: "TrainedTask[Any] | None"
     ) -> "tuple[keras.Model, list[EpochRow], dict[str, Any]]":
@@ -520,13 +524,14 @@ class TextClassifier(TextTask[ClassificationRecipe], RowTask[ClassificationRecip
 
     def _earlier_head(self, start: "TrainedTask[Any]", prepared: PreparedData) -> "EarlierHead | None":
         """What the model that it starts from says of the data's labels; None where it has others, or where it has read
-        the texts, by which what it says cannot be weighed."""
+        the texts, or may have, by which what it says cannot be weighed."""
         from nlpkit.tasks.classification.frozen import EarlierHead
         from nlpkit.tasks.classification.inspecting import read_network
 
         if not isinstance(start, TextClassifier) or not self._same_labels(start, prepared):
             return None
-        if self._was_read(start, prepared):
+        seen = start._learned_from()
+        if seen is None or not seen.whole or self._was_read(start, prepared):
             return None
         network = read_network(start)
         return EarlierHead(network.kernel, network.bias, network.ngrams)

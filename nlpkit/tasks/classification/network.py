@@ -367,7 +367,8 @@ def _operating_points(
         return {"thresholds": dict(zip(data.labels, thresholds, strict=True))}
     weights = rare_weights(known.probabilities, known.truth, data.shares())
     told = {} if weights is None else {"rare_weights": dict(zip(data.labels, weights.tolist(), strict=True))}
-    return {"min_score": least_score(answers, truth, recipe.training.selective_accuracy, weights), **told}
+    min_score = least_score(known.probabilities, known.truth, recipe.training.selective_accuracy, weights)
+    return {"min_score": min_score, **told}
 
 
 def _hold_to_network(graph: bytes, network: keras.Model, recipe: ClassificationRecipe, data: PreparedData) -> None:

@@ -396,7 +396,8 @@ class TextGenerator(TextTask[GenerationRecipe]):
                 trained_on = stream.characters if name == "train" else prepared.facts.repeated.get(name, 0)
                 if name == "validation" and seen is not None and self.recipe.model.start_from is not None:
                     trained_on = max(trained_on, self._repeated(stream, seen))
-                parts.append(JudgedText(stream.ids, stream.characters, trained_on))
+                known = name == "train" or seen is None or seen.whole
+                parts.append(JudgedText(stream.ids, stream.characters, trained_on if known else None))
             elif name == unread and "validation" not in dataset.splits:
                 parts.append(self._text(self._unread(dataset, seen, held_out=asked is not None), seen))
             else:
@@ -416,7 +417,7 @@ class TextGenerator(TextTask[GenerationRecipe]):
     def _text(self, documents: Iterable[str], seen: Seen | None) -> JudgedText:
         """Documents to judge on."""
         texts = [self.tokenizer.normalize(text) for text in documents]
-        trained_on = None if seen is None else repeated_characters(texts, seen.train)
+        trained_on = None if seen is None or not seen.whole else repeated_characters(texts, seen.train)
         ids = [*self._ids(texts), np.empty(0, np.int64)]
         return JudgedText(np.concatenate(ids), sum(map(len, texts)), trained_on)
 

@@ -76,7 +76,10 @@ class LanguageModel:
         return logits, self.counts.scores(logits, self.counts.ngrams.along(ids[None], state.contexts)[0])
 
     def nats(self, ids: np.ndarray) -> np.ndarray:
-        """The surprise of each token of a text given all before it, -log p in nats: float64 [tokens]."""
+        """The surprise of each token of a text given all before it, -log p in nats: float64 [tokens]; none of a first
+        one that is a document's beginning, from which all is read."""
+        if len(ids) > 1 and ids[0] == BOS:
+            return np.concatenate([[0.0], self.nats(ids[1:])])
         nats = np.empty(len(ids))
         for places, logits, contexts in self._along(ids):
             scores = logits if self.counts is None or contexts is None else self.counts.scores(logits, contexts)
