@@ -23,7 +23,7 @@ shipped dates
 trained python-docs generate --data python-docs
 shipped python-docs --seen # other writers start from it
 trained sentiment sentiment-best
-shipped sentiment
+shipped sentiment --seen # other classifiers start from it
 trained language language
 shipped language --split validation # its test split is twelve thousand pages
 du -sm nlpkit/starters

@@ -295,6 +295,18 @@ def test_what_was_read_before_counts_as_trained_on(
     )
 
 
+def test_what_is_of_no_use_is_told(learned: Path, caplog: pytest.LogCaptureFixture) -> None:
+    model = TextClassifier(start_from=learned, units=64, kind="unigram", yardstick=False, frozen=True, word_dropout=0.3)
+    model.fit(*FEW)
+    assert model.recipe.model.units == 12
+    told = f"{learned} brings along what it is like: model.units = 12, not 64; tokenizer.kind = 'bpe', not 'unigram'"
+    assert told in caplog.messages
+    assert "the head alone is fitted, so there is no use for model.word_dropout; training.frozen" in caplog.text
+    caplog.clear()
+    TextClassifier(start_from=learned, yardstick=False).fit(*FEW)
+    assert not [message for message in caplog.messages if "brings along" in message or "no use" in message]
+
+
 def test_what_nobody_knows_was_read_before_is_not_taken_for_unread(
     learned: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

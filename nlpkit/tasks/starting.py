@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import ValidationError
 
+from nlpkit.data.notes import tell_once
 from nlpkit.errors import UsageError
 from nlpkit.recipe import Recipe, TextRecipe
 
@@ -23,16 +24,28 @@ _OWN = ("start_from", "vectors", "vectors_frozen", "labels", "ngrams", "counts")
 
 def recipe_from(recipe: R, start: Recipe) -> R:
     """The recipe with the shape of the backbone, or, of the same task, of the whole network, and with the tokenizer, of
-    the model that it starts from. Raises UsageError where it then no longer is one."""
+    the model that it starts from; what the recipe says otherwise is told. Raises UsageError where it then no longer is
+    one."""
     section = type(recipe.model)
     keys = [key for key in section.model_fields if key not in _OWN and not key.endswith("dropout")]
     shape = {key: getattr(start.model, key) for key in (keys if start.task == recipe.task else _BACKBONE)}
     if start.task != recipe.task and "bidirectional" in keys:
         shape["bidirectional"] = start.model.directions == 2
     table: dict[str, Any] = recipe.model_dump(exclude_none=True)
-    table["model"] |= shape
+    brought = {"model": shape}
     if isinstance(recipe, TextRecipe) and isinstance(start, TextRecipe):
-        table["tokenizer"] |= {key: getattr(start.tokenizer, key) for key in _TOKENIZER}
+        brought["tokenizer"] = {key: getattr(start.tokenizer, key) for key in _TOKENIZER}
+    usual = type(recipe).model_validate({}).model_dump()
+    lost = [
+        f"{name}.{key} = {value!r}, not {said!r}"
+        for name, section_brought in brought.items()
+        for key, value in section_brought.items()
+        if (said := table[name].get(key)) not in (value, usual[name][key])
+    ]
+    if lost:
+        tell_once(f"{recipe.model.start_from} brings along what it is like: {'; '.join(lost)}")
+    for name, section_brought in brought.items():
+        table[name] |= section_brought
     try:
         return type(recipe).model_validate(table)
     except ValidationError as error:

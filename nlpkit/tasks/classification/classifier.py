@@ -32,7 +32,7 @@ from nlpkit.tasks.classification.card import card_text
 from nlpkit.tasks.classification.corpus import PreparedData, prepare
 from nlpkit.tasks.classification.facts import ClassifierFacts
 from nlpkit.tasks.classification.held_out import HELD_OUT, held_out_from_bytes
-from nlpkit.tasks.classification.recipe import ClassificationRecipe, says_how
+from nlpkit.tasks.classification.recipe import ClassificationRecipe, of_training, says_how
 from nlpkit.tasks.classification.report import ClassificationReport, LabelsReport, classification_report, labels_report
 from nlpkit.tasks.text import TextTask
 from nlpkit.training.run import Run
@@ -547,6 +547,11 @@ class TextClassifier(TextTask[ClassificationRecipe], RowTask[ClassificationRecip
         told = self._take_over(network, prepared, start) | {"frozen": True}
         if start.task == self.task and self.recipe.training.frozen is None:
             tell_once("few texts: what it starts from stays as it is; --set training.frozen=false trains all of it")
+        if ignored := [key for key in of_training(self._asked) if key != "training.frozen"]:
+            tell_once(
+                f"the head alone is fitted, so there is no use for {', '.join(ignored)}; training.frozen=false trains "
+                "all of it"
+            )
         if others := [name for name in told["new"] if name != "logits"]:
             raise UsageError(
                 f"{' and '.join(others)} would have to be trained, too, so what it starts from cannot stay as it is; "

@@ -106,6 +106,12 @@ def says_how(recipe: ClassificationRecipe) -> bool:
     return any(map(_decides, _changed(recipe.model_dump())))
 
 
+def of_training(recipe: ClassificationRecipe) -> list[str]:
+    """The keys, dotted, by which a recipe says how a network is trained, other than usual."""
+    changed = sorted(filter(_decides, _changed(recipe.model_dump())))
+    return [key for key in changed if key.startswith("training.") or key.endswith(("dropout", "sampling"))]
+
+
 def _changed(table: dict[str, Any]) -> Iterator[str]:
     """The keys, dotted, that are not as usual."""
     usual = tomllib.loads((packaged_recipes() / "sentiment.toml").read_text(encoding="utf-8"))
