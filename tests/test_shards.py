@@ -631,6 +631,22 @@ def test_addresses_keep_their_hosts(capsys: pytest.CaptureFixture[str]) -> None:
         predict("--file", "hosts://one:1/logs/*", "--file", "hosts://two:2/logs/a.csv", "--output", "here")
 
 
+def test_an_archive_keeps_its_columns(tmp_path: Path) -> None:
+    write_csv(Path("a.csv"), [("1", "so dull"), ("2", "lovely")], ("id", "text"))
+    with zipfile.ZipFile("logs/mails.zip", "w") as archive:
+        archive.write("a.csv")
+    shutil.copy("a.csv", "logs/b.csv")
+    Path("logs/c.zip").write_bytes(b"PK")
+    with pytest.raises(NlpkitError, match=r"1 of the 3 files"):
+        predict("--file", "logs/*", "--output", "labels")
+    found = content()
+    assert set(found) == {"mails.csv", "b.csv"}
+    assert found["mails.csv"] == found["b.csv"]
+    assert found["b.csv"].startswith(b"id,text,")
+    predict("--file", "logs/mails.zip", "--output", "one")
+    assert Path("one").read_bytes() == found["b.csv"]
+
+
 def test_archives_of_one_name_are_not_one(tmp_path: Path) -> None:
     for seed, folder in enumerate(("logs", "logs/old")):
         write_csv(Path("a.csv"), made_reviews(2, seed))

@@ -34,6 +34,7 @@ from nlpkit.tasks.translation.report import _bleu_interval, bleu_counts, transla
 from nlpkit.tasks.translation.translator import Translation
 from nlpkit.tokenizer import BOS, EOS, UNK
 from nlpkit.training.progress import TrainingDisplay
+from tests.conftest import write_csv
 from tests.task_checks import (
     check_batch_equals_single,
     check_copies_and_threads_answer_alike,
@@ -365,6 +366,25 @@ def test_an_ensemble_is_the_mean_of_its_models(model: Translator) -> None:
     assert model.together(second).score(["one red cat"], [best.text])[0] == pytest.approx(
         best.log_probability, abs=1e-3
     )
+
+
+def test_what_one_of_an_ensemble_was_trained_on_is_not_held_out(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    own = write_csv(tmp_path / "own.csv", list(dict(zip(SOURCES, TARGETS, strict=True)).items()), ("source", "target"))
+    small(epochs=1, units=8).fit(data=own).save(tmp_path / "first")
+    first = nlpkit.load(tmp_path / "first")
+    second = Translator(start_from=tmp_path / "first", seed=2, epochs=1, yardstick=False).fit(data=own)
+    assert isinstance(first, Translator)
+    caplog.clear()
+    rows = first.together(second).rows(own, "validation")[1]
+    judged = list(rows)
+    assert rows.trained_on is not None
+    assert len(judged) // 2 < rows.trained_on <= len(judged)
+    assert "were trained on: the figures flatter" in caplog.text
+    rows = first.together(second.exported()).rows(own, "validation")[1]
+    assert len(list(rows)) == len(judged)
+    assert rows.trained_on is None
 
 
 def test_an_ensemble_of_ensembles_has_all_members(model: Translator, tmp_path: Path) -> None:

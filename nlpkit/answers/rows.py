@@ -3,7 +3,7 @@
 import csv
 import math
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import date, time
 from enum import StrEnum
 from importlib.util import find_spec
@@ -74,16 +74,22 @@ def choose_format(said: str | None, output: Path | None, file: Path | None) -> F
 
 
 def _format_of(file: Path | None) -> Format | None:
+    """That of a file, or of what an archive that is there holds."""
     if file is None:
         return None
-    return (_NAMED | _SHOWN).get(Path(bare_name(file)).suffix.lower())
+    suffix = inner_suffix(file) if file.is_file() else Path(bare_name(file)).suffix.lower()
+    return (_NAMED | _SHOWN).get(suffix)
 
 
-def answer_name(file: str, said: str | None) -> str:
+def answer_name(file: str, said: str | None, inside: Path | None = None) -> str:
     """What the answers to one of many files are called: as it is, but with the ending of the format that they are
-    written in, instead of a table's; packed as it is, except as Parquet, which is so itself, or from an archive."""
+    written in, instead of a table's; packed as it is, except as Parquet, which is so itself, or from an archive, which
+    is `inside`, where it is there to tell what it holds."""
     path = PurePosixPath(file)
     name = bare_name(Path(path.name))
+    if said is None and inside is not None:
+        with suppress(DataError):  # of one that is damaged, which is told when it is read
+            said = _format_of(inside)
     suffix = Path(name).suffix.lower()
     own = _NAMED.get(suffix)
     format = Format(said) if said else own or _SHOWN.get(suffix, Format.plain)

@@ -116,7 +116,8 @@ def plan_shards(files: Sequence[str], output: str, said: str | None) -> list[Sha
             place = place_of(source)
             if many and place in answers:
                 continue
-            name = answer_name(below(root, source), said)
+            archive = Path(source) if source.lower().endswith(".zip") and not is_remote(source) else None
+            name = answer_name(below(root, source), said, archive)
             if name in shards and shards[name].place != place:
                 raise UsageError(
                     f"{shards[name].source} and {source} would both be written as {inside(output, name)}; rename one, "

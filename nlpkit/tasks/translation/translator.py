@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
@@ -16,7 +16,7 @@ from nlpkit.data.catalog import open_pairs
 from nlpkit.data.dataset import Dataset, Pair, dataset_from_pairs
 from nlpkit.data.frames import Table, Texts, is_held, paired_table, texts_of
 from nlpkit.data.judged import JudgedRows
-from nlpkit.data.seen import row_key
+from nlpkit.data.seen import Seen, row_key
 from nlpkit.data.summary import PairsSummary, summarize_pairs
 from nlpkit.data.values import one_text
 from nlpkit.errors import DataError, UsageError, check_options
@@ -224,7 +224,8 @@ class Translator(TextTask[TranslationRecipe], RowTask[TranslationRecipe]):
         for other in others:
             if not isinstance(other, Translator):
                 raise UsageError(f"a {type(other).__name__} does not translate, so it cannot help a translator")
-            if other.bundle.files["tokenizer.model"] != ours.files["tokenizer.model"]:
+            normalizations = {one.recipe.tokenizer.normalization for one in (self, other)}
+            if other.bundle.files["tokenizer.model"] != ours.files["tokenizer.model"] or len(normalizations) > 1:
                 raise UsageError("translators that work together need the same tokenizer: the same data and settings")
             if other.recipe.data.pair is not None and self.recipe.data.pair is not None:
                 self.check_pair(other.recipe.data.pair)
@@ -232,6 +233,15 @@ class Translator(TextTask[TranslationRecipe], RowTask[TranslationRecipe]):
         ensemble.recipe = self.recipe
         ensemble._others = [*self._others, *(one for other in others for one in (other, *other._others))]
         return ensemble
+
+    def _seen(self) -> Seen | None:
+        """As of every task; of an ensemble what any of them was trained on, and what was held out from all."""
+        seen = super()._seen()
+        for other in self._others:
+            theirs = other._seen()
+            if seen is not None:
+                seen = replace(seen, whole=False) if theirs is None else seen.after(theirs)
+        return seen
 
     def save(self, folder: str | Path, *, overwrite: bool = False) -> None:
         """Writes the bundle, as every task does. Raises UsageError for an ensemble: its models are saved one by one."""
