@@ -51,6 +51,8 @@ def test_lists_of_labels_stay_lists() -> None:
         ('["x", "y"]', ("x", "y")),
         ("['x', 'y z']", ("x", "y z")),
         ("[]", ()),
+        ('["\\ud83d\\ude00", "a\\/b"]', ("😀", "a/b")),
+        ("['\\/', 1]", "['\\/', 1]"),
         ("[sport]", "[sport]"),
         ("[1]", "[1]"),
         ("[", "["),
@@ -128,12 +130,21 @@ def test_labels_of_fasttext_stand_anywhere(tmp_path: Path) -> None:
     ]
 
 
-def test_errors_and_escapes_of_excel(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_header_in_the_middle_of_a_sheet(tmp_path: Path) -> None:
     book = openpyxl.Workbook()
-    for row in [("text", "label", "more"), ("a_x000D_\nb", "x", "#N/A"), ("_x0041_ c", "y", None)]:
+    for row in [("text", "label"), ("a", "x"), (" text", "label")]:
         book.active.append(row)
     book.save(tmp_path / "a.xlsx")
-    assert read(tmp_path / "a.xlsx") == [("a\r\nb", "x"), ("A c", "y")]  # as Excel shows them
+    with pytest.raises(DataError, match=r"a\.xlsx line 3: the header stands here again"):
+        read(tmp_path / "a.xlsx", Columns(text="text", label="label"))
+
+
+def test_errors_and_escapes_of_excel(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    book = openpyxl.Workbook()
+    for row in [("text", "label", "more"), ("a_x000D_\nb", "x", "#N/A"), ("_x005F_x0041_ _xD83D_", "y", None)]:
+        book.active.append(row)
+    book.save(tmp_path / "a.xlsx")
+    assert read(tmp_path / "a.xlsx") == [("a\r\nb", "x"), ("_x0041_ _xD83D_", "y")]  # as Excel shows them
     assert "cells with an error of Excel's, such as #N/A, are read as empty: 1" in caplog.text
     book.active.append(("d", "#NAME?", None))
     book.save(tmp_path / "b.xlsx")
@@ -178,7 +189,7 @@ def test_what_is_beside_the_tables_of_splits(tmp_path: Path, opened: Any, caplog
     write(tmp_path / "more.csv", rows)
     write(tmp_path / "old" / "test.csv", rows)
     assert list(opened(tmp_path).splits) == ["train", "test"]
-    assert "left out 2 files that are not tables of a split, such as more.csv" in caplog.text
+    assert "left out 2 files that are not among the splits' tables, such as more.csv" in caplog.text
 
 
 def test_a_link_to_a_split_that_is_not_there(tmp_path: Path) -> None:
@@ -186,6 +197,8 @@ def test_a_link_to_a_split_that_is_not_there(tmp_path: Path) -> None:
     (tmp_path / "test.csv").symlink_to(tmp_path / "annex" / "test.csv")
     with pytest.raises(DataError, match=r"test\.csv is a link to a file that is not there"):
         open_local(tmp_path)
+    (tmp_path / "test.csv").rename(tmp_path / "old.csv")
+    assert list(open_local(tmp_path).splits) == ["train"]
 
 
 def test_frames_that_are_no_split(caplog: pytest.LogCaptureFixture) -> None:
@@ -227,8 +240,12 @@ def test_sides_that_stand_alone(tmp_path: Path, caplog: pytest.LogCaptureFixture
         "left out val.en, which has no de beside it",
     ]
     write(tmp_path / "train.en.gz", "a\n")
-    with pytest.raises(UsageError, match=r"train\.en and train\.en\.gz are the same side"):
+    with pytest.raises(UsageError, match=r"train\.en is there twice, packed or not"):
         open_parallel(tmp_path, pair="en-de")
+    for name in ("train.en.gz", "run.log", "run.log.gz"):  # of no side
+        write(tmp_path / name, "a\n")
+    (tmp_path / "train.en.gz").unlink()
+    open_parallel(tmp_path, pair="en-de")
 
 
 @pytest.mark.parametrize("name", ["a.csv", "a.jsonl", "a.tmx"])

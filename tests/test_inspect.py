@@ -130,6 +130,17 @@ def test_every_pooling_and_its_gradient(pooling: list[str], bidirectional: bool)
 # -- classifiers
 
 
+def test_points_come_to_an_end_where_a_score_has_steps_everywhere() -> None:
+    asked = []
+
+    def differentiated(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        asked.append(len(x))
+        return np.round(x.sum((1, 2))), np.ones_like(x)
+
+    integrated_gradients(differentiated, np.full((200, 1), 0.501, np.float32), np.zeros((200, 1)), width=8)
+    assert 33 < sum(asked) <= 1_027
+
+
 @pytest.mark.parametrize(("steepness", "lost", "points"), [(1.0, 0.0, 33), (1e3, 0.0, 120), (1e9, 0.25, 120)])
 def test_points_are_where_the_score_bends(steepness: float, lost: float, points: int) -> None:
     """A score that is even, that turns sharply on the way, and that jumps there, for which no points are enough."""

@@ -318,7 +318,7 @@ def test_what_nobody_knows_was_read_before_is_not_taken_for_unread(
     assert model.metadata["metrics"]["validation"]["trained_on"] is None
     model.save(tmp_path / "kept")
     on = TextClassifier(start_from=tmp_path / "kept", yardstick=False, **STILL).fit(data=tmp_path / "own.csv")
-    for one in (model, nlpkit.load(tmp_path / "kept"), on):
+    for one in (model, nlpkit.load(tmp_path / "kept"), on, model.exported()):
         caplog.clear()
         rows = one.rows(tmp_path / "own.csv", "validation")[1]
         assert len(list(rows)) == 4

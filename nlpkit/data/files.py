@@ -65,7 +65,7 @@ def open_local(
     how = sorted(roles.items()), columns.labels, columns.delimiter, skip_empty, reading
     mark = fingerprint(files, path if path.is_dir() else None, *how)
     splits = {
-        split: partial(_examples, rows, _place(path, split, tables), columns, skip_empty)
+        split: partial(_examples, rows, _place(path, split, tables), columns, skip_empty, due=split == "train")
         for split, rows in readers.items()
     }
     return Dataset(str(path), splits, mark, columns=roles)
@@ -166,9 +166,10 @@ def _class_rows(classes: Mapping[str, list[Path]], encoding: str | None) -> Iter
 
 
 def _examples(
-    rows: Callable[[], Iterator[_Found]], place: str, columns: Columns, skip_empty: bool
+    rows: Callable[[], Iterator[_Found]], place: str, columns: Columns, skip_empty: bool, *, due: bool
 ) -> Iterator[Example]:
-    """The rows with a text, the others counted; what is odd about their labels is told at the end."""
+    """The rows with a text, the others counted; what is odd about their labels is told at the end. `due` are several
+    labels in some cell where there is a delimiter for them."""
     labels: dict[str, Label] = {}  # as given in text, as said
     others: set[Label] = set()
     missing: set[str] = set()  # words that may say that there is nothing
@@ -197,8 +198,10 @@ def _examples(
         tell_once(
             f"{place}: {word!r} is taken for a label or a text as it is; if it says that there is none, take it out"
         )
-    if columns.delimiter is not None and not any(
-        isinstance(given, str) and columns.delimiter in given for given in labels
+    if (
+        due
+        and columns.delimiter is not None
+        and not any(isinstance(given, str) and columns.delimiter in given for given in labels)
     ):
         tell_once(f"{place}: no cell has {columns.delimiter!r} in it, which was to be between labels")
     _tell_alike(place, labels, others)

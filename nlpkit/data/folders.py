@@ -22,7 +22,7 @@ SPLITS = {
     "test": "test",
 }
 _SHARD = re.compile(r"(?P<split>\w+?)-(?P<number>\d{5})-of-(?P<count>\d{5})(-[0-9a-f]+)?")  # Hugging Face's
-_ABOUT = ("README.md", "README", "README.txt", "LICENSE", "dataset_info.json", "dataset_dict.json", "state.json")
+_ABOUT = ("README.md", "README", "README.txt", "LICENSE", "LICENSE.txt", "dataset_info.json", "dataset_infos.json")
 _READ = "2"  # raise when the same files come to be read as other rows
 
 
@@ -43,8 +43,9 @@ def read_tables(folder: Path) -> dict[str, list[Path]]:
     """As `split_tables`, to be read; what is beside them is told."""
     tables = split_tables(folder)
     if tables:
+        read = [file for files in tables.values() for file in files]
         about = [file for file in visible_files(folder) if file.name in _ABOUT]
-        tell_skipped(folder, [file for files in [*tables.values(), about] for file in files], "tables of a split")
+        tell_skipped(folder, [*read, *about], "among the splits' tables")
     return tables
 
 
@@ -144,6 +145,14 @@ def _tell_left_out(folder: Path, skipped: Sequence[Path], what: str) -> None:
 def _named_tables(folder: Path) -> dict[str, list[Path]]:
     whole: dict[str, Path] = {}
     shards: dict[str, list[Path]] = {}
+    for entry in visible(folder):
+        if (
+            entry.is_symlink()
+            and not entry.exists()
+            and _is_called_table(entry)
+            and entry.name.lower().split(".")[0] in SPLITS
+        ):
+            raise DataError(f"{entry} is a link to a file that is not there")
     for file in _tables(folder):
         stem = table_stem(file)
         if stem.lower() in SPLITS:
@@ -168,14 +177,11 @@ def _check_shards(folder: Path, files: list[Path]) -> None:
 
 
 def _tables(folder: Path) -> list[Path]:
-    called = [
-        entry
-        for entry in visible(folder)
-        if Path(bare_name(entry)).suffix.lower() in TABLES or entry.suffix.lower() == ".zip"
-    ]
-    if lost := next((entry for entry in called if entry.is_symlink() and not entry.exists()), None):
-        raise DataError(f"{lost} is a link to a file that is not there")
-    return [entry for entry in called if entry.is_file()]
+    return [entry for entry in visible(folder) if _is_called_table(entry) and entry.is_file()]
+
+
+def _is_called_table(entry: Path) -> bool:
+    return Path(bare_name(entry)).suffix.lower() in TABLES or entry.suffix.lower() == ".zip"
 
 
 def _put(folder: Path, found: dict[str, Path], split: str, entry: Path) -> None:

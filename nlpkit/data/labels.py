@@ -1,9 +1,12 @@
 """Labels as they stand in data: one a text, or several, in a list, behind a delimiter, or in a column each."""
 
 import ast
+import json
 import re
 import unicodedata
+import warnings
 from collections.abc import Hashable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from decimal import Decimal
 from numbers import Integral, Real
 from typing import Any, Literal
@@ -132,11 +135,13 @@ def listed(labels: Sequence[Any], most: int = 20) -> str:
 def _written_list(cell: str) -> list[str] | str:
     """The texts of a list as JSON or Python writes it, which is how a column of lists comes into a .csv; else the
     cell."""
-    try:
-        found = ast.literal_eval(cell.strip())
-    except (ValueError, SyntaxError, MemoryError, RecursionError):
-        return cell
-    return found if isinstance(found, list) and all(isinstance(part, str) for part in found) else cell
+    for read in (json.loads, ast.literal_eval):
+        with suppress(ValueError, SyntaxError, MemoryError, RecursionError), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that an escape is none
+            found = read(cell.strip())
+            if isinstance(found, list) and all(isinstance(part, str) for part in found):
+                return found
+    return cell
 
 
 def _each_once(labels: Iterable[str]) -> tuple[str, ...]:

@@ -1,6 +1,7 @@
 """Pairs of sentences, a source and its translation: parallel files, a folder of them, two columns of a table, a
 translation memory."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import zip_longest
@@ -149,6 +150,10 @@ def _folder_sides(folder: Path, pair: str | None) -> dict[str, tuple[_Side, _Sid
     if missing := [language for language in (source, target) if language not in languages]:
         raise UsageError(f"{folder} holds no {missing[0]}; it has {', '.join(languages)}")
     both = {stem: sides for stem, sides in found.items() if source in sides and target in sides}
+    named_so = Counter(map(bare_name, visible(folder)))
+    for name in (f"{stem}.{language}" for stem in both for language in (source, target)):
+        if named_so[name] > 1:
+            raise UsageError(f"{folder}: {name} is there twice, packed or not; keep one")
     for stem, sides in every.items():
         one = [sides[language] for language in (source, target) if language in sides]
         if one and stem not in both:
@@ -174,9 +179,7 @@ def _by_language(folder: Path) -> dict[str, dict[str, Path]]:
     for file in visible(folder):
         name = Path(bare_name(file))
         if name.suffix and name.suffix.lower() not in TABLES and not is_text_file(file) and file.is_file():
-            other = found.setdefault(name.stem, {}).setdefault(name.suffix[1:], file)
-            if other != file:
-                raise UsageError(f"{folder}: {other.name} and {file.name} are the same side; keep one")
+            found.setdefault(name.stem, {})[name.suffix[1:]] = file
     return found
 
 

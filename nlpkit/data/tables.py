@@ -26,9 +26,10 @@ TABLES = (*_DELIMITED, ".jsonl", ".ndjson", ".jsonlines", ".jl", ".json", ".parq
 
 _FASTTEXT = "__label__"
 _AHEAD = 100  # lines in which the end of a quoted cell is looked for, while each of them is a row itself
-_FASTTEXT_LABEL = re.compile(r"(?:^|[ \t\v\f])" + _FASTTEXT + r"([^ \t\v\f]*)")
+_FASTTEXT_LABEL = re.compile(_FASTTEXT + r"([^ \t\v\f]*)[ \t\v\f]*")
+_LATER_LABEL = re.compile(r"[ \t\v\f]+" + _FASTTEXT + r"([^ \t\v\f]*)")
 _SHEET_ERRORS = {"#N/A", "#NAME?", "#VALUE!", "#REF!", "#DIV/0!", "#NUM!", "#NULL!"}
-_SHEET_ESCAPE = re.compile(r"_x([0-9A-Fa-f]{4})_")
+_SHEET_ESCAPE = re.compile(r"_x((?![Dd][89A-Fa-f])[0-9A-Fa-f]{4})_")  # no half of a character
 _KEPT = 10_000  # values of columns that are known again
 _AS_WRITTEN = re.compile(r"""("([^"]|"")*"|[^"\t\n]*)(\t("([^"]|"")*"|[^"\t\n]*))*[\r\n]*""")  # by Excel and others
 _DELIMITERS = {",": "commas", ";": "semicolons", "|": "bars", "\t": "tabs"}
@@ -149,11 +150,11 @@ def _open_delimited(path: Path, reading: Reading, usual: str = ",") -> Table:
 
 
 def _without_header(
-    path: Path, names: list[str], rows: Iterator[tuple[int, list[str]]]
-) -> Iterator[tuple[int, list[str]]]:
+    path: Path, names: list[str], rows: Iterator[tuple[int, list[Any]]]
+) -> Iterator[tuple[int, list[Any]]]:
     """The rows, none of which may be the header again, as where files were put one behind the other."""
     for number, cells in rows:
-        if cells[-1].strip() == names[-1] and [cell.strip().lstrip("\ufeff") for cell in cells] == names != [names[0]]:
+        if _as_text(cells[-1]) == names[-1] and len(names) > 1 and [*map(_as_text, cells)] == names:
             raise DataError(
                 f"{path} line {number}: the header stands here again, as where files were put one behind the other; "
                 "take this line out"
@@ -190,7 +191,7 @@ def _csv_records(
                     begun += _opening(taken, delimiter) - 1
                 closed = f"; the quotation mark that opens here closes on line {number}" if number > begun else ""
                 raise DataError(_wrong_width(path, begun, len(cells), width) + closed)
-            values = _rows_within(cells, delimiter) if reader.line_num - ended > 1 and len(within) < _AHEAD else []
+            values = _rows_within(cells, delimiter) if reader.line_num - ended > 1 and len(within) < _KEPT else []
             if values:
                 within[number] = values
             if values or len(known) < _KEPT:
@@ -486,8 +487,13 @@ def _read_fasttext(path: Path, reading: Reading) -> Iterator[tuple[int, Row]]:
     for number, line in read_lines(path, reading.encoding):
         if not line.strip():
             continue
-        labels = [found[1] for found in _FASTTEXT_LABEL.finditer(line)]
-        text = _FASTTEXT_LABEL.sub("", line).strip()
+        labels, text = [], line.strip()
+        while found := _FASTTEXT_LABEL.match(text):
+            labels.append(found[1])
+            text = text[found.end() :]
+        if _FASTTEXT in text:
+            labels += [found[1] for found in _LATER_LABEL.finditer(text)]
+            text = _LATER_LABEL.sub("", text)
         yield number, {"label": labels[0] if len(labels) == 1 else labels or None, "text": text}
 
 
@@ -551,7 +557,7 @@ def _open_xlsx(path: Path, reading: Reading) -> Table:
     if not reading.header:
         return _table(_numbers(len(first[1])), _padded(path, chain([first], rows), len(first[1])))
     names = ["" if name is None else str(name).strip() for name in first[1]]
-    return _table(names, _padded(path, rows, len(names)))
+    return _table(names, _without_header(path, names, _padded(path, rows, len(names))))
 
 
 def _sheet_rows(path: Path, book: Any, sheet: Any) -> Iterator[tuple[int, list[Any]]]:
@@ -582,6 +588,10 @@ def _sheet_value(cell: str) -> str | None:
     if cell in _SHEET_ERRORS:
         return None
     return _SHEET_ESCAPE.sub(lambda found: chr(int(found[1], 16)), cell) if "_x" in cell else cell
+
+
+def _as_text(cell: Any) -> str:
+    return "" if cell is None else str(cell).strip().lstrip("\ufeff")
 
 
 def _padded(path: Path, rows: Iterator[tuple[int, list[Any]]], width: int) -> Iterator[tuple[int, list[Any]]]:

@@ -9,6 +9,7 @@ Differentiated = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 
 _POINTS = 33  # of the way from the baseline, at first
 _HALVINGS = 12  # of a part of the way, at most
+_MOST_POINTS = 1_025
 NEAR = 1e-3  # of the change of the score
 _HELD = 1 << 24  # values of a gate held at a time, over all rows
 _SHARES = (0.01, 0.05, 0.1, 0.2, 0.5)  # of the words, taken away or kept
@@ -23,7 +24,7 @@ def integrated_gradients(
     Gradients are taken at points of the way between the two. Where the trapezoids between them are furthest from the
     change of the score, the way is halved, until their sum is all of its change to a thousandth of it, or of one: a
     score that bends in one place needs points there alone. One that jumps never gets there, and is left after twelve
-    halvings. `width` is how many values a step keeps of a row.
+    halvings, or 1,025 points. `width` is how many values a step keeps of a row.
     """
     rows = max(1, _HELD // (len(x) * width))
 
@@ -47,7 +48,10 @@ def integrated_gradients(
             break
         order = np.argsort(-np.abs(off), kind="stable")
         rest = np.abs(off).sum() - np.cumsum(np.abs(off[order]))  # if the first of them were right
-        chosen = np.sort(order[: int(np.argmax(rest <= near / 2)) + 1])
+        count = min(int(np.argmax(rest <= near / 2)) + 1, _MOST_POINTS - len(shares))
+        if count <= 0:
+            break
+        chosen = np.sort(order[:count])
         between = shares[chosen] + lengths[chosen] / 2
         between_scores, between_rates = at(between)
         shares = np.insert(shares, chosen + 1, between)
